@@ -1,0 +1,97 @@
+"""What a backend is, and how to load one by name.
+
+A backend is a module of pure functions, NumPy in and NumPy out. Their results depend on nothing but their arguments:
+all randomness comes in as data. Returning NumPy forces the device to finish.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from shared.config import Config
+from shared.parameters import Parameters
+from shared.schedule import Chunk
+from shared.scoring import Statistic
+
+BACKENDS = ("jax", "torch")
+
+
+class Trained(NamedTuple):
+    """The state after a chunk of training."""
+
+    parameters: Parameters
+    terms: Float[np.ndarray, "step 2"]  # squared error and KL divergence of each step, summed over its windows
+
+
+class Gradient(NamedTuple):
+    """The two terms of the loss of one batch, summed over its windows, and the gradient of the loss."""
+
+    squared_error: float
+    divergence: float
+    parameters: Parameters
+
+
+class Backend(Protocol):
+    """The functions of `vae_jax.backend` and of `vae_torch.backend`.
+
+    A series is scaled, of shape (time, channel), and has the dtype of the configuration.
+    """
+
+    def train(
+        self, parameters: Parameters, series: Float[np.ndarray, "time channel"], chunks: Iterable[Chunk], config: Config
+    ) -> Iterator[Trained]:
+        """Runs Adam over the chunks; yields after each. A consumer that stops early stops the training."""
+
+    def gradient(
+        self,
+        parameters: Parameters,
+        windows: Float[np.ndarray, "batch window channel"],
+        weights: Float[np.ndarray, " batch"],
+        noise: Float[np.ndarray, "batch latent"],
+        config: Config,
+    ) -> Gradient:
+        """Loss and gradient of one batch, as in a step of training."""
+
+    def statistics(
+        self,
+        parameters: Parameters,
+        series: Float[np.ndarray, "time channel"],
+        statistics: Sequence[Statistic],
+        config: Config,
+        noise: Float[np.ndarray, " latent"] | None = None,
+    ) -> dict[str, Float[np.ndarray, "length channel"]]:
+        """`shared.scoring.series_statistics`, from the posterior mean, or from one latent draw if there is noise."""
+
+    def encode(
+        self, parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
+    ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
+        """Mean and log-variance of the posterior of each window."""
+
+    def bind(
+        self, parameters: Parameters, config: Config
+    ) -> Callable[[Float[np.ndarray, "n window channel"]], Float[np.ndarray, " n"]]:
+        """A scorer of separate windows (mean squared error, posterior mean) whose parameters are converted once."""
+
+
+def installed_backends() -> tuple[str, ...]:
+    """Names of the backends whose framework is installed, JAX first. Imports none of them."""
+    needs = {"jax": ("jax", "flax", "optax"), "torch": ("torch", "array_api_compat")}
+    return tuple(name for name in BACKENDS if all(importlib.util.find_spec(package) for package in needs[name]))
+
+
+def load_backend(name: str) -> Backend:
+    """The backend's module, for code that chooses by name.
+
+    Raises:
+        ValueError: if there is no such backend, or its framework is not installed.
+    """
+    if name not in BACKENDS:
+        raise ValueError(f"unknown backend {name!r}: choose one of {', '.join(BACKENDS)}")
+    if name not in installed_backends():
+        raise ValueError(f"the backend {name} is not installed: pip install 'twinvae[{name}]'")
+    module: Backend = importlib.import_module(f"vae_{name}.backend")
+    return module

@@ -1,0 +1,116 @@
+"""The file of a fitted detector: safetensors, never pickle."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared import parameters as model_parameters
+from shared.config import HYPERPARAMETERS, KINDS, Config
+from shared.output import replacing
+from shared.parameters import Parameters
+from shared.windows import Scaler
+
+FORMAT = "twinvae"
+VERSION = 1
+SINGLE_WINDOW = "single_window"
+THRESHOLDS = (*KINDS, SINGLE_WINDOW)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that scoring needs, and how the detector was made."""
+
+    preset: str
+    overrides: Mapping[str, Any]  # the constructor's arguments that are not from the preset
+    seed: int
+    config: Config
+    channels: tuple[str, ...]
+    parameters: Parameters
+    scaler: Scaler
+    thresholds: Mapping[str, float]
+    warm_up: float  # median causal training score
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes a checkpoint, whole or not at all.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    settings = {
+        "preset": checkpoint.preset,
+        "overrides": {k: v.item() if isinstance(v, np.generic) else v for k, v in checkpoint.overrides.items()},
+        "seed": int(checkpoint.seed),
+        "config": {k: v.item() if isinstance(v, np.generic) else v for k, v in asdict(checkpoint.config).items()},
+        "channels": checkpoint.channels,
+        "thresholds": dict(checkpoint.thresholds),
+        "warm_up": checkpoint.warm_up,
+    }
+    tensors = {f"model.{name}": np.ascontiguousarray(array) for name, array in checkpoint.parameters.items()}
+    tensors |= {
+        "scaler.shift": np.asarray(checkpoint.scaler.shift, dtype=np.float64),
+        "scaler.scale": np.asarray(checkpoint.scaler.scale, dtype=np.float64),
+    }
+    metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(tensors, metadata))
+
+
+def read(path: Path) -> Checkpoint:
+    """Reads a checkpoint and checks all of it.
+
+    Raises:
+        ValueError: if the file is not a whole checkpoint of this version.
+        OSError: if it cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path.stat()  # a missing file is an OSError with its own words
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a whole safetensors file ({error}): fit and save the model again") from None
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path}: a safetensors file, but not a model of {FORMAT}")
+    if metadata.get("version") != str(VERSION):
+        raise ValueError(
+            f"{path}: format version {metadata.get('version')}, this release reads version {VERSION}: fit and save the "
+            "model again"
+        )
+    try:
+        return _checked(json.loads(metadata["settings"]), tensors)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path}: damaged model: {reason}") from None
+
+
+def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Checkpoint:
+    config = Config(**settings["config"])
+    channels = tuple(settings["channels"])
+    scaler = Scaler(tensors.pop("scaler.shift"), tensors.pop("scaler.scale"))
+    for name, array in (("scaler.shift", scaler.shift), ("scaler.scale", scaler.scale)):
+        if array.shape != (len(channels),):
+            raise ValueError(f"{name} has shape {array.shape}, not {(len(channels),)}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds values that are not finite")
+    parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
+    model_parameters.check(parameters, config, len(channels))
+    thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}
+    warm_up = float(settings["warm_up"])
+    if not np.isfinite([*thresholds.values(), warm_up]).all():
+        raise ValueError("a threshold is not finite")
+    unknown = settings["overrides"].keys() - set(HYPERPARAMETERS)
+    if unknown:
+        raise ValueError(f"unknown hyperparameter {sorted(unknown)[0]}")
+    return Checkpoint(
+        settings["preset"], settings["overrides"], settings["seed"], config, channels, parameters, scaler, thresholds,
+        warm_up,
+    )  # fmt: skip

@@ -1,0 +1,448 @@
+"""VAEDetector: the parts in order. `vae_jax` and `vae_torch` bind it to a backend."""
+
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from jaxtyping import Float, Float64, Int8
+
+from shared import checkpoint, parameters
+from shared.backend import Backend
+from shared.config import (
+    HYPERPARAMETERS,
+    KINDS,
+    Config,
+    Device,
+    DType,
+    Kind,
+    Missing,
+    Scaling,
+    ThresholdMethod,
+    check_kind,
+    resolve,
+)
+from shared.events import Event, find_events
+from shared.parameters import Parameters
+from shared.progress import training_progress
+from shared.schedule import CHUNK_STEPS, chunks, steps_per_epoch
+from shared.scoring import block_windows, contributions
+from shared.series import as_series, channel_names
+from shared.threshold import threshold
+from shared.windows import count, fit_scaler, standardise
+
+
+class NotFittedError(ValueError, AttributeError):
+    """The detector must be fitted first."""
+
+
+class VAEDetector:
+    """Finds anomalies in a time series with a variational autoencoder of its windows.
+
+    Use `vae_jax.VAEDetector` or `vae_torch.VAEDetector`. A series has shape (time,) or (time, channel). Every argument
+    but `preset` and `seed` is a hyperparameter of `shared.config.Config`, described there; None takes it
+    from the preset. The same seed gives the same initial weights, shuffles and noise in both backends.
+
+    After `fit`: `threshold_`, `decision_scores_` and `labels_` of the training series, `thresholds_` (of each
+    score and of a single window), `history_` (loss, reconstruction and kl of each epoch, means over the windows),
+    `parameters_`, `scaler_`, `config_`, `channels_` (names).
+    """
+
+    backend: ClassVar[Backend]
+
+    def __init__(
+        self,
+        *,
+        preset: str = "tutorial",
+        seed: int = 0,
+        window: int | None = None,
+        hidden_dim: int | None = None,
+        latent_dim: int | None = None,
+        beta: float | None = None,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        validation_fraction: float | None = None,
+        patience: int | None = None,
+        scaling: Scaling | None = None,
+        missing: Missing | None = None,
+        kind: Kind | None = None,
+        draws: int | None = None,
+        threshold: ThresholdMethod | None = None,
+        margin: float | None = None,
+        quantile: float | None = None,
+        mad_factor: float | None = None,
+        false_alarm_rate: float | None = None,
+        min_length: int | None = None,
+        merge_gap: int | None = None,
+        dtype: DType | None = None,
+        device: Device | None = None,
+    ) -> None:
+        self.preset = preset
+        self.seed = seed
+        self.window = window
+        self.hidden_dim = hidden_dim
+        self.latent_dim = latent_dim
+        self.beta = beta
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.scaling = scaling
+        self.missing = missing
+        self.kind = kind
+        self.draws = draws
+        self.threshold = threshold
+        self.margin = margin
+        self.quantile = quantile
+        self.mad_factor = mad_factor
+        self.false_alarm_rate = false_alarm_rate
+        self.min_length = min_length
+        self.merge_gap = merge_gap
+        self.dtype = dtype
+        self.device = device
+
+    # What scikit-learn's and PyOD's tools ask of an estimator.
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments, as they were given."""
+        return {name: getattr(self, name) for name in _ARGUMENTS}
+
+    def set_params(self, **arguments: Any) -> Self:
+        """Sets constructor arguments; they take effect in the next `fit`.
+
+        Raises:
+            ValueError: if there is no such argument.
+        """
+        for name, value in arguments.items():
+            if name not in _ARGUMENTS:
+                raise ValueError(f"unknown argument {name!r}: choose from {', '.join(_ARGUMENTS)}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        given = {name: value for name, value in self.get_params().items() if value != _ARGUMENTS[name]}
+        return f"VAEDetector({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+    # Training.
+
+    def fit(self, series: Any, y: object = None) -> Self:
+        """Trains on a normal series and calibrates the thresholds on it. `y` is ignored.
+
+        Ctrl-C ends the training early: the parameters of the last finished epoch are kept, with a warning.
+
+        Raises:
+            TypeError, ValueError: if an argument or the series is not fit for use; see `Config` and `as_series`.
+        """
+        config = resolve(self.preset, {name: getattr(self, name) for name in HYPERPARAMETERS})
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or self.seed < 0:
+            raise ValueError(f"seed must be a whole number of at least 0, got {self.seed!r}")
+        raw = as_series(series, missing=config.missing)
+        names = channel_names(series, raw.shape[1])
+        _check_length(len(raw), config.window)
+        _check_constant(raw, names)
+        held_out = _held_out(len(raw), config)
+        scaler = fit_scaler(raw[: len(raw) - held_out], standardise=config.scaling == "standard")
+        scaled = _scaled(raw, scaler, config)
+        trained, history = self._train(scaled, held_out, config)
+
+        self.config_, self.channels_, self.scaler_ = config, names, scaler
+        self.parameters_, self.history_ = trained, history
+        self._calibrate(scaled)
+        return self
+
+    def _train(
+        self, scaled: Float[np.ndarray, "time channel"], held_out: int, config: Config
+    ) -> tuple[Parameters, dict[str, list[float]]]:
+        kept = parameters.draw(config, scaled.shape[1], self.seed)
+        part = scaled[: len(scaled) - held_out]
+        windows = count(len(part), config.window)
+        steps = steps_per_epoch(windows, config.batch_size)
+        # A held-out loss after every epoch needs chunks of at most one epoch.
+        schedule = chunks(windows, config, self.seed, limit=min(steps, CHUNK_STEPS) if held_out else CHUNK_STEPS)
+        history: dict[str, list[float]] = {"loss": [], "reconstruction": [], "kl": []}
+        if held_out:
+            history["validation_loss"] = []
+        unfinished = np.zeros((0, 2))
+        with training_progress(config.epochs) as report:
+            try:
+                for state in self.backend.train(kept, part, schedule, config):
+                    terms = np.concatenate([unfinished, state.terms.astype(np.float64)])
+                    epochs = len(terms) // steps
+                    unfinished = terms[epochs * steps :]
+                    for squared, divergence in terms[: epochs * steps].reshape(epochs, steps, 2).sum(axis=1) / windows:
+                        history["loss"].append(float(squared + config.beta * divergence))
+                        history["reconstruction"].append(float(squared))
+                        history["kl"].append(float(divergence))
+                    if not all(np.isfinite(tensor).all() for tensor in state.parameters.values()):
+                        raise ValueError(
+                            'training diverged: scale the series (scaling="standard") or lower learning_rate'
+                        )
+                    if epochs == 0 or len(unfinished):
+                        continue
+                    report(len(history["loss"]), history["loss"][-1], *terms[-steps:].sum(axis=0) / windows)
+                    if not held_out:
+                        kept = state.parameters
+                        continue
+                    loss = self._loss(state.parameters, scaled[len(part) :], config)
+                    if loss < min(history["validation_loss"], default=np.inf):
+                        kept = state.parameters
+                    history["validation_loss"].append(loss)
+                    if len(history["loss"]) - 1 - int(np.argmin(history["validation_loss"])) >= config.patience:
+                        break
+            except KeyboardInterrupt:
+                done = len(history["loss"])
+                if done == 0:
+                    raise
+                warnings.warn(
+                    f"training interrupted: kept the parameters of epoch {done} of {config.epochs}", stacklevel=3
+                )
+        return kept, history
+
+    def _loss(self, trained: Parameters, part: Float[np.ndarray, "time channel"], config: Config) -> float:
+        """The loss at the posterior mean, averaged over the windows."""
+        result = self.backend.statistics(trained, part, ("window", "divergence"), config)
+        squared = result["window"].mean(dtype=np.float64) * config.window * part.shape[1]
+        return float(squared + config.beta * result["divergence"].mean(dtype=np.float64))
+
+    def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
+        config = self.config_
+        self.warm_up_ = 0.0
+        scores: dict[str, np.ndarray] = {}
+        for kind, values in self._contributions(scaled, KINDS).items():
+            scores[kind] = values.mean(axis=1)
+        causal = scores["causal"][config.window - 1 :]
+        self.warm_up_ = float(np.median(causal))
+        scores["causal"][: config.window - 1] = self.warm_up_
+        calibration = scores | {"causal": causal, checkpoint.SINGLE_WINDOW: self._score_windows_of(scaled)}
+        self.thresholds_ = {name: threshold(values, config) for name, values in calibration.items()}
+        self.threshold_ = self.thresholds_[config.kind]
+        self.decision_scores_ = scores[config.kind]
+        self.labels_ = self._labels(self.decision_scores_, config.kind)
+
+    def _score_windows_of(self, scaled: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, " n"]:
+        statistics = KINDS if self._is_short(len(scaled)) else ("window",)
+        result = self.backend.statistics(self.parameters_, scaled, statistics, self.config_)
+        return result["window"].mean(axis=1)
+
+    # Scoring.
+
+    def decision_function(self, series: Any, *, kind: Kind | None = None) -> Float[np.ndarray, " time"]:
+        """The score of each time step: higher is more anomalous. `kind` chooses another score than the fitted one.
+
+        Scores are squared errors of the scaled series: in squared standard deviations of the training series with
+        `scaling="standard"`, in squared units of the series with `scaling="none"`.
+
+        Raises:
+            TypeError, ValueError: if the series is not fit for use, shorter than a window, or has other channels.
+        """
+        return self.contributions(series, kind=kind).mean(axis=1)
+
+    def contributions(self, series: Any, *, kind: Kind | None = None) -> Float[np.ndarray, "time channel"]:
+        """The score of each channel at each time step; their mean over the channels is the decision function."""
+        chosen = self._kind(kind)
+        scaled = self._prepared(series)
+        kinds = KINDS if self._is_short(len(scaled)) else (chosen,)
+        result = self._contributions(scaled, kinds)[chosen]
+        if not np.isfinite(result).all():
+            row = int(np.argwhere(~np.isfinite(result))[0, 0])
+            raise ValueError(
+                f"the score at row {row} overflows {self.config_.dtype}: remove the outlier or fit in float64"
+            )
+        return result
+
+    def predict(self, series: Any, *, kind: Kind | None = None) -> Int8[np.ndarray, " time"]:
+        """1 where the score is strictly above the threshold of its kind, else 0."""
+        return self._labels(self.decision_function(series, kind=kind), self._kind(kind))
+
+    def fit_predict(self, series: Any, y: object = None) -> Int8[np.ndarray, " time"]:
+        """Fits, and labels the training series itself."""
+        return self.fit(series).labels_
+
+    def events(self, series: Any, *, kind: Kind | None = None) -> list[Event]:
+        """The anomalies as intervals [start, end), with their peaks and each channel's share."""
+        return self.events_of(self.contributions(series, kind=kind), kind=kind)
+
+    def events_of(self, contributions: Float[np.ndarray, "time channel"], *, kind: Kind | None = None) -> list[Event]:
+        """`events` of a series whose contributions are known."""
+        labels = self._labels(contributions.mean(axis=1), self._kind(kind))
+        config = self.config_
+        return find_events(
+            labels, contributions, self.channels_, min_length=config.min_length, merge_gap=config.merge_gap
+        )
+
+    def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
+        """The posterior mean of each window of the series, n = time - window + 1."""
+        scaled = self._prepared(series)
+        return self.backend.encode(self.parameters_, scaled, self.config_)[0]
+
+    def reconstruct(self, series: Any) -> Float[np.ndarray, "time channel"]:
+        """The mean over the covering windows of their reconstructions, in the units of the series."""
+        scaled = self._prepared(series)
+        kinds = KINDS if self._is_short(len(scaled)) else ("reconstruction",)
+        result = self.backend.statistics(self.parameters_, scaled, kinds, self.config_)["reconstruction"]
+        return result * self.scaler_.scale.astype(result.dtype) + self.scaler_.shift.astype(result.dtype)
+
+    def window_scorer(self) -> Callable[[Any], Float64[np.ndarray, " n"]]:
+        """A function that scores separate windows, with the parameters converted once: for a sensor's next point.
+
+        It takes windows of shape (n, window, channel), one of shape (window, channel), or (window,) where there is one
+        channel, and returns (n,) mean squared errors, to be held against `thresholds_["single_window"]`.
+        """
+        self._check_fitted()
+        config = self.config_
+        score = self.backend.bind(self.parameters_, config)
+        shape = (-1, config.window, len(self.channels_))
+        shift, scale = self.scaler_
+
+        def score_windows(windows: Any) -> Float64[np.ndarray, " n"]:
+            values = np.asarray(windows)
+            if values.size == 0 or values.size % (shape[1] * shape[2]):
+                raise ValueError(f"windows must have shape (n, {shape[1]}, {shape[2]}), got {values.shape}")
+            scaled = ((values.reshape(shape) - shift) / scale).astype(config.dtype)
+            scores = score(scaled).astype(np.float64)
+            if not np.isfinite(scores).all():
+                raise ValueError("a window holds values that are missing, infinite or too large")
+            return scores
+
+        return score_windows
+
+    # Files.
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes the fitted detector to a safetensors file, whole or not at all.
+
+        Raises:
+            NotFittedError: before `fit`.
+            OSError: if the file cannot be written; an old file of that name stays.
+        """
+        self._check_fitted()
+        overrides = {n: v for n in HYPERPARAMETERS if (v := getattr(self, n)) is not None and n != "device"}
+        checkpoint.write(
+            Path(path),
+            checkpoint.Checkpoint(
+                self.preset, overrides, self.seed, replace(self.config_, device="auto"), self.channels_,
+                self.parameters_, self.scaler_, self.thresholds_, self.warm_up_,
+            ),
+        )  # fmt: skip
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, device: Device | None = None) -> Self:
+        """Reads a detector that either backend has saved. What belongs to its training series is not in the file.
+
+        Raises:
+            ValueError: if the file is not a whole model of this version.
+            OSError: if it cannot be read.
+        """
+        saved = checkpoint.read(Path(path))
+        detector = cls(preset=saved.preset, seed=saved.seed, device=device, **saved.overrides)
+        detector.config_ = replace(saved.config, device=device or "auto")
+        detector.channels_, detector.scaler_, detector.parameters_ = saved.channels, saved.scaler, saved.parameters
+        detector.thresholds_, detector.warm_up_ = dict(saved.thresholds), saved.warm_up
+        detector.threshold_ = saved.thresholds[saved.config.kind]
+        return detector
+
+    # Shared steps.
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "thresholds_"):
+            raise NotFittedError("this detector is not fitted: call fit first")
+
+    def _kind(self, kind: Kind | None) -> Kind:
+        self._check_fitted()
+        chosen = self.config_.kind if kind is None else kind
+        check_kind(chosen)
+        return chosen
+
+    def _prepared(self, series: Any) -> Float[np.ndarray, "time channel"]:
+        """The checked and scaled series."""
+        self._check_fitted()
+        raw = as_series(series, missing=self.config_.missing)
+        if raw.shape[1] != len(self.channels_):
+            raise ValueError(
+                f"the series has {raw.shape[1]} channels, the detector was fitted on {len(self.channels_)}"
+            )
+        unnamed = tuple(map(str, range(raw.shape[1])))
+        names = channel_names(series, raw.shape[1])
+        if unnamed not in (names, self.channels_) and raw.shape[1] > 1 and names != self.channels_:
+            raise ValueError(
+                f"the series has the columns {', '.join(names)}, the detector was fitted on {', '.join(self.channels_)}"
+            )
+        _check_length(len(raw), self.config_.window)
+        return _scaled(raw, self.scaler_, self.config_)
+
+    def _is_short(self, length: int) -> bool:
+        """Whether a series is one block: then all scores cost little more than one, and one program serves all."""
+        windows = count(length, self.config_.window)
+        return block_windows(windows, self.config_.window * len(self.channels_)) >= windows
+
+    def _contributions(
+        self, scaled: Float[np.ndarray, "time channel"], kinds: tuple[Kind, ...]
+    ) -> dict[Kind, Float[np.ndarray, "time channel"]]:
+        config = self.config_
+        draws: list[Any] = [None]
+        if config.draws:
+            # One draw serves all windows, so that a score does not depend on where in a series it is.
+            generator = np.random.default_rng([self.seed, 3])
+            draws = list(generator.standard_normal((config.draws, config.latent_dim)).astype(config.dtype))
+        totals: dict[Kind, np.ndarray] = {}
+        for noise in draws:
+            result = self.backend.statistics(self.parameters_, scaled, kinds, config, noise)
+            for kind in kinds:
+                score = contributions(kind, scaled, result[kind], config.window, self.warm_up_) / len(draws)
+                totals[kind] = totals[kind] + score if kind in totals else score
+        return totals
+
+    def _labels(self, scores: Float[np.ndarray, " time"], kind: Kind) -> Int8[np.ndarray, " time"]:
+        labels = (scores > self.thresholds_[kind]).astype(np.int8)
+        if kind == "causal":
+            labels[: self.config_.window - 1] = 0
+        return labels
+
+
+_ARGUMENTS: dict[str, Any] = {
+    name: argument.default
+    for name, argument in inspect.signature(VAEDetector.__init__).parameters.items()
+    if name != "self"
+}
+
+
+def _check_length(length: int, window: int) -> None:
+    if length < window:
+        raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: lower window")
+
+
+def _check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
+    constant = (series == series[0]).all(axis=0)
+    if constant.all():
+        raise ValueError(f"the training series is constant ({series[0, 0]:g}): there is nothing to learn")
+    if constant.any():
+        which = ", ".join(name for name, flat in zip(names, constant, strict=True) if flat)
+        warnings.warn(f"constant in the training series: {which}; any change there counts in raw units", stacklevel=3)
+
+
+def _held_out(length: int, config: Config) -> int:
+    """Time steps at the end of the training series that are held out for early stopping."""
+    held_out = round(length * config.validation_fraction)
+    if held_out and not config.window <= held_out <= length - config.window:
+        raise ValueError(
+            f"validation_fraction={config.validation_fraction:g} leaves {length - held_out} steps for training and "
+            f"{held_out} held out: each part needs at least one window of {config.window}"
+        )
+    return held_out
+
+
+def _scaled(
+    series: Float[np.ndarray, "time channel"], scaler: Any, config: Config
+) -> Float[np.ndarray, "time channel"]:
+    with np.errstate(over="ignore"):
+        scaled = standardise(series, scaler, config.dtype)
+    if not np.isfinite(scaled).all():
+        row = int(np.argwhere(~np.isfinite(scaled))[0, 0])
+        raise ValueError(f'the value at row {row} is too large for {config.dtype}: use scaling="standard" or float64')
+    return scaled

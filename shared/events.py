@@ -1,0 +1,52 @@
+"""Labels of time steps -> events: intervals with a peak and the channels that made them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+
+class Event(NamedTuple):
+    """An anomaly: the time steps [start, end), its highest score and where, and each channel's share of it."""
+
+    start: int
+    end: int
+    peak: int  # the time step of the highest score
+    score: float  # the score there
+    channels: dict[str, float]  # share of the event's score, largest first; the shares add up to 1
+
+
+def intervals(
+    labels: Integer[np.ndarray, " time"], *, min_length: int = 1, merge_gap: int = 0
+) -> list[tuple[int, int]]:
+    """The runs [start, end) of label 1; runs at most `merge_gap` steps apart are one, and runs of less than
+    `min_length` steps (after merging) are dropped."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], labels != 0, [0]])))
+    merged: list[tuple[int, int]] = []
+    for start, end in edges.reshape(-1, 2).tolist():
+        if merged and start - merged[-1][1] <= merge_gap:
+            merged[-1] = merged[-1][0], end
+        else:
+            merged.append((start, end))
+    return [(start, end) for start, end in merged if end - start >= min_length]
+
+
+def find_events(
+    labels: Integer[np.ndarray, " time"],
+    contributions: Float[np.ndarray, "time channel"],
+    names: Sequence[str],
+    *,
+    min_length: int,
+    merge_gap: int,
+) -> list[Event]:
+    """The events of a labelled series, in order of time."""
+    scores = contributions.mean(axis=1)
+    events = []
+    for start, end in intervals(labels, min_length=min_length, merge_gap=merge_gap):
+        peak = start + int(scores[start:end].argmax())
+        parts = contributions[start:end].sum(axis=0, dtype=np.float64)
+        shares = parts / parts.sum()
+        order = np.argsort(-shares, kind="stable")
+        events.append(Event(start, end, peak, float(scores[peak]), {names[i]: float(shares[i]) for i in order}))
+    return events

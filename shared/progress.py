@@ -1,0 +1,43 @@
+"""A progress bar for long training runs, on a terminal only."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+PATIENCE = 0.5  # seconds before a bar appears: a run that is over by then needs none
+
+Report = Callable[[int, float, float, float], None]
+
+
+@contextmanager
+def training_progress(epochs: int) -> Iterator[Report]:
+    """Gives a function to call with the finished epochs and their last loss, squared error and KL, per window."""
+    if not sys.stderr.isatty():
+        yield lambda done, loss, squared, divergence: None
+        return
+    begin = time.monotonic()
+    bar: Any = None
+    task: Any = None
+
+    def report(done: int, loss: float, squared: float, divergence: float) -> None:
+        nonlocal bar, task
+        if bar is None:
+            if time.monotonic() - begin < PATIENCE:
+                return
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            words = TextColumn("epoch {task.completed}/{task.total}  {task.description}")
+            bar = Progress(words, BarColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+            task = bar.add_task("", total=epochs)
+            bar.start()
+        description = f"loss {loss:.4g} = reconstruction {squared:.4g} + beta * KL {divergence:.4g}"
+        bar.update(task, completed=done, description=description)
+
+    try:
+        yield report
+    finally:
+        if bar is not None:
+            bar.stop()

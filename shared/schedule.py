@@ -1,0 +1,80 @@
+"""The shuffles and the noise of a training run, as data.
+
+A run is cut into chunks: bounded runs of steps, of one shape each, so that one compiled program serves them
+all. Neither the shuffles nor the noise depend on where the cuts are.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from shared.config import Config
+
+BLOCK = 2**20  # windows shuffled together; a longer series is shuffled block by block
+CHUNK_STEPS = 512
+CHUNK_NOISE = 2**20  # noise values in a chunk, so that a chunk is at most 4 MiB
+
+
+class Chunk(NamedTuple):
+    """A run of training steps.
+
+    The first `used` steps count. A window of weight 0 pads the last batch of an epoch, and steps from `used`
+    on pad the last chunk of an epoch that is longer than a chunk.
+    """
+
+    starts: Int32[np.ndarray, "step batch"]  # the first time step of each window
+    weights: Float32[np.ndarray, "step batch"]
+    noise: Float32[np.ndarray, "step batch latent"]
+    used: int
+
+
+def steps_per_epoch(windows: int, batch_size: int) -> int:
+    """Number of batches that hold all windows once, the last one perhaps not full."""
+    return math.ceil(windows / batch_size)
+
+
+def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS) -> Iterator[Chunk]:
+    """The steps of a whole training run: whole epochs while they fit into `limit` steps, else parts of one.
+
+    Noise is drawn in float32 whatever the model's dtype, so that both precisions see the same values.
+    """
+    shuffles = np.random.default_rng([seed, 1])
+    normals = np.random.default_rng([seed, 2])
+    limit = max(1, min(limit, CHUNK_NOISE // (config.batch_size * config.latent_dim)))
+    steps = steps_per_epoch(windows, config.batch_size)
+    together = min(config.epochs, max(1, limit // steps))
+    shape = (together * steps if steps <= limit else limit, config.batch_size)
+    for first in range(0, config.epochs, together):
+        orders = [
+            _order(windows, config.batch_size, shuffles) for _ in range(first, min(first + together, config.epochs))
+        ]
+        starts = np.concatenate(orders)
+        for begin in range(0, len(starts), shape[0]):
+            part = starts[begin : begin + shape[0]]
+            used = len(part)
+            noise = np.zeros((*shape, config.latent_dim), dtype=np.float32)
+            normals.standard_normal(out=noise[:used], dtype=np.float32)
+            padded = np.full(shape, -1, dtype=np.int32)
+            padded[:used] = part
+            weights = (padded >= 0).astype(np.float32)
+            yield Chunk(np.maximum(padded, 0), weights, noise, used)
+
+
+def _order(windows: int, batch_size: int, generator: np.random.Generator) -> Int32[np.ndarray, "step batch"]:
+    """Every window once, shuffled; -1 pads the last batch of the last block.
+
+    A block starts on a whole batch, so that no batch needs windows of two blocks.
+    """
+    block = max(1, BLOCK // batch_size) * batch_size
+    blocks = math.ceil(windows / block)
+    pieces = []
+    for index in generator.permutation(blocks) if blocks > 1 else [0]:
+        begin = int(index) * block
+        size = min(block, windows - begin)
+        piece = np.full((steps_per_epoch(size, batch_size), batch_size), -1, dtype=np.int32)
+        piece.reshape(-1)[:size] = generator.permutation(size) + begin
+        pieces.append(piece)
+    return np.concatenate(pieces)

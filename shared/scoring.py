@@ -1,0 +1,132 @@
+"""Reconstructions of windows -> a score per time step.
+
+A backend reconstructs the windows of a block of the series and calls `block_statistics` on its device;
+`series_statistics` cuts a series into blocks and adds them up; `contributions` turns what comes out into
+scores. Memory is proportional to the series, never to windows times window length.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from shared.config import Kind
+from shared.windows import count, coverage, fold, moving_sum
+
+Statistic = Literal["point", "reconstruction", "window", "causal", "divergence"]
+STATISTICS: tuple[Statistic, ...] = ("point", "reconstruction", "window", "causal", "divergence")
+BLOCK_VALUES = 2**20  # values in the windows of a block: 4 MiB of float32, about a core's share of the cache
+
+RunBlock = Callable[[Float[np.ndarray, "length channel"], int], Mapping[str, Any]]
+
+
+def block_statistics(
+    x: Float[Any, "n window channel"],
+    x_hat: Float[Any, "n window channel"],
+    divergence: Float[Any, " n"] | None,
+    used: Any,
+    statistics: Sequence[Statistic],
+    xp: ModuleType,
+) -> dict[str, Any]:
+    """What a block of windows adds to each statistic; windows from `used` on are padding and add nothing.
+
+    Over the n + window - 1 steps of the block, per channel: `point`, the sum over the covering windows of the
+    squared error; `reconstruction`, that of x_hat. Over its n windows: `window`, the mean squared error per
+    channel; `causal`, the squared error of the last step per channel; `divergence`, the KL divergence in nats.
+    """
+    n = x.shape[0]
+    real = xp.reshape(xp.arange(n) < used, (n, 1, 1))
+    error = x - x_hat
+    squared = error * error
+    result: dict[str, Any] = {}
+    for statistic in statistics:
+        if statistic == "point":
+            result[statistic] = fold(xp.where(real, squared, 0.0), xp)
+        elif statistic == "reconstruction":
+            result[statistic] = fold(xp.where(real, x_hat, 0.0), xp)
+        elif statistic == "window":
+            result[statistic] = xp.mean(squared, axis=1)
+        elif statistic == "causal":
+            result[statistic] = squared[:, -1, :]
+        elif divergence is not None:
+            result[statistic] = xp.reshape(divergence, (n, 1))
+    return result
+
+
+def block_windows(windows: int, features: int) -> int:
+    """Windows in a block: a power of two, so that series of many lengths share few compiled programs."""
+    largest = max(64, 2 ** int(np.log2(max(1, BLOCK_VALUES // features))))
+    return min(largest, max(64, 2 ** int(np.ceil(np.log2(windows)))))
+
+
+def series_statistics(
+    run_block: RunBlock,
+    series: Float[np.ndarray, "time channel"],
+    window: int,
+    statistics: Sequence[Statistic],
+) -> dict[str, Float[np.ndarray, "length channel"]]:
+    """Adds up the blocks of a series.
+
+    `run_block(values, used)` gets the steps of one block, padded with zeros, and how many of its windows are
+    real; it returns `block_statistics` of them. `point` and `reconstruction` come back as means over the covering
+    windows, one row per time step; the others have one row per window.
+    """
+    length, channels = series.shape
+    windows = count(length, window)
+    block = block_windows(windows, window * channels)
+    folded = [s for s in statistics if s in ("point", "reconstruction")]
+    totals: dict[str, np.ndarray] = {
+        s: np.zeros((length if s in folded else windows, 1 if s == "divergence" else channels), series.dtype)
+        for s in statistics
+    }
+
+    def add(begin: int, parts: Mapping[str, Any]) -> None:
+        for statistic, total in totals.items():
+            rows = total[begin : begin + (block + window - 1 if statistic in folded else block)]
+            rows += np.asarray(parts[statistic])[: len(rows)]
+
+    pending: deque[tuple[int, Mapping[str, Any]]] = deque()
+    for begin in range(0, windows, block):
+        values = series[begin : begin + block + window - 1]
+        if len(values) < block + window - 1:
+            values = np.concatenate([values, np.zeros((block + window - 1 - len(values), channels), series.dtype)])
+        pending.append((begin, run_block(values, min(block, windows - begin))))
+        if len(pending) > 2:  # let a device that works asynchronously run ahead
+            add(*pending.popleft())
+    while pending:
+        add(*pending.popleft())
+    for statistic in folded:
+        totals[statistic] /= coverage(length, window)[:, None].astype(series.dtype)
+    return totals
+
+
+def contributions(
+    kind: Kind,
+    series: Float[np.ndarray, "time channel"],
+    statistic: Float[np.ndarray, "length channel"],
+    window: int,
+    warm_up: float,
+) -> Float[np.ndarray, "time channel"]:
+    """The score of each channel at each time step; their mean over channels is the score.
+
+    `statistic` is the result of `series_statistics` of the same name as `kind`. With x the scaled series and
+    W the window length, at time t:
+
+    - point: the mean over the windows that cover t of the squared error at t;
+    - reconstruction: the squared difference of x[t] and the mean over the covering windows of x_hat[t];
+    - window: the mean over the covering windows of the window's mean squared error;
+    - causal: the squared error at the last step of the window that ends at t; the first W - 1 steps, which no
+      window ends at, get `warm_up`.
+    """
+    if kind == "point":
+        return statistic
+    if kind == "reconstruction":
+        return (series - statistic) ** 2
+    if kind == "window":
+        edge = np.zeros((window - 1, statistic.shape[1]), statistic.dtype)
+        sums = moving_sum(np.concatenate([edge, statistic, edge]), window)
+        return sums / coverage(len(series), window)[:, None].astype(statistic.dtype)
+    return np.concatenate([np.full((window - 1, statistic.shape[1]), warm_up, statistic.dtype), statistic])

@@ -1,0 +1,64 @@
+"""Scores of normal data -> a threshold. A step is an anomaly if its score is strictly above."""
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from shared.config import Config
+
+MAD_TO_DEVIATION = 1.482602218505602  # 1 / the 0.75 quantile of N(0, 1): makes a MAD estimate sigma
+TAIL = 0.98  # peaks over threshold: the quantile where the tail begins, as Siffer et al. 2017
+LEAST_PEAKS = 10
+
+
+def threshold(scores: Float[np.ndarray, " n"], config: Config) -> float:
+    """The threshold that `config.threshold` names, from the scores of the training series.
+
+    Raises:
+        ValueError: if peaks over threshold has fewer than ten peaks to fit.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if config.threshold == "maximum":
+        return config.margin * float(values.max())
+    if config.threshold == "quantile":
+        return float(np.quantile(values, config.quantile))
+    if config.threshold == "robust":
+        return robust(values, config.mad_factor)
+    return peaks_over_threshold(values, config.false_alarm_rate)
+
+
+def robust(scores: Float[np.ndarray, " n"], factor: float) -> float:
+    """Median + factor * MAD, the MAD scaled to the standard deviation of normal data (Leys et al. 2013)."""
+    median = float(np.median(scores))
+    return median + factor * MAD_TO_DEVIATION * float(np.median(np.abs(scores - median)))
+
+
+def peaks_over_threshold(scores: Float[np.ndarray, " n"], rate: float) -> float:
+    """The score that normal data exceed with probability `rate`, from a generalised Pareto fit to their tail.
+
+    With t the start of the tail, n scores and k peaks above it, shape g and scale s of the excesses:
+    `t + s / g * ((rate * n / k)**-g - 1)`, or `t - s * log(rate * n / k)` where g is 0: Siffer et al. 2017,
+    "Anomaly Detection in Streams with Extreme Value Theory", equation 1.
+
+    Raises:
+        ValueError: if fewer than ten scores lie above the start of the tail.
+    """
+    start = float(np.quantile(scores, TAIL))
+    peaks = scores[scores > start] - start
+    if len(peaks) < LEAST_PEAKS:
+        raise ValueError(
+            f'threshold="pot" needs at least {LEAST_PEAKS} training scores above their {TAIL:g} quantile, got '
+            f"{len(peaks)}: train on a longer series, or choose another threshold"
+        )
+    if rate * len(scores) >= len(peaks):  # the wanted quantile lies below the tail: no model needed
+        return float(np.quantile(scores, 1.0 - rate))
+    from scipy.stats import genpareto  # a second to import
+
+    # The fit works on excesses of mean 1: SciPy's search starts from there.
+    unit = float(peaks.mean())
+    shape, _, scale = genpareto.fit(peaks / unit, floc=0.0)
+    ratio = rate * len(scores) / len(peaks)
+    if abs(shape) < 1e-8:
+        return start - unit * scale * math.log(ratio)
+    return start + unit * scale / shape * (ratio**-shape - 1.0)

@@ -1,0 +1,92 @@
+"""The variational autoencoder as a Flax NNX module."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from shared.parameters import Parameters
+
+State = dict[str, dict[str, Float[Array | np.ndarray, "..."]]]  # layer -> kernel (inputs, outputs) and bias
+
+
+class VAE(nnx.Module):
+    """features -> hidden (ReLU) -> mean and log-variance of the latent; latent -> hidden (ReLU) -> features.
+
+    Kingma and Welling 2014, with a Gaussian posterior of diagonal covariance. Every product is in the full
+    precision of its arguments.
+    """
+
+    def __init__(self, features: int, hidden: int, latent: int, *, rngs: nnx.Rngs) -> None:
+        def linear(inputs: int, outputs: int) -> nnx.Linear:
+            return nnx.Linear(inputs, outputs, precision="highest", rngs=rngs)
+
+        self.encoder = linear(features, hidden)
+        self.posterior = linear(hidden, 2 * latent)
+        self.decoder = linear(latent, hidden)
+        self.output = linear(hidden, features)
+
+    def encode(
+        self, x: Float[Array, "batch feature"]
+    ) -> tuple[Float[Array, "batch latent"], Float[Array, "batch latent"]]:
+        """Mean and log-variance of the posterior of each window."""
+        mean, log_variance = jnp.split(self.posterior(nnx.relu(self.encoder(x))), 2, axis=-1)
+        return mean, log_variance
+
+    def decode(self, z: Float[Array, "batch latent"]) -> Float[Array, "batch feature"]:
+        """The reconstruction of each latent point."""
+        reconstruction: Array = self.output(nnx.relu(self.decoder(z)))
+        return reconstruction
+
+
+def sample(
+    mean: Float[Array, "batch latent"],
+    log_variance: Float[Array, "batch latent"],
+    noise: Float[Array, "batch latent"] | Float[Array, " latent"],
+) -> Float[Array, "batch latent"]:
+    """The reparameterised draw: `mean + exp(log_variance / 2) * noise`."""
+    return mean + jnp.exp(0.5 * log_variance) * noise
+
+
+def to_state(parameters: Parameters) -> State:
+    """The parameters as NNX names and orients them: kernels are transposed weights."""
+    layers = dict.fromkeys(name.split(".")[0] for name in parameters)
+    return {layer: {"kernel": parameters[f"{layer}.weight"].T, "bias": parameters[f"{layer}.bias"]} for layer in layers}
+
+
+def from_state(state: State) -> Parameters:
+    """The inverse of `to_state`, on the host."""
+    result: Parameters = {}
+    for layer, arrays in state.items():
+        result[f"{layer}.weight"] = np.ascontiguousarray(np.asarray(arrays["kernel"]).T)
+        result[f"{layer}.bias"] = np.array(arrays["bias"])
+    return result
+
+
+def abstract(features: int, hidden: int, latent: int) -> VAE:
+    """The module with shapes in place of arrays: nothing is drawn or computed."""
+    model: VAE = nnx.eval_shape(lambda: VAE(features, hidden, latent, rngs=nnx.Rngs(0)))
+    return model
+
+
+def build(state: State) -> VAE:
+    """The module that holds these arrays. Inside `jax.jit` this costs nothing at run time."""
+    features, hidden = state["encoder"]["kernel"].shape
+    graph, variables = nnx.split(abstract(features, hidden, state["decoder"]["kernel"].shape[0]))
+    nnx.replace_by_pure_dict(variables, state)
+    model: VAE = nnx.merge(graph, variables)
+    return model
+
+
+def flatten(state: State) -> Float[np.ndarray, " parameter"]:
+    """All parameters as one vector: Adam then updates one array rather than eight."""
+    return np.concatenate([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(state)])
+
+
+def unflatten(vector: Float[Array | np.ndarray, " parameter"], like: State) -> State:
+    """The inverse of `flatten`; `like` gives the shapes."""
+    leaves, structure = jax.tree.flatten(like)
+    ends = np.cumsum([leaf.size for leaf in leaves])
+    parts = [vector[end - leaf.size : end].reshape(leaf.shape) for leaf, end in zip(leaves, ends, strict=True)]
+    return jax.tree.unflatten(structure, parts)

@@ -1,0 +1,99 @@
+"""Scoring: one compiled call for each block of a series."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from shared.config import Config
+from shared.objective import divergence
+from shared.parameters import Parameters
+from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
+from shared.windows import count, slide
+from vae_jax.model import State, build, sample, to_state
+from vae_jax.runtime import runtime
+
+
+def statistics(
+    parameters: Parameters,
+    series: Float[np.ndarray, "time channel"],
+    statistics: Sequence[Statistic],
+    config: Config,
+    noise: Float[np.ndarray, " latent"] | None = None,
+) -> dict[str, Float[np.ndarray, "length channel"]]:
+    """See `shared.backend.Backend.statistics`."""
+    with runtime(config):
+        state = jax.device_put(to_state(parameters))
+
+        def run_block(values: np.ndarray, used: int) -> dict[str, Array]:
+            return _run_block(state, values, used, noise, window=config.window, statistics=tuple(statistics))
+
+        return series_statistics(run_block, series, config.window, statistics)
+
+
+@partial(jax.jit, static_argnames=("window", "statistics"))
+def _run_block(
+    state: State,
+    values: Float[Array, "length channel"],
+    used: Int[Array, ""],
+    noise: Float[Array, " latent"] | None,
+    *,
+    window: int,
+    statistics: tuple[Statistic, ...],
+) -> dict[str, Array]:
+    model = build(state)
+    x = slide(values, jnp.arange(count(len(values), window)), window, jnp)
+    mean, log_variance = model.encode(x.reshape(len(x), -1))
+    z = mean if noise is None else sample(mean, log_variance, noise)
+    x_hat = model.decode(z).reshape(x.shape)
+    kl = divergence(mean, log_variance, jnp)
+    return block_statistics(x, x_hat, kl, used, statistics, jnp)  # what is not asked for is not computed
+
+
+def encode(
+    parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
+) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
+    """See `shared.backend.Backend.encode`."""
+    windows = count(len(series), config.window)
+    block = block_windows(windows, config.window * series.shape[1])
+    with runtime(config):
+        state = jax.device_put(to_state(parameters))
+        parts = []
+        for begin in range(0, windows, block):
+            values = series[begin : begin + block + config.window - 1]
+            padding = block + config.window - 1 - len(values)
+            parts.append(_encode_block(state, np.pad(values, ((0, padding), (0, 0))), window=config.window))
+        mean, log_variance = (np.concatenate([np.asarray(p) for p in side]) for side in zip(*parts, strict=True))
+    return mean[:windows], log_variance[:windows]
+
+
+@partial(jax.jit, static_argnames=("window",))
+def _encode_block(state: State, values: Float[Array, "length channel"], *, window: int) -> tuple[Array, Array]:
+    x = slide(values, jnp.arange(count(len(values), window)), window, jnp)
+    return build(state).encode(x.reshape(len(x), -1))
+
+
+def bind(
+    parameters: Parameters, config: Config
+) -> Callable[[Float[np.ndarray, "n window channel"]], Float[np.ndarray, " n"]]:
+    """See `shared.backend.Backend.bind`."""
+    with runtime(config):
+        state: Any = jax.device_put(to_state(parameters))
+
+    def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
+        with runtime(config):
+            return np.asarray(_score_windows(state, windows))
+
+    return score
+
+
+@jax.jit
+def _score_windows(state: State, windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
+    model = build(state)
+    x = windows.reshape(len(windows), -1)
+    error = x - model.decode(model.encode(x)[0])
+    return jnp.mean(error * error, axis=1)

@@ -1,0 +1,130 @@
+"""Training: a compiled loop over the steps of a chunk, Optax's Adam inside."""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jaxtyping import Array, Float, Int
+
+from shared.backend import Gradient, Trained
+from shared.config import Config
+from shared.objective import loss_terms
+from shared.parameters import Parameters
+from shared.schedule import Chunk
+from shared.windows import slide
+from vae_jax.model import State, abstract, build, flatten, from_state, sample, to_state, unflatten
+from vae_jax.runtime import runtime
+
+Loss = tuple[Float[Array, ""], Float[Array, " 2"]]
+
+
+class Progress(NamedTuple):
+    """What a step hands to the next."""
+
+    vector: Float[Array, " parameter"]
+    adam: optax.OptState
+
+
+def loss(
+    state: State,
+    windows: Float[Array, "batch window channel"],
+    weights: Float[Array, " batch"],
+    noise: Float[Array, "batch latent"],
+    beta: float,
+) -> Loss:
+    """The loss of one batch, and its two terms, summed over the batch."""
+    model = build(state)
+    x = windows.reshape(len(windows), -1)
+    mean, log_variance = model.encode(x)
+    x_hat = model.decode(sample(mean, log_variance, noise))
+    squared, divergence = loss_terms(x, x_hat, mean, log_variance, weights, jnp)
+    return squared + beta * divergence, jnp.stack([squared, divergence])
+
+
+def train(
+    parameters: Parameters, series: Float[np.ndarray, "time channel"], chunks: Iterable[Chunk], config: Config
+) -> Iterator[Trained]:
+    """See `shared.backend.Backend.train`.
+
+    A chunk is dispatched before the result of the one before it is read, so that drawing noise on the host and
+    training on the device overlap.
+    """
+    with runtime(config):
+        like = to_state(parameters)
+        features, hidden = like["encoder"]["kernel"].shape
+        run = _compiled(features, hidden, config.latent_dim, config.window, config.beta, config.learning_rate)
+        vector = jnp.asarray(flatten(like))
+        progress = Progress(vector, optax.adam(config.learning_rate).init(vector))
+        values = jax.device_put(series)
+    previous: tuple[Any, Any, int] | None = None
+    for chunk in chunks:
+        with runtime(config):
+            progress, terms = run(progress, values, *chunk)
+        if previous is not None:
+            yield _to_host(*previous, like)
+        previous = progress.vector, terms, chunk.used
+    if previous is not None:
+        yield _to_host(*previous, like)
+
+
+def _to_host(vector: Array, terms: Array, used: int, like: State) -> Trained:
+    return Trained(from_state(unflatten(np.asarray(vector), like)), np.asarray(terms)[:used])
+
+
+@functools.cache
+def _compiled(
+    features: int, hidden: int, latent: int, window: int, beta: float, learning_rate: float
+) -> Callable[..., tuple[Progress, Float[Array, "step 2"]]]:
+    """The program that runs a chunk, compiled once for each model, window, beta and learning rate.
+
+    It is a scan whose length is data, so that a chunk that is not full runs the same program.
+    """
+    like: State = nnx.to_pure_dict(nnx.state(abstract(features, hidden, latent)))
+    optimizer = optax.adam(learning_rate)
+
+    def flat_loss(vector: Array, windows: Array, weights: Array, noise: Array) -> Loss:
+        return loss(unflatten(vector, like), windows, weights, noise, beta)
+
+    @jax.jit
+    def run(
+        progress: Progress,
+        series: Float[Array, "time channel"],
+        starts: Int[Array, "step batch"],
+        weights: Float[Array, "step batch"],
+        noise: Float[Array, "step batch latent"],
+        used: Int[Array, ""],
+    ) -> tuple[Progress, Float[Array, "step 2"]]:
+        dtype = series.dtype
+
+        def step(index: Any, carry: tuple[Progress, Array]) -> tuple[Progress, Array]:
+            (vector, adam), terms = carry
+            windows = slide(series, starts[index], window, jnp)
+            gradient, both = jax.grad(flat_loss, has_aux=True)(
+                vector, windows, weights[index].astype(dtype), noise[index].astype(dtype)
+            )
+            update, adam = optimizer.update(gradient, adam, vector)
+            vector = vector + update
+            return Progress(vector, adam), terms.at[index].set(both)
+
+        return jax.lax.fori_loop(0, used, step, (progress, jnp.zeros((len(starts), 2), dtype)))
+
+    return run
+
+
+def gradient(
+    parameters: Parameters,
+    windows: Float[np.ndarray, "batch window channel"],
+    weights: Float[np.ndarray, " batch"],
+    noise: Float[np.ndarray, "batch latent"],
+    config: Config,
+) -> Gradient:
+    """See `shared.backend.Backend.gradient`."""
+    with runtime(config):
+        compute = jax.jit(jax.grad(loss, has_aux=True), static_argnums=4)
+        result, terms = compute(to_state(parameters), windows, weights, noise, config.beta)
+        return Gradient(float(terms[0]), float(terms[1]), from_state(result))

@@ -1,0 +1,58 @@
+"""The variational autoencoder as a PyTorch module."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from shared.parameters import Parameters
+
+
+class VAE(nn.Module):
+    """features -> hidden (ReLU) -> mean and log-variance of the latent; latent -> hidden (ReLU) -> features.
+
+    Kingma and Welling 2014, with a Gaussian posterior of diagonal covariance. Every product is in the full
+    precision of its arguments (see `vae_torch.runtime`).
+    """
+
+    def __init__(self, features: int, hidden: int, latent: int) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(features, hidden)
+        self.posterior = nn.Linear(hidden, 2 * latent)
+        self.decoder = nn.Linear(latent, hidden)
+        self.output = nn.Linear(hidden, features)
+
+    def encode(
+        self, x: Float[Tensor, "batch feature"]
+    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
+        """Mean and log-variance of the posterior of each window."""
+        mean, log_variance = self.posterior(torch.relu(self.encoder(x))).chunk(2, dim=-1)
+        return mean, log_variance
+
+    def decode(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch feature"]:
+        """The reconstruction of each latent point."""
+        reconstruction: Tensor = self.output(torch.relu(self.decoder(z)))
+        return reconstruction
+
+
+def sample(
+    mean: Float[Tensor, "batch latent"],
+    log_variance: Float[Tensor, "batch latent"],
+    noise: Float[Tensor, "batch latent"] | Float[Tensor, " latent"],
+) -> Float[Tensor, "batch latent"]:
+    """The reparameterised draw: `mean + exp(log_variance / 2) * noise`."""
+    return mean + torch.exp(0.5 * log_variance) * noise
+
+
+def build(parameters: Parameters, device: torch.device) -> VAE:
+    """The module with a copy of these parameters, which PyTorch names and orients as we do."""
+    hidden, features = parameters["encoder.weight"].shape
+    with torch.device("meta"):  # no initial values are drawn, to be overwritten
+        model = VAE(features, hidden, parameters["decoder.weight"].shape[1])
+    model.load_state_dict({k: torch.tensor(v, device=device) for k, v in parameters.items()}, assign=True)
+    return model
+
+
+def from_module(model: VAE) -> Parameters:
+    """A copy of the module's parameters on the host."""
+    return {name: np.array(tensor.detach().cpu()) for name, tensor in model.named_parameters()}

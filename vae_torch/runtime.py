@@ -1,0 +1,32 @@
+"""The precision and the device that a call runs with, without a change to any global setting."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from shared.config import Config
+
+
+@contextmanager
+def runtime(config: Config) -> Iterator[torch.device]:
+    """Runs its body with full-precision products, and with new tensors on the configured device.
+
+    Raises:
+        ValueError: if the configuration asks for a GPU and PyTorch sees none.
+    """
+    if config.device == "gpu" and not torch.cuda.is_available():
+        raise ValueError("PyTorch sees no gpu here: use device='auto' or 'cpu'")
+    cuda = config.device != "cpu" and torch.cuda.is_available()
+    before = torch.get_float32_matmul_precision()
+    if before != "highest":
+        torch.set_float32_matmul_precision("highest")
+    try:
+        if cuda:
+            with torch.device("cuda"):
+                yield torch.device("cuda")
+        else:  # a device context slows every call down, and the CPU is where tensors are born
+            yield torch.device("cpu")
+    finally:
+        if before != "highest":
+            torch.set_float32_matmul_precision(before)

@@ -1,0 +1,79 @@
+"""Scoring: one pass for each block of a series."""
+
+from collections.abc import Callable, Sequence
+
+import array_api_compat.torch as xp
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from shared.config import Config
+from shared.objective import divergence
+from shared.parameters import Parameters
+from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
+from shared.windows import count
+from vae_torch.model import build, sample
+from vae_torch.runtime import runtime
+
+
+def statistics(
+    parameters: Parameters,
+    series: Float[np.ndarray, "time channel"],
+    statistics: Sequence[Statistic],
+    config: Config,
+    noise: Float[np.ndarray, " latent"] | None = None,
+) -> dict[str, Float[np.ndarray, "length channel"]]:
+    """See `shared.backend.Backend.statistics`."""
+    with runtime(config) as device, torch.inference_mode():
+        model = build(parameters, device)
+        draw = None if noise is None else torch.as_tensor(noise, device=device)
+
+        def run_block(values: np.ndarray, used: int) -> dict[str, Tensor]:
+            x = _windows(torch.as_tensor(values, device=device), config.window)
+            mean, log_variance = model.encode(x.reshape(len(x), -1))
+            z = mean if draw is None else sample(mean, log_variance, draw)
+            x_hat = model.decode(z).reshape(x.shape)
+            kl = divergence(mean, log_variance, xp) if "divergence" in statistics else None
+            parts = block_statistics(x, x_hat, kl, used, statistics, xp)
+            return {name: part.cpu() for name, part in parts.items()}
+
+        return series_statistics(run_block, series, config.window, statistics)
+
+
+def _windows(series: Float[Tensor, "time channel"], window: int) -> Float[Tensor, "n window channel"]:
+    """All windows of a series, as a view of it."""
+    return series.unfold(0, window, 1).transpose(1, 2)
+
+
+def encode(
+    parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
+) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
+    """See `shared.backend.Backend.encode`."""
+    windows = count(len(series), config.window)
+    block = block_windows(windows, config.window * series.shape[1])
+    with runtime(config) as device, torch.inference_mode():
+        model = build(parameters, device)
+        parts = []
+        for begin in range(0, windows, block):
+            values = series[begin : min(begin + block, windows) + config.window - 1]
+            x = _windows(torch.as_tensor(values, device=device), config.window)
+            parts.append(model.encode(x.reshape(len(x), -1)))
+        mean, log_variance = (np.concatenate([np.asarray(p.cpu()) for p in side]) for side in zip(*parts, strict=True))
+    return mean, log_variance
+
+
+def bind(
+    parameters: Parameters, config: Config
+) -> Callable[[Float[np.ndarray, "n window channel"]], Float[np.ndarray, " n"]]:
+    """See `shared.backend.Backend.bind`."""
+    with runtime(config) as device:
+        model = build(parameters, device)
+
+    def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
+        with runtime(config), torch.inference_mode():
+            x = torch.as_tensor(windows, device=device).reshape(len(windows), -1)
+            error = x - model.decode(model.encode(x)[0])
+            return np.asarray((error * error).mean(dim=1).cpu())
+
+    return score
