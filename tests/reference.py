@@ -86,7 +86,7 @@ def train(
     now = {name: array.copy() for name, array in parameters.items()}
     first = {name: np.zeros_like(array) for name, array in now.items()}
     second = {name: np.zeros_like(array) for name, array in now.items()}
-    terms = []
+    terms: list[tuple[np.ndarray, np.ndarray]] = []
     for chunk in chunks:
         for starts, weights, noise in zip(
             chunk.starts[: chunk.used], chunk.weights[: chunk.used], chunk.noise[: chunk.used], strict=True
