@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 Kind = Literal["point", "reconstruction", "window", "causal"]
@@ -13,6 +13,11 @@ DType = Literal["float32", "float64"]
 Device = Literal["auto", "cpu", "gpu"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def described(default: Any, help: str) -> Any:  # noqa: A002
+    """A field whose description also stands in the command's --help."""
+    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,28 +31,28 @@ class Config:
         ValueError: if a value is out of its range.
     """
 
-    window: int = 50  # time steps in a window
-    hidden_dim: int = 32  # units of the encoder's and of the decoder's hidden layer
-    latent_dim: int = 10  # dimensions of the latent space
-    beta: float = 2.0  # weight of the KL term, beta-VAE (Higgins et al. 2017)
-    learning_rate: float = 1e-3  # of Adam
-    epochs: int = 100
-    batch_size: int = 32  # windows in a step
-    validation_fraction: float = 0.0  # held-out tail of the training series; 0 is no early stopping
-    patience: int = 10  # epochs without a better held-out loss before training stops
-    scaling: Scaling = "none"
-    missing: Missing = "error"  # what to do with NaN in a series
-    kind: Kind = "reconstruction"  # which score decides
-    draws: int = 0  # latent draws that a score is averaged over; 0 is the posterior mean
-    threshold: ThresholdMethod = "maximum"
-    margin: float = 6.0  # "maximum": times the largest training score
-    quantile: float = 0.999  # "quantile": of the training scores
-    mad_factor: float = 10.0  # "robust": median + this many scaled MADs
-    false_alarm_rate: float = 1e-4  # "pot": wanted share of normal steps above the threshold
-    min_length: int = 1  # shortest event that is kept
-    merge_gap: int = 20  # events at most this far apart are one
-    dtype: DType = "float32"
-    device: Device = "auto"  # auto is the framework's first accelerator, else the CPU
+    window: int = described(50, "time steps in a window")
+    hidden_dim: int = described(32, "units of the encoder's and of the decoder's hidden layer")
+    latent_dim: int = described(10, "dimensions of the latent space")
+    beta: float = described(2.0, "weight of the KL term in the loss (Higgins et al. 2017)")
+    learning_rate: float = described(1e-3, "of Adam")
+    epochs: int = described(100, "passes over the training windows")
+    batch_size: int = described(32, "windows in a training step")
+    validation_fraction: float = described(0.0, "held-out tail of the training series, for early stopping; 0 is none")
+    patience: int = described(10, "epochs without a better held-out loss before training stops")
+    scaling: Scaling = described("none", "standard: each channel to mean 0 and deviation 1 of the training series")
+    missing: Missing = described("error", "what to do with missing values: refuse them, or interpolate in time")
+    kind: Kind = described("reconstruction", "which score decides")
+    draws: int = described(0, "latent draws that a score is averaged over; 0 is the posterior mean")
+    threshold: ThresholdMethod = described("maximum", "how training scores become a threshold")
+    margin: float = described(6.0, 'of "maximum": times the largest training score')
+    quantile: float = described(0.999, 'of "quantile": which quantile of the training scores')
+    mad_factor: float = described(10.0, 'of "robust": this many scaled MADs above the median')
+    false_alarm_rate: float = described(1e-4, 'of "pot": wanted share of normal steps above the threshold')
+    min_length: int = described(1, "time steps of the shortest event that is kept")
+    merge_gap: int = described(20, "events at most this many time steps apart are one")
+    dtype: DType = described("float32", "precision of training and scoring")
+    device: Device = described("auto", "auto: the framework's first accelerator, else the CPU")
 
     def __post_init__(self) -> None:
         for name in ("window", "hidden_dim", "latent_dim", "epochs", "batch_size", "patience", "min_length"):

@@ -223,7 +223,7 @@ class VAEDetector:
         self.thresholds_ = {name: threshold(values, config) for name, values in calibration.items()}
         self.threshold_ = self.thresholds_[config.kind]
         self.decision_scores_ = scores[config.kind]
-        self.labels_ = self._labels(self.decision_scores_, config.kind)
+        self.labels_ = self.labels_of(self.decision_scores_)
 
     def _score_windows_of(self, scaled: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, " n"]:
         statistics = KINDS if self._is_short(len(scaled)) else ("window",)
@@ -258,7 +258,15 @@ class VAEDetector:
 
     def predict(self, series: Any, *, kind: Kind | None = None) -> Int8[np.ndarray, " time"]:
         """1 where the score is strictly above the threshold of its kind, else 0."""
-        return self._labels(self.decision_function(series, kind=kind), self._kind(kind))
+        return self.labels_of(self.decision_function(series, kind=kind), kind=kind)
+
+    def labels_of(self, scores: Float[np.ndarray, " time"], *, kind: Kind | None = None) -> Int8[np.ndarray, " time"]:
+        """`predict` of a whole series whose scores are known."""
+        chosen = self._kind(kind)
+        labels = (scores > self.thresholds_[chosen]).astype(np.int8)
+        if chosen == "causal":
+            labels[: self.config_.window - 1] = 0
+        return labels
 
     def fit_predict(self, series: Any, y: object = None) -> Int8[np.ndarray, " time"]:
         """Fits, and labels the training series itself."""
@@ -270,7 +278,7 @@ class VAEDetector:
 
     def events_of(self, contributions: Float[np.ndarray, "time channel"], *, kind: Kind | None = None) -> list[Event]:
         """`events` of a series whose contributions are known."""
-        labels = self._labels(contributions.mean(axis=1), self._kind(kind))
+        labels = self.labels_of(contributions.mean(axis=1), kind=kind)
         config = self.config_
         return find_events(
             labels, contributions, self.channels_, min_length=config.min_length, merge_gap=config.merge_gap
@@ -397,12 +405,6 @@ class VAEDetector:
                 score = contributions(kind, scaled, result[kind], config.window, self.warm_up_) / len(draws)
                 totals[kind] = totals[kind] + score if kind in totals else score
         return totals
-
-    def _labels(self, scores: Float[np.ndarray, " time"], kind: Kind) -> Int8[np.ndarray, " time"]:
-        labels = (scores > self.thresholds_[kind]).astype(np.int8)
-        if kind == "causal":
-            labels[: self.config_.window - 1] = 0
-        return labels
 
 
 _ARGUMENTS: dict[str, Any] = {

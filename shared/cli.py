@@ -1,0 +1,364 @@
+"""The command `twinvae`."""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+from shared.backend import BACKENDS, installed_backends
+from shared.config import HYPERPARAMETERS, PRESETS, Config, resolve
+from shared.datasets import DATASETS, load_dataset
+from shared.detector import VAEDetector
+from shared.series import Table, read_table
+
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns the exit code: 0 fine, 1 failed, 2 wrong use."""
+    options = _parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: _complain("warning", message)
+        try:
+            options.run(options)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader has gone: say nothing, also not while closing
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
+        except KeyboardInterrupt:
+            _complain("error", "interrupted")
+            return INTERRUPTED
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _complain("error", f"{where}{error.strerror or error}")
+            return FAILED
+        except (ValueError, TypeError) as error:
+            _complain("error", error)
+            return FAILED
+    return 0
+
+
+def _complain(what: str, message: object) -> None:
+    print(f"twinvae: {what}: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+# What each command does.
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from shared.demo import run_demo
+
+    backends = BACKENDS if options.backend == "both" else (_backend(options),)
+    for name in backends:
+        _require(name)
+    summary = run_demo(backends, options.seed, options.out)
+    if options.json:
+        print(json.dumps(summary, indent=2))
+        return
+    print(
+        f"{'backend':8} {'import':>8} {'compile':>8} {'train':>8} {'score':>8} {'loss':>7} {'ROC AUC':>8} {'AP':>6}  events"
+    )
+    for name, run in summary["backends"].items():
+        seconds = "".join(f"{run['seconds'][part]:7.3f} s" for part in ("import", "compile", "train", "score"))
+        events = ", ".join(f"[{start}, {end})" for start, end in run["events"]) or "none"
+        print(f"{name:8}{seconds} {run['loss']:7.3f} {run['roc_auc']:8.4f} {run['average_precision']:6.3f}  {events}")
+    print("injected anomaly: [300, 320)")
+    parity = summary["parity"]
+    if parity is not None:
+        print(
+            f"trained apart in float64, the scores differ by {parity['max_score_difference']:.1e} of their range, "
+            f"the labels {'are equal' if parity['labels_equal'] else 'DIFFER'}"
+        )
+        print(f"trained apart in float32, by {parity['max_score_difference_float32']:.1e} of their range")
+    print(f"pictures and summary.json are in {options.out}")
+
+
+def _fit(options: argparse.Namespace) -> None:
+    table = _read(options.file, options)
+    table = table.rows(slice(options.train_rows))
+    detector = _detector(options).fit(_frame(table))
+    detector.save(options.model)
+    result = {
+        "model": str(options.model),
+        "rows": len(table.times),
+        "loss": detector.history_["loss"][-1],
+        "thresholds": detector.thresholds_,
+    }
+    _print(
+        options,
+        result,
+        f"fitted on {len(table.times)} rows of {', '.join(table.names)}: loss {result['loss']:.4g}, "
+        f"threshold {detector.threshold_:.4g} ({detector.config_.kind}); model in {options.model}",
+    )
+
+
+def _score(options: argparse.Namespace) -> None:
+    from shared.detection import event_record, write_scores
+
+    name = _backend(options)
+    detector = _detector_class(name).load(options.model, device=options.device)
+    if options.columns is None and detector.channels_ != tuple(map(str, range(len(detector.channels_)))):
+        options.columns = detector.channels_
+    table = _read(options.file, options)
+    parts = detector.contributions(table.values)
+    write_scores(options.out, table, detector, parts)
+    events = [event_record(event, table.times) for event in detector.events_of(parts)]
+    result = {"rows": len(parts), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
+    _print(options, result, f"{_events_text(events)}scores of {len(parts)} rows in {options.out}")
+
+
+def _detect(options: argparse.Namespace) -> None:
+    from shared.detection import write_detection
+
+    if options.dataset:
+        dataset = load_dataset(options.dataset)
+        table, train_rows, name = dataset.table, dataset.train_rows, dataset.source
+    else:
+        table, train_rows, name = _read(options.file, options), options.train_rows or 0, options.file.name
+    if train_rows > len(table.times):
+        raise ValueError(f"--train-rows is {train_rows}, the file has {len(table.times)} rows")
+    detector = _detector(options)
+    if options.train:
+        normal = _read(options.train, options)
+        if normal.names != table.names:
+            raise ValueError(f"{options.train} has the columns {', '.join(normal.names)}, not {', '.join(table.names)}")
+    else:
+        normal = table.rows(slice(train_rows or None))
+        if not train_rows:
+            warnings.warn("fitted on the whole file: its anomalies count as normal; see --train-rows", stacklevel=1)
+    detector.fit(_frame(normal))
+    suffix = ".parquet" if options.parquet or (options.file and options.file.suffix == ".parquet") else ".csv"
+    summary = write_detection(options.out, table, detector, train_rows=train_rows, name=name, scores_suffix=suffix)
+    quality = (
+        f"ROC AUC {summary['roc_auc']:.4f}, average precision {summary['average_precision']:.3f}\n"
+        if "roc_auc" in summary
+        else ""
+    )
+    _print(
+        options,
+        summary,
+        f"{_events_text(summary['events'])}{quality}scores, events.json, pictures and model are in {options.out}",
+    )
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from shared.diagnosis import diagnose
+
+    report = diagnose()
+    if options.json:
+        print(json.dumps(report, indent=2))
+    else:
+        for section, values in report.items():
+            if isinstance(values, dict):
+                print(section)
+                for key, value in values.items():
+                    print(f"  {key:22} {value}")
+    if report["problems"]:
+        raise ValueError("; ".join(report["problems"]))
+    if not options.json:
+        print("fit for use")
+
+
+# Shared steps.
+
+
+def _require(name: str) -> None:
+    if name not in installed_backends():
+        raise ValueError(f"the backend {name} is not installed: pip install 'twinvae[{name}]'")
+
+
+def _backend(options: argparse.Namespace) -> str:
+    """The chosen backend, or the first that is installed."""
+    if options.backend:
+        _require(options.backend)
+        chosen: str = options.backend
+        return chosen
+    if not installed_backends():
+        raise ValueError("no backend is installed: pip install 'twinvae[jax]' or pip install 'twinvae[torch]'")
+    return installed_backends()[0]
+
+
+def _detector_class(backend: str) -> type[VAEDetector]:
+    chosen: type[VAEDetector] = importlib.import_module(f"vae_{backend}").VAEDetector
+    return chosen
+
+
+def _detector(options: argparse.Namespace) -> VAEDetector:
+    given = {name: getattr(options, name) for name in HYPERPARAMETERS}
+    return _detector_class(_backend(options))(preset=options.preset, seed=options.seed, **given)
+
+
+def _read(path: Path, options: argparse.Namespace) -> Table:
+    return read_table(path, columns=options.columns, time=options.time, labels=options.labels)
+
+
+def _frame(table: Table) -> Any:
+    """The values with their column names, which the detector keeps."""
+    import polars as pl
+
+    return pl.DataFrame({name: table.values[:, index] for index, name in enumerate(table.names)})
+
+
+def _events_text(events: Sequence[dict[str, Any]]) -> str:
+    if not events:
+        return "no events\n"
+    rows = [("rows", "first", "last", "peak", "score", "channels")]
+    for event in events:
+        channels = ", ".join(f"{name} {share:.0%}" for name, share in list(event["channels"].items())[:3])
+        rows.append(
+            (
+                f"[{event['start']}, {event['end']})",
+                event["start_time"],
+                event["last_time"],
+                event["peak_time"],
+                f"{event['score']:.4g}",
+                channels,
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+def _print(options: argparse.Namespace, result: dict[str, Any], text: str) -> None:
+    print(json.dumps(result, indent=2) if options.json else text)
+
+
+# The grammar.
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what was wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="twinvae", description="Finds anomalies in time series with a variational autoencoder, in PyTorch or JAX."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    demo = _command(
+        commands, "demo", _demo, "the tutorial, from data to pictures", "twinvae demo --backend both --out out"
+    )
+    demo.add_argument("--backend", choices=(*BACKENDS, "both"), help="default: the one installed, JAX first")
+    demo.add_argument("--seed", type=_seed, default=0, metavar="N")
+    demo.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures and summary.json")
+
+    fit = _command(
+        commands, "fit", _fit, "fit a detector on a normal series and save it",
+        "twinvae fit normal.csv --model model.safetensors",
+    )  # fmt: skip
+    fit.add_argument("file", type=Path, metavar="FILE", help="a CSV or Parquet file, one row per time step")
+    fit.add_argument("--model", type=Path, required=True, metavar="FILE", help="where to save the model (.safetensors)")
+    fit.add_argument("--train-rows", type=_count, metavar="N", help="fit on the first N rows only")
+
+    score = _command(
+        commands, "score", _score, "score a series with a saved detector, of either backend",
+        "twinvae score today.csv --model model.safetensors --out scores.csv",
+    )  # fmt: skip
+    score.add_argument("file", type=Path, metavar="FILE", help="a CSV or Parquet file, one row per time step")
+    score.add_argument("--model", type=Path, required=True, metavar="FILE")
+    score.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file")
+    score.add_argument("--device", choices=_choices("device"), help="where to compute")
+
+    detect = _command(
+        commands, "detect", _detect, "fit on the normal part of a series, score all of it, draw it",
+        "twinvae detect sensors.csv --train-rows 1000 --out out",
+    )  # fmt: skip
+    source = detect.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="a CSV or Parquet file, one row per time step"
+    )
+    source.add_argument("--dataset", choices=DATASETS, help="a public labelled series instead of a file")
+    normal = detect.add_mutually_exclusive_group()
+    normal.add_argument("--train-rows", type=_count, metavar="N", help="the first N rows are normal: fit on them")
+    normal.add_argument("--train", type=Path, metavar="FILE2", help="fit on this file instead")
+    detect.add_argument("--out", type=Path, required=True, metavar="DIR")
+    detect.add_argument("--parquet", action="store_true", help="write scores.parquet even if FILE is a CSV")
+
+    for command in (fit, score, detect):
+        command.add_argument("--backend", choices=BACKENDS, help="default: the one installed, JAX first")
+        command.add_argument("--columns", type=_names, metavar="A,B", help="the columns to use; default: all but time")
+        command.add_argument(
+            "--time", metavar="COLUMN", help="the time stamps; default: timestamp, time, datetime, date"
+        )
+        command.add_argument("--labels", metavar="COLUMN", help="0/1 labels, to measure the scores; never fitted on")
+    for command in (fit, detect):
+        _add_hyperparameters(command)
+
+    doctor = _command(commands, "doctor", _doctor, "what is installed, and whether it is fit for use", "twinvae doctor")
+    doctor.set_defaults(backend=None)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, summary: str, example: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=f"example: {example}"
+    )
+    command.add_argument("--json", action="store_true", help="print JSON for machines")
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_hyperparameters(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("the detector", "each default comes from the preset")
+    group.add_argument("--preset", choices=tuple(PRESETS), default="standard", help="default: standard")
+    group.add_argument("--seed", type=_seed, default=0, metavar="N", help="of initial weights, shuffles and noise")
+    for field in fields(Config):
+        text = f"{field.metadata['help']} (standard: {getattr(PRESETS['standard'], field.name)})".replace("%", "%%")
+        flag = f"--{field.name.replace('_', '-')}"
+        if field.type in (int, float):
+            group.add_argument(flag, type=_value(field.name, field.type), metavar="X", help=text)
+        else:
+            group.add_argument(flag, choices=_choices(field.name), help=text)
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    return get_args(next(field.type for field in fields(Config) if field.name == name))
+
+
+def _value(name: str, kind: Any) -> Any:
+    def convert(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
+        try:
+            resolve("standard", {name: value})
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return value
+
+    return convert
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} has an empty name")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

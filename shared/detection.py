@@ -1,0 +1,119 @@
+"""A fitted detector and a table -> the files of `twinvae detect` and `twinvae score`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from shared import plots
+from shared.detector import VAEDetector
+from shared.events import Event
+from shared.metrics import average_precision, roc_auc
+from shared.output import replacing, write_text
+from shared.series import Table, as_series
+
+
+def write_scores(
+    path: Path, table: Table, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
+) -> None:
+    """Writes a CSV or Parquet file: time stamp, score, label, and the score of each channel if there are several.
+
+    Raises:
+        ValueError: if the suffix is neither .csv nor .parquet.
+        OSError: if the file cannot be written.
+    """
+    import polars as pl
+
+    if path.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"{path}: scores are written to a .csv or .parquet file")
+    columns: dict[str, Any] = {table.time_name: table.times}
+    columns["score"] = contributions.mean(axis=1)
+    columns["label"] = detector.labels_of(contributions.mean(axis=1))
+    if len(table.names) > 1:
+        columns |= {f"score_{name}": contributions[:, index] for index, name in enumerate(table.names)}
+    frame = pl.DataFrame(columns)
+    if table.time_name == "row":
+        frame = frame.with_columns(pl.col("row").cast(pl.Int64))
+    with replacing(path) as temporary:
+        if path.suffix == ".csv":
+            frame.write_csv(temporary, float_precision=None)
+        else:
+            frame.write_parquet(temporary)
+
+
+def event_record(event: Event, times: tuple[str, ...]) -> dict[str, Any]:
+    """An event as it stands in events.json: rows [start, end), and the time stamps of the first, last and peak row."""
+    return event._asdict() | {
+        "start_time": times[event.start],
+        "last_time": times[event.end - 1],
+        "peak_time": times[event.peak],
+    }
+
+
+def write_detection(
+    out: Path, table: Table, detector: VAEDetector, *, train_rows: int, name: str, scores_suffix: str
+) -> dict[str, Any]:
+    """Scores the table and writes scores, events.json, the pictures and the model; returns a summary.
+
+    `train_rows` says how many of the first rows the detector was fitted on; 0 if it was fitted on another series.
+
+    Raises:
+        ValueError: if the series is not fit for use.
+        OSError: if a file cannot be written.
+    """
+    parts = detector.contributions(table.values)
+    scores = parts.mean(axis=1)
+    events = detector.events_of(parts)
+    spans = [event[:2] for event in events]
+    out.mkdir(parents=True, exist_ok=True)
+
+    write_scores(out / f"scores{scores_suffix}", table, detector, parts)
+    summary: dict[str, Any] = {
+        "rows": len(scores),
+        "train_rows": train_rows,
+        "kind": detector.config_.kind,
+        "threshold": detector.threshold_,
+        "loss": detector.history_["loss"][-1],
+        "events": [event_record(event, table.times) for event in events],
+    }
+    if table.labels is not None and 0 < table.labels.sum() < len(table.labels):
+        summary["roc_auc"] = roc_auc(table.labels, scores)
+        summary["average_precision"] = average_precision(table.labels, scores)
+    write_text(out / "events.json", json.dumps(summary, indent=2) + "\n")
+    detector.save(out / "model.safetensors")
+
+    series = as_series(table.values, missing=detector.config_.missing)
+    order = _by_share(events, table.names)
+    shown, names = series[:, order], [table.names[index] for index in order]
+    common: dict[str, Any] = {"shaded": spans, "shaded_as": f"detected event ({len(events)})"}
+    plots.plot_series(
+        out / "signal.png", shown, names, table.times, title=name, train_rows=train_rows, **common
+    )  # fmt: skip
+    plots.plot_series(
+        out / "reconstruction.png", shown, names, table.times, title=f"{name}: reconstruction",
+        reconstruction=detector.reconstruct(table.values)[:, order], train_rows=train_rows, **common,
+    )  # fmt: skip
+    unit = "squared error (training deviations)" if detector.config_.scaling == "standard" else "squared error"
+    plots.plot_score(
+        out / "score.png", scores, detector.threshold_, table.times,
+        title=f"{name}: anomaly score, {detector.config_.kind}", ylabel=unit, **common,
+    )  # fmt: skip
+    latent = detector.latent(table.values)
+    labels = np.zeros(len(scores), dtype=np.int8)
+    for start, end in spans:
+        labels[start:end] = 1
+    hit = plots.windows_with(labels, detector.config_.window)
+    if not hit.all():
+        plots.plot_latent(
+            out / "latent.png", latent[~hit], latent[hit], title=f"{name}: latent means by PCA",
+            anomalous_as="windows with a detected event",
+        )  # fmt: skip
+    return summary
+
+
+def _by_share(events: list[Event], names: tuple[str, ...]) -> list[int]:
+    """Channels in the order of their share in the events, so that the first few tell the most."""
+    totals = [sum(event.channels[name] for event in events) for name in names]
+    return sorted(range(len(names)), key=lambda index: -totals[index])

@@ -1,0 +1,174 @@
+"""The pictures: a series with its events, the latent space, the reconstruction, the score.
+
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart. Figures are made without pyplot, which
+keeps global state and takes longer to import.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from shared.output import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#7F7F7F"
+BINS = 4000  # a longer series is drawn by the least and the largest value of each of this many stretches
+MOST_CHANNELS = 8
+
+Intervals = Sequence[tuple[int, int]]
+
+
+def plot_series(
+    path: Path,
+    series: Float[np.ndarray, "time channel"],
+    names: Sequence[str],
+    times: Sequence[str],
+    *,
+    title: str,
+    shaded: Intervals,
+    shaded_as: str,
+    reconstruction: Float[np.ndarray, "time channel"] | None = None,
+    train_rows: int = 0,
+) -> None:
+    """Each channel over time, intervals shaded, and the reconstruction over it if there is one."""
+    shown = min(len(names), MOST_CHANNELS)
+    figure, axes = _figure(shown, height=3.0 if shown == 1 else 1.5)
+    for channel, axis in enumerate(axes):
+        _line(axis, series[:, channel], color=BLUE, label="series")
+        if reconstruction is not None:
+            _line(axis, reconstruction[:, channel], color=RED, linestyle="--", label="reconstruction")
+        _shade(axis, shaded, ORANGE, shaded_as)
+        if train_rows:
+            axis.axvline(train_rows, color=GREY, linestyle=":", label="end of the training part")
+        axis.set_ylabel(names[channel] if names[channel] != "0" or len(names) > 1 else "value")
+    if shown < len(names):
+        title += f" (channels {shown} of {len(names)})"
+    _finish(figure, axes, times, title)
+    _save(figure, path)
+
+
+def plot_score(
+    path: Path,
+    scores: Float[np.ndarray, " time"],
+    threshold: float,
+    times: Sequence[str],
+    *,
+    title: str,
+    ylabel: str,
+    shaded: Intervals,
+    shaded_as: str,
+) -> None:
+    """The score with its threshold and the detected events, on a logarithmic axis."""
+    figure, axes = _figure(1, height=3.0)
+    positive = scores[scores > 0]
+    floor = max(float(np.quantile(positive, 0.02)), threshold * 1e-6) if len(positive) else threshold * 1e-3
+    _line(axes[0], np.maximum(scores, floor), color=BLUE, label="score")
+    axes[0].axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
+    _shade(axes[0], shaded, ORANGE, shaded_as)
+    axes[0].set_yscale("log")
+    axes[0].set_ylabel(ylabel)
+    _finish(figure, axes, times, title)
+    _save(figure, path)
+
+
+def plot_latent(
+    path: Path,
+    normal: Float[np.ndarray, "n latent"],
+    anomalous: Float[np.ndarray, "m latent"],
+    *,
+    title: str,
+    anomalous_as: str = "windows with the anomaly",
+) -> None:
+    """The latent means in the plane of the two largest principal components of the normal ones."""
+    figure, (axis,) = _figure(1, height=5.0, width=6.5)
+    plane, variance = principal_components(normal)
+    for points, color, marker, label in (
+        (normal, BLUE, "o", "other windows" if "detected" in anomalous_as else "normal windows"),
+        (anomalous, RED, "^", anomalous_as),
+    ):
+        if len(points):
+            some = points[:: max(1, len(points) // BINS)]
+            x, y = ((some - normal.mean(axis=0)) @ plane).T
+            axis.scatter(x, y, s=14, alpha=0.6, color=color, marker=marker, linewidths=0, label=label)
+    axis.set_xlabel(f"component 1 ({variance[0]:.0%} of the variance)")
+    axis.set_ylabel(f"component 2 ({variance[1]:.0%} of the variance)")
+    axis.legend(loc="best", frameon=False)
+    axis.set_title(title)
+    _save(figure, path)
+
+
+def principal_components(
+    points: Float[np.ndarray, "n latent"],
+) -> tuple[Float[np.ndarray, "latent 2"], Float[np.ndarray, " 2"]]:
+    """The two directions of largest variance, and each one's share of the variance (Pearson 1901), by SVD.
+
+    The sign of a direction makes its largest component positive. A latent space of one dimension gets a second
+    direction of zeros.
+    """
+    _, singular, directions = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
+    plane = np.zeros((points.shape[1], 2), points.dtype)
+    share = np.zeros(2)
+    total = float((singular**2).sum())
+    for index, direction in enumerate(directions[:2]):
+        plane[:, index] = direction * np.sign(direction[np.abs(direction).argmax()])
+        share[index] = float(singular[index] ** 2) / total if total > 0 else 0.0
+    return plane, share
+
+
+def _figure(rows: int, *, height: float, width: float = 11.0) -> tuple["Figure", list["Axes"]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height * rows + 0.8), layout="constrained")
+    axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0].tolist()
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.margins(x=0.01)
+    return figure, axes
+
+
+def _line(axis: "Axes", values: Float[np.ndarray, " time"], **style: Any) -> None:
+    steps = np.arange(len(values))
+    if len(values) > 2 * BINS:
+        size = -(-len(values) // BINS)
+        padded = np.pad(values, (0, -len(values) % size), mode="edge").reshape(-1, size)
+        values = np.stack([padded.min(axis=1), padded.max(axis=1)], axis=1).reshape(-1)
+        steps = np.repeat(steps[::size], 2)
+    axis.plot(steps, values, linewidth=1.1, **style)
+
+
+def _shade(axis: "Axes", intervals: Intervals, color: str, label: str) -> None:
+    for index, (start, end) in enumerate(intervals):
+        axis.axvspan(start, end, color=color, alpha=0.3, linewidth=0.8, label=label if index == 0 else None)
+
+
+def _finish(figure: "Figure", axes: list["Axes"], times: Sequence[str], title: str) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    stamped = len(times) > 0 and not times[0].isdigit()
+    last = axes[-1]
+    last.set_xlabel("time" if stamped else "time step")
+    if stamped:
+        last.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        last.xaxis.set_major_formatter(
+            FuncFormatter(lambda step, _: times[int(step)] if 0 <= step < len(times) else "")
+        )
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(handles), frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def windows_with(labels: Integer[np.ndarray, " time"], window: int) -> np.ndarray:
+    """Whether each window holds a labelled step, (n,) of bool."""
+    before = np.concatenate([[0], np.cumsum(labels != 0)])
+    return before[window:] - before[:-window] > 0

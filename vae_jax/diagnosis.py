@@ -1,0 +1,33 @@
+"""Whether this JAX is fit for use."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def diagnose() -> tuple[dict[str, str], list[str]]:
+    """Devices and checks by name, and what is wrong."""
+    findings = {
+        "devices": ", ".join(str(device) for device in jax.devices()),
+        "64-bit types": "on" if jnp.zeros(0).dtype == "float64" else "off (switched on where a model is float64)",
+    }
+    faults = [] if sums_of_squares_are_right() else [
+        "this jaxlib computes wrong sums of squares of matrix products, as 0.10.2 does: install another version"
+    ]  # fmt: skip
+    findings["sum of squares"] = "wrong" if faults else "right"
+    return findings, faults
+
+
+def sums_of_squares_are_right() -> bool:
+    """The compiled sum of squares of X @ M against the exact value, for tall X.
+
+    jaxlib 0.10.2 gave 262152 in place of 16777728 for X of shape (32769, 8), and inf for (40000, 50): a
+    reconstruction error has this form.
+    """
+    for rows, columns in ((32_769, 8), (40_000, 50)):
+        ones, square = np.ones((rows, columns), np.float32), np.ones((columns, columns), np.float32)
+        total = jax.jit(lambda x, m: jnp.sum((x @ m) ** 2))(ones, square)
+        exact = rows * columns**3
+        if not abs(float(total) - exact) <= 1e-4 * exact:
+            return False
+    return True
