@@ -61,9 +61,8 @@ def _demo(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(summary, indent=2))
         return
-    print(
-        f"{'backend':8} {'import':>8} {'compile':>8} {'train':>8} {'score':>8} {'loss':>7} {'ROC AUC':>8} {'AP':>6}  events"
-    )
+    heads = "".join(f"{part:>8} " for part in ("import", "compile", "train", "score"))
+    print(f"{'backend':8}{heads}{'loss':>7} {'ROC AUC':>8} {'AP':>6}  events")
     for name, run in summary["backends"].items():
         seconds = "".join(f"{run['seconds'][part]:7.3f} s" for part in ("import", "compile", "train", "score"))
         events = ", ".join(f"[{start}, {end})" for start, end in run["events"]) or "none"

@@ -105,7 +105,7 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 PRESETS: Mapping[str, Config] = {
     "tutorial": Config(),
-    "standard": Config(scaling="standard"),
+    "standard": Config(scaling="standard", kind="window", margin=1.5),
 }
 
 

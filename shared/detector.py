@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -33,7 +33,7 @@ from shared.schedule import CHUNK_STEPS, chunks, steps_per_epoch
 from shared.scoring import block_windows, contributions
 from shared.series import as_series, channel_names
 from shared.threshold import threshold
-from shared.windows import count, fit_scaler, standardise
+from shared.windows import count, fit_scaler, fully_covered, standardise
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -212,23 +212,21 @@ class VAEDetector:
 
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
         config = self.config_
-        self.warm_up_ = 0.0
-        scores: dict[str, np.ndarray] = {}
-        for kind, values in self._contributions(scaled, KINDS).items():
-            scores[kind] = values.mean(axis=1)
+        self.warm_up_ = 0.0  # until it is known
+        statistics = self.backend.statistics(self.parameters_, scaled, KINDS, config)
+        parts = self._contributions(scaled, KINDS) if config.draws else self._kinds_of(scaled, statistics, KINDS)
+        scores: dict[str, np.ndarray] = {kind: values.mean(axis=1) for kind, values in parts.items()}
         causal = scores["causal"][config.window - 1 :]
         self.warm_up_ = float(np.median(causal))
         scores["causal"][: config.window - 1] = self.warm_up_
-        calibration = scores | {"causal": causal, checkpoint.SINGLE_WINDOW: self._score_windows_of(scaled)}
+
+        inner = fully_covered(len(scaled), config.window)
+        calibration = {kind: values[inner] for kind, values in scores.items()}
+        calibration |= {"causal": causal, checkpoint.SINGLE_WINDOW: statistics["window"].mean(axis=1)}
         self.thresholds_ = {name: threshold(values, config) for name, values in calibration.items()}
         self.threshold_ = self.thresholds_[config.kind]
         self.decision_scores_ = scores[config.kind]
         self.labels_ = self.labels_of(self.decision_scores_)
-
-    def _score_windows_of(self, scaled: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, " n"]:
-        statistics = KINDS if self._is_short(len(scaled)) else ("window",)
-        result = self.backend.statistics(self.parameters_, scaled, statistics, self.config_)
-        return result["window"].mean(axis=1)
 
     # Scoring.
 
@@ -401,10 +399,14 @@ class VAEDetector:
         totals: dict[Kind, np.ndarray] = {}
         for noise in draws:
             result = self.backend.statistics(self.parameters_, scaled, kinds, config, noise)
-            for kind in kinds:
-                score = contributions(kind, scaled, result[kind], config.window, self.warm_up_) / len(draws)
-                totals[kind] = totals[kind] + score if kind in totals else score
+            for kind, score in self._kinds_of(scaled, result, kinds).items():
+                totals[kind] = totals[kind] + score / len(draws) if kind in totals else score / len(draws)
         return totals
+
+    def _kinds_of(
+        self, scaled: Float[np.ndarray, "time channel"], statistics: Mapping[str, np.ndarray], kinds: tuple[Kind, ...]
+    ) -> dict[Kind, Float[np.ndarray, "time channel"]]:
+        return {k: contributions(k, scaled, statistics[k], self.config_.window, self.warm_up_) for k in kinds}
 
 
 _ARGUMENTS: dict[str, Any] = {

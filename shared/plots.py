@@ -98,8 +98,8 @@ def plot_latent(
             axis.scatter(x, y, s=14, alpha=0.6, color=color, marker=marker, linewidths=0, label=label)
     axis.set_xlabel(f"component 1 ({variance[0]:.0%} of the variance)")
     axis.set_ylabel(f"component 2 ({variance[1]:.0%} of the variance)")
-    axis.legend(loc="best", frameon=False)
-    axis.set_title(title)
+    figure.legend(loc="outside upper right", frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
     _save(figure, path)
 
 

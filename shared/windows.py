@@ -56,6 +56,15 @@ def coverage(length: int, window: int) -> Int[np.ndarray, " time"]:
     return np.minimum(np.minimum(step, length - 1 - step) + 1, min(window, count(length, window)))
 
 
+def fully_covered(length: int, window: int) -> slice:
+    """The time steps that `window` windows cover, if they are at least half of the series, else all of it.
+
+    Nearer to the ends a score averages over fewer windows and is noisier.
+    """
+    inner = length - 2 * (window - 1)
+    return slice(window - 1, length - window + 1) if inner >= length / 2 else slice(0, length)
+
+
 def slide(
     series: Float[Any, "time channel"], starts: Int[Any, " n"], window: int, xp: ModuleType
 ) -> Float[Any, "n window channel"]:
