@@ -66,12 +66,14 @@ def plot_score(
 ) -> None:
     """The score with its threshold and the detected events, on a logarithmic axis."""
     figure, axes = _figure(1, height=3.0)
-    positive = scores[scores > 0]
-    floor = max(float(np.quantile(positive, 0.02)), threshold * 1e-6) if len(positive) else threshold * 1e-3
+    floor = max(float(np.min(scores)), threshold * 1e-5, 1e-30)
     _line(axes[0], np.maximum(scores, floor), color=BLUE, label="score")
     axes[0].axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
     _shade(axes[0], shaded, ORANGE, shaded_as)
     axes[0].set_yscale("log")
+    decades = np.log10(max(float(np.max(scores)), threshold) / floor)
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    axes[0].yaxis.set_minor_formatter("{x:g}" if decades < 1 else "")
     axes[0].set_ylabel(ylabel)
     _finish(figure, axes, times, title)
     _save(figure, path)
@@ -98,7 +100,7 @@ def plot_latent(
             axis.scatter(x, y, s=14, alpha=0.6, color=color, marker=marker, linewidths=0, label=label)
     axis.set_xlabel(f"component 1 ({variance[0]:.0%} of the variance)")
     axis.set_ylabel(f"component 2 ({variance[1]:.0%} of the variance)")
-    figure.legend(loc="outside upper right", frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(title, x=0.01, ha="left")
     _save(figure, path)
 
@@ -159,7 +161,7 @@ def _finish(figure: "Figure", axes: list["Axes"], times: Sequence[str], title: s
             FuncFormatter(lambda step, _: times[int(step)] if 0 <= step < len(times) else "")
         )
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(handles), frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), frameon=False)
     figure.suptitle(title, x=0.01, ha="left")
 
 
