@@ -30,7 +30,7 @@ from shared.events import Event, find_events
 from shared.parameters import Parameters
 from shared.progress import training_progress
 from shared.schedule import CHUNK_STEPS, chunks, steps_per_epoch
-from shared.scoring import block_windows, contributions
+from shared.scoring import SHORT, contributions
 from shared.series import as_series, channel_names
 from shared.threshold import threshold
 from shared.windows import count, fit_scaler, fully_covered, standardise
@@ -383,9 +383,8 @@ class VAEDetector:
         return _scaled(raw, self.scaler_, self.config_)
 
     def _is_short(self, length: int) -> bool:
-        """Whether a series is one block: then all scores cost little more than one, and one program serves all."""
-        windows = count(length, self.config_.window)
-        return block_windows(windows, self.config_.window * len(self.channels_)) >= windows
+        """Whether all scores cost about as much as one: then one compiled program serves them all."""
+        return count(length, self.config_.window) * self.config_.window * len(self.channels_) <= SHORT
 
     def _contributions(
         self, scaled: Float[np.ndarray, "time channel"], kinds: tuple[Kind, ...]

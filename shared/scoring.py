@@ -14,12 +14,13 @@ import numpy as np
 from jaxtyping import Float
 
 from shared.config import Kind
-from shared.windows import count, coverage, fold, moving_sum
+from shared.windows import count, coverage, moving_sum
 
 Statistic = Literal["point", "reconstruction", "window", "causal", "divergence"]
 STATISTICS: tuple[Statistic, ...] = ("point", "reconstruction", "window", "causal", "divergence")
-BLOCK_VALUES = 2**20  # values in the windows of a block: 4 MiB of float32, about a core's share of the cache
+SHORT = 2**18  # values in the windows of a series for which all statistics cost about as much as one
 
+Fold = Callable[[Any], Any]  # `shared.windows.fold`, or what a framework does faster
 RunBlock = Callable[[Float[np.ndarray, "length channel"], int], Mapping[str, Any]]
 
 
@@ -30,6 +31,7 @@ def block_statistics(
     used: Any,
     statistics: Sequence[Statistic],
     xp: ModuleType,
+    fold: Fold,
 ) -> dict[str, Any]:
     """What a block of windows adds to each statistic; windows from `used` on are padding and add nothing.
 
@@ -44,9 +46,9 @@ def block_statistics(
     result: dict[str, Any] = {}
     for statistic in statistics:
         if statistic == "point":
-            result[statistic] = fold(xp.where(real, squared, 0.0), xp)
+            result[statistic] = fold(xp.where(real, squared, 0.0))
         elif statistic == "reconstruction":
-            result[statistic] = fold(xp.where(real, x_hat, 0.0), xp)
+            result[statistic] = fold(xp.where(real, x_hat, 0.0))
         elif statistic == "window":
             result[statistic] = xp.mean(squared, axis=1)
         elif statistic == "causal":
@@ -56,9 +58,9 @@ def block_statistics(
     return result
 
 
-def block_windows(windows: int, features: int) -> int:
-    """Windows in a block: a power of two, so that series of many lengths share few compiled programs."""
-    largest = max(64, 2 ** int(np.log2(max(1, BLOCK_VALUES // features))))
+def block_windows(windows: int, features: int, values: int) -> int:
+    """Windows in a block of about `values` values: a power of two, so that series of many lengths share few programs."""
+    largest = max(64, 2 ** int(np.log2(max(1, values // features))))
     return min(largest, max(64, 2 ** int(np.ceil(np.log2(windows)))))
 
 
@@ -67,6 +69,7 @@ def series_statistics(
     series: Float[np.ndarray, "time channel"],
     window: int,
     statistics: Sequence[Statistic],
+    block_values: int,
 ) -> dict[str, Float[np.ndarray, "length channel"]]:
     """Adds up the blocks of a series.
 
@@ -76,7 +79,7 @@ def series_statistics(
     """
     length, channels = series.shape
     windows = count(length, window)
-    block = block_windows(windows, window * channels)
+    block = block_windows(windows, window * channels, block_values)
     folded = [s for s in statistics if s in ("point", "reconstruction")]
     totals: dict[str, np.ndarray] = {
         s: np.zeros((length if s in folded else windows, 1 if s == "divergence" else channels), series.dtype)

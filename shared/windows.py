@@ -78,12 +78,11 @@ def fold(values: Float[Any, "n window channel"], xp: ModuleType) -> Float[Any, "
     Window i begins at step i.
     """
     n, window, channels = values.shape
-    total = xp.zeros((n + window - 1, channels), dtype=values.dtype)
-    blank = xp.zeros((window - 1, channels), dtype=values.dtype)
-    # XLA fuses this sum of shifted columns into one pass: twice as fast as folding by reshapes.
-    for offset in range(window):
-        total = total + xp.concat((blank[:offset], values[:, offset, :], blank[offset:]), axis=0)
-    return total
+    edge = xp.zeros((window - 1, window, channels), dtype=values.dtype)
+    padded = xp.concat((edge, values, edge), axis=0)
+    step, offset = xp.arange(n + window - 1)[:, None], xp.arange(window)[None, :]
+    # One gather of anti-diagonals: what XLA fuses best, and as quick to compile for long windows as for short ones.
+    return xp.sum(padded[step + (window - 1) - offset, offset], axis=1)
 
 
 def moving_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "m channel"]:

@@ -13,9 +13,11 @@ from shared.config import Config
 from shared.objective import divergence
 from shared.parameters import Parameters
 from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
-from shared.windows import count, slide
+from shared.windows import count, fold, slide
 from vae_jax.model import State, build, sample, to_state
 from vae_jax.runtime import runtime
+
+BLOCK_VALUES = 2**20  # values in the windows of a block: fewer leave cores idle, more leave the cache
 
 
 def statistics(
@@ -32,7 +34,7 @@ def statistics(
         def run_block(values: np.ndarray, used: int) -> dict[str, Array]:
             return _run_block(state, values, used, noise, window=config.window, statistics=tuple(statistics))
 
-        return series_statistics(run_block, series, config.window, statistics)
+        return series_statistics(run_block, series, config.window, statistics, BLOCK_VALUES)
 
 
 @partial(jax.jit, static_argnames=("window", "statistics"))
@@ -51,7 +53,9 @@ def _run_block(
     z = mean if noise is None else sample(mean, log_variance, noise)
     x_hat = model.decode(z).reshape(x.shape)
     kl = divergence(mean, log_variance, jnp)
-    return block_statistics(x, x_hat, kl, used, statistics, jnp)  # what is not asked for is not computed
+    return block_statistics(
+        x, x_hat, kl, used, statistics, jnp, partial(fold, xp=jnp)
+    )  # what is not asked for is not computed
 
 
 def encode(
@@ -59,7 +63,7 @@ def encode(
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
     """See `shared.backend.Backend.encode`."""
     windows = count(len(series), config.window)
-    block = block_windows(windows, config.window * series.shape[1])
+    block = block_windows(windows, config.window * series.shape[1], BLOCK_VALUES)
     with runtime(config):
         state = jax.device_put(to_state(parameters))
         parts = []

@@ -16,6 +16,8 @@ from shared.windows import count
 from vae_torch.model import build, sample
 from vae_torch.runtime import runtime
 
+BLOCK_VALUES = 2**18  # values in the windows of a block: its intermediates stay in a core's cache
+
 
 def statistics(
     parameters: Parameters,
@@ -35,10 +37,10 @@ def statistics(
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
             kl = divergence(mean, log_variance, xp) if "divergence" in statistics else None
-            parts = block_statistics(x, x_hat, kl, used, statistics, xp)
+            parts = block_statistics(x, x_hat, kl, used, statistics, xp, fold)
             return {name: part.cpu() for name, part in parts.items()}
 
-        return series_statistics(run_block, series, config.window, statistics)
+        return series_statistics(run_block, series, config.window, statistics, BLOCK_VALUES)
 
 
 def _windows(series: Float[Tensor, "time channel"], window: int) -> Float[Tensor, "n window channel"]:
@@ -46,12 +48,25 @@ def _windows(series: Float[Tensor, "time channel"], window: int) -> Float[Tensor
     return series.unfold(0, window, 1).transpose(1, 2)
 
 
+def fold(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time channel"]:
+    """`shared.windows.fold` as the sum of a view: an anti-diagonal is a line of constant stride."""
+    n, window, channels = values.shape
+    edge = values.new_zeros((window - 1, window, channels))
+    padded = torch.cat((edge, values, edge))
+    lines = padded.as_strided(
+        (n + window - 1, window, channels),
+        (window * channels, (window - 1) * channels, 1),
+        (window - 1) * channels,
+    )
+    return lines.sum(dim=1)
+
+
 def encode(
     parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
     """See `shared.backend.Backend.encode`."""
     windows = count(len(series), config.window)
-    block = block_windows(windows, config.window * series.shape[1])
+    block = block_windows(windows, config.window * series.shape[1], BLOCK_VALUES)
     with runtime(config) as device, torch.inference_mode():
         model = build(parameters, device)
         parts = []
