@@ -59,7 +59,7 @@ def block_statistics(
 
 
 def block_windows(windows: int, features: int, values: int) -> int:
-    """Windows in a block of about `values` values: a power of two, so that series of many lengths share few programs."""
+    """Windows in a block of about `values` values: a power of two, so that many lengths share a program."""
     largest = max(64, 2 ** int(np.log2(max(1, values // features))))
     return min(largest, max(64, 2 ** int(np.ceil(np.log2(windows)))))
 
