@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 
-def roc_auc(labels: Integer[np.ndarray, " time"], scores: Float[np.ndarray, " time"]) -> float:
+def roc_auc(labels: Integer[np.ndarray, " n"], scores: Float[np.ndarray, " m"]) -> float:
     """Probability that an anomalous step scores higher than a normal one, ties counting half: Fawcett 2006.
 
     Raises:
@@ -17,7 +17,7 @@ def roc_auc(labels: Integer[np.ndarray, " time"], scores: Float[np.ndarray, " ti
     return float((below + not_above).mean() / 2 / len(normal))
 
 
-def average_precision(labels: Integer[np.ndarray, " time"], scores: Float[np.ndarray, " time"]) -> float:
+def average_precision(labels: Integer[np.ndarray, " n"], scores: Float[np.ndarray, " m"]) -> float:
     """Precision at each distinct score, weighted by the recall gained there: `sum (R_n - R_{n-1}) * P_n`.
 
     Raises:

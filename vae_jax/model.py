@@ -1,5 +1,8 @@
 """The variational autoencoder as a Flax NNX module."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -84,8 +87,8 @@ def flatten(state: State) -> Float[np.ndarray, " parameter"]:
     return np.concatenate([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(state)])
 
 
-def unflatten(vector: Float[Array | np.ndarray, " parameter"], like: State) -> State:
-    """The inverse of `flatten`; `like` gives the shapes."""
+def unflatten(vector: Float[Array | np.ndarray, " parameter"], like: Mapping[str, Mapping[str, Any]]) -> State:
+    """The inverse of `flatten`; the leaves of `like` give the shapes."""
     leaves, structure = jax.tree.flatten(like)
     ends = np.cumsum([leaf.size for leaf in leaves])
     parts = [vector[end - leaf.size : end].reshape(leaf.shape) for leaf, end in zip(leaves, ends, strict=True)]

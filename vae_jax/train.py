@@ -84,7 +84,7 @@ def _compiled(
 
     It is a scan whose length is data, so that a chunk that is not full runs the same program.
     """
-    like: State = nnx.to_pure_dict(nnx.state(abstract(features, hidden, latent)))
+    like = nnx.to_pure_dict(nnx.state(abstract(features, hidden, latent)))
     optimizer = optax.adam(learning_rate)
 
     def flat_loss(vector: Array, windows: Array, weights: Array, noise: Array) -> Loss:

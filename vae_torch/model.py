@@ -1,6 +1,5 @@
 """The variational autoencoder as a PyTorch module."""
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -55,4 +54,4 @@ def build(parameters: Parameters, device: torch.device) -> VAE:
 
 def from_module(model: VAE) -> Parameters:
     """A copy of the module's parameters on the host."""
-    return {name: np.array(tensor.detach().cpu()) for name, tensor in model.named_parameters()}
+    return {name: tensor.numpy(force=True).copy() for name, tensor in model.named_parameters()}

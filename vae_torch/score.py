@@ -31,14 +31,14 @@ def statistics(
         model = build(parameters, device)
         draw = None if noise is None else torch.as_tensor(noise, device=device)
 
-        def run_block(values: np.ndarray, used: int) -> dict[str, Tensor]:
+        def run_block(values: np.ndarray, used: int) -> dict[str, np.ndarray]:
             x = _windows(torch.as_tensor(values, device=device), config.window)
             mean, log_variance = model.encode(x.reshape(len(x), -1))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
             kl = divergence(mean, log_variance, xp) if "divergence" in statistics else None
             parts = block_statistics(x, x_hat, kl, used, statistics, xp, fold)
-            return {name: part.cpu() for name, part in parts.items()}
+            return {name: part.numpy(force=True) for name, part in parts.items()}
 
         return series_statistics(run_block, series, config.window, statistics, BLOCK_VALUES)
 
@@ -74,7 +74,7 @@ def encode(
             values = series[begin : min(begin + block, windows) + config.window - 1]
             x = _windows(torch.as_tensor(values, device=device), config.window)
             parts.append(model.encode(x.reshape(len(x), -1)))
-        mean, log_variance = (np.concatenate([np.asarray(p.cpu()) for p in side]) for side in zip(*parts, strict=True))
+        mean, log_variance = (np.concatenate([p.numpy(force=True) for p in side]) for side in zip(*parts, strict=True))
     return mean, log_variance
 
 
@@ -89,6 +89,7 @@ def bind(
         with runtime(config), torch.inference_mode():
             x = torch.as_tensor(windows, device=device).reshape(len(windows), -1)
             error = x - model.decode(model.encode(x)[0])
-            return np.asarray((error * error).mean(dim=1).cpu())
+            result: np.ndarray = (error * error).mean(dim=1).numpy(force=True)
+            return result
 
     return score

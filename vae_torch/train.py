@@ -54,7 +54,7 @@ def train(
                 total.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 terms.append(both)
-            result = Trained(from_module(model), np.asarray(torch.stack(terms).cpu()))
+            result = Trained(from_module(model), torch.stack(terms).numpy(force=True))
         yield result
 
 
@@ -71,5 +71,5 @@ def gradient(
         x, w, e = (torch.tensor(a, device=device) for a in (windows, weights, noise))
         total, terms = loss(model, x, w, e, config.beta)
         total.backward()  # type: ignore[no-untyped-call]
-        gradients = {name: np.array(p.grad.cpu()) for name, p in model.named_parameters() if p.grad is not None}
+        gradients = {name: p.grad.numpy(force=True) for name, p in model.named_parameters() if p.grad is not None}
         return Gradient(float(terms[0]), float(terms[1]), gradients)
