@@ -234,7 +234,7 @@ def test_a_backend_that_is_not_installed_is_named_with_its_extra(
 
 
 def test_a_data_set_whose_package_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"twinvae\[datasets\]"):
         datasets.load_dataset("ucr-135")
 
@@ -244,7 +244,8 @@ def test_an_output_folder_that_cannot_be_made_is_one_line(
 ) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    message = failure(capsys, "detect", sensors, "--train-rows", "120", "--out", in_the_way / "out", *QUICK)
+    arguments = ("--columns", "a,b", "--train-rows", "120", "--out", in_the_way / "out", *QUICK)
+    message = failure(capsys, "detect", sensors, *arguments)
     assert str(in_the_way) in message
 
 
