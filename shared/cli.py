@@ -315,7 +315,9 @@ def _add_hyperparameters(command: argparse.ArgumentParser) -> None:
     for field in fields(Config):
         text = f"{field.metadata['help']} (standard: {getattr(PRESETS['standard'], field.name)})".replace("%", "%%")
         flag = f"--{field.name.replace('_', '-')}"
-        if field.type in (int, float):
+        if field.type is bool:
+            group.add_argument(flag, action="store_true", default=None, help=text)
+        elif field.type in (int, float):
             group.add_argument(flag, type=_value(field.name, field.type), metavar="X", help=text)
         else:
             group.add_argument(flag, choices=_choices(field.name), help=text)

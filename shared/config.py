@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 Kind = Literal["point", "reconstruction", "window", "causal"]
 Scaling = Literal["none", "standard"]
 Missing = Literal["error", "interpolate"]
@@ -51,6 +53,9 @@ class Config:
     false_alarm_rate: float = described(1e-4, 'of "pot": wanted share of normal steps above the threshold')
     min_length: int = described(1, "time steps of the shortest event that is kept")
     merge_gap: int = described(20, "events at most this many time steps apart are one")
+    compile: bool = described(
+        False, "PyTorch: compile the training (10 s once, then several times faster); JAX always does"
+    )
     dtype: DType = described("float32", "precision of training and scoring")
     device: Device = described("auto", "auto: the framework's first accelerator, else the CPU")
 
@@ -65,6 +70,8 @@ class Config:
         for name in ("quantile", "false_alarm_rate"):
             _check_real(name, getattr(self, name), 0.0, 1.0, open_low=True, open_high=True)
         _check_real("validation_fraction", self.validation_fraction, 0.0, 1.0, open_high=True)
+        if not isinstance(self.compile, bool | np.bool_):
+            raise TypeError(f"compile must be True or False, got {self.compile!r}")
         _check_choice("scaling", self.scaling, get_args(Scaling))
         _check_choice("missing", self.missing, get_args(Missing))
         _check_choice("kind", self.kind, KINDS)

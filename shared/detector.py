@@ -79,6 +79,7 @@ class VAEDetector:
         false_alarm_rate: float | None = None,
         min_length: int | None = None,
         merge_gap: int | None = None,
+        compile: bool | None = None,  # noqa: A002  (PyTorch's word)
         dtype: DType | None = None,
         device: Device | None = None,
     ) -> None:
@@ -104,6 +105,7 @@ class VAEDetector:
         self.false_alarm_rate = false_alarm_rate
         self.min_length = min_length
         self.merge_gap = merge_gap
+        self.compile = compile
         self.dtype = dtype
         self.device = device
 

@@ -1,4 +1,4 @@
-"""The variational autoencoder as a Flax NNX module."""
+"""The variational autoencoder as a Flax NNX module, and its loss."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,10 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
+from shared.objective import loss_terms
 from shared.parameters import Parameters
 
+Loss = tuple[Float[Array, ""], Float[Array, " 2"]]
 State = dict[str, dict[str, Float[Array | np.ndarray, "..."]]]  # layer -> kernel (inputs, outputs) and bias
 
 
@@ -42,6 +44,13 @@ class VAE(nnx.Module):
         reconstruction: Array = self.output(nnx.relu(self.decoder(z)))
         return reconstruction
 
+    def __call__(
+        self, x: Float[Array, "batch feature"], noise: Float[Array, "batch latent"]
+    ) -> tuple[Float[Array, "batch feature"], Float[Array, "batch latent"], Float[Array, "batch latent"]]:
+        """Reconstruction from a draw of the posterior, and the posterior's mean and log-variance."""
+        mean, log_variance = self.encode(x)
+        return self.decode(sample(mean, log_variance, noise)), mean, log_variance
+
 
 def sample(
     mean: Float[Array, "batch latent"],
@@ -50,6 +59,20 @@ def sample(
 ) -> Float[Array, "batch latent"]:
     """The reparameterised draw: `mean + exp(log_variance / 2) * noise`."""
     return mean + jnp.exp(0.5 * log_variance) * noise
+
+
+def loss(
+    state: State,
+    windows: Float[Array, "batch window channel"],
+    weights: Float[Array, " batch"],
+    noise: Float[Array, "batch latent"],
+    beta: float,
+) -> Loss:
+    """The loss of one batch, and its two terms, summed over the batch."""
+    model = build(state)
+    x = windows.reshape(len(windows), -1)
+    squared, divergence = loss_terms(x, *model(x, noise), weights, jnp)
+    return squared + beta * divergence, jnp.stack([squared, divergence])
 
 
 def to_state(parameters: Parameters) -> State:

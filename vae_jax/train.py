@@ -13,14 +13,11 @@ from jaxtyping import Array, Float, Int
 
 from shared.backend import Gradient, Trained
 from shared.config import Config
-from shared.objective import loss_terms
 from shared.parameters import Parameters
 from shared.schedule import Chunk
 from shared.windows import slide
-from vae_jax.model import State, abstract, build, flatten, from_state, sample, to_state, unflatten
+from vae_jax.model import Loss, State, abstract, flatten, from_state, loss, to_state, unflatten
 from vae_jax.runtime import runtime
-
-Loss = tuple[Float[Array, ""], Float[Array, " 2"]]
 
 
 class Progress(NamedTuple):
@@ -28,22 +25,6 @@ class Progress(NamedTuple):
 
     vector: Float[Array, " parameter"]
     adam: optax.OptState
-
-
-def loss(
-    state: State,
-    windows: Float[Array, "batch window channel"],
-    weights: Float[Array, " batch"],
-    noise: Float[Array, "batch latent"],
-    beta: float,
-) -> Loss:
-    """The loss of one batch, and its two terms, summed over the batch."""
-    model = build(state)
-    x = windows.reshape(len(windows), -1)
-    mean, log_variance = model.encode(x)
-    x_hat = model.decode(sample(mean, log_variance, noise))
-    squared, divergence = loss_terms(x, x_hat, mean, log_variance, weights, jnp)
-    return squared + beta * divergence, jnp.stack([squared, divergence])
 
 
 def train(

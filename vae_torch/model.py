@@ -1,9 +1,13 @@
-"""The variational autoencoder as a PyTorch module."""
+"""The variational autoencoder as a PyTorch module, and its loss."""
 
+from collections.abc import Callable
+
+import array_api_compat.torch as xp
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from shared.objective import loss_terms
 from shared.parameters import Parameters
 
 
@@ -33,6 +37,13 @@ class VAE(nn.Module):
         reconstruction: Tensor = self.output(torch.relu(self.decoder(z)))
         return reconstruction
 
+    def forward(
+        self, x: Float[Tensor, "batch feature"], noise: Float[Tensor, "batch latent"]
+    ) -> tuple[Float[Tensor, "batch feature"], Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
+        """Reconstruction from a draw of the posterior, and the posterior's mean and log-variance."""
+        mean, log_variance = self.encode(x)
+        return self.decode(sample(mean, log_variance, noise)), mean, log_variance
+
 
 def sample(
     mean: Float[Tensor, "batch latent"],
@@ -41,6 +52,19 @@ def sample(
 ) -> Float[Tensor, "batch latent"]:
     """The reparameterised draw: `mean + exp(log_variance / 2) * noise`."""
     return mean + torch.exp(0.5 * log_variance) * noise
+
+
+def loss(
+    model: Callable[..., tuple[Tensor, Tensor, Tensor]],
+    windows: Float[Tensor, "batch window channel"],
+    weights: Float[Tensor, " batch"],
+    noise: Float[Tensor, "batch latent"],
+    beta: float,
+) -> tuple[Float[Tensor, ""], Float[Tensor, " 2"]]:
+    """The loss of one batch, and its two terms, summed over the batch."""
+    x = windows.reshape(len(windows), -1)
+    squared, divergence = loss_terms(x, *model(x, noise), weights, xp)
+    return squared + beta * divergence, torch.stack([squared, divergence]).detach()
 
 
 def build(parameters: Parameters, device: torch.device) -> VAE:

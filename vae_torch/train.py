@@ -1,4 +1,4 @@
-"""Training: an eager loop over the steps of a chunk, with PyTorch's fused Adam."""
+"""Training: an eager loop over the steps of a chunk with PyTorch's fused Adam, or the same steps compiled."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,27 +10,12 @@ from torch import Tensor
 
 from shared.backend import Gradient, Trained
 from shared.config import Config
-from shared.objective import loss_terms
 from shared.parameters import Parameters
 from shared.schedule import Chunk
 from shared.windows import slide
-from vae_torch.model import VAE, build, from_module, sample
+from vae_torch.compiled import RunChunk, compiled_run
+from vae_torch.model import build, from_module, loss
 from vae_torch.runtime import runtime
-
-
-def loss(
-    model: VAE,
-    windows: Float[Tensor, "batch window channel"],
-    weights: Float[Tensor, " batch"],
-    noise: Float[Tensor, "batch latent"],
-    beta: float,
-) -> tuple[Float[Tensor, ""], Float[Tensor, " 2"]]:
-    """The loss of one batch, and its two terms, summed over the batch."""
-    x = windows.reshape(len(windows), -1)
-    mean, log_variance = model.encode(x)
-    x_hat = model.decode(sample(mean, log_variance, noise))
-    squared, divergence = loss_terms(x, x_hat, mean, log_variance, weights, xp)
-    return squared + beta * divergence, torch.stack([squared, divergence]).detach()
 
 
 def train(
@@ -38,24 +23,34 @@ def train(
 ) -> Iterator[Trained]:
     """See `shared.backend.Backend.train`."""
     with runtime(config) as device:
-        model = build(parameters, device)
-        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+        run = compiled_run(parameters, config, device) if config.compile else eager_run(parameters, config, device)
         values = torch.tensor(series, device=device)
     for chunk in chunks:
         with runtime(config) as device:
-            starts = torch.as_tensor(chunk.starts[: chunk.used], device=device)
-            weights = torch.as_tensor(chunk.weights[: chunk.used], device=device).to(values.dtype)
-            noise = torch.as_tensor(chunk.noise[: chunk.used], device=device).to(values.dtype)
-            terms = []
-            for batch in zip(starts, weights, noise, strict=True):
-                optimizer.zero_grad()
-                windows = slide(values, batch[0], config.window, xp)
-                total, both = loss(model, windows, batch[1], batch[2], config.beta)
-                total.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                terms.append(both)
-            result = Trained(from_module(model), torch.stack(terms).numpy(force=True))
+            starts = torch.as_tensor(chunk.starts, device=device)
+            weights = torch.as_tensor(chunk.weights, device=device).to(values.dtype)
+            noise = torch.as_tensor(chunk.noise, device=device).to(values.dtype)
+            result = run(values, starts, weights, noise, chunk.used)
         yield result
+
+
+def eager_run(parameters: Parameters, config: Config, device: torch.device) -> RunChunk:
+    """Runs chunks step by step, as PyTorch programs are usually written; holds the model and Adam's state."""
+    model = build(parameters, device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+
+    def run(values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int) -> Trained:
+        terms = []
+        for step in range(used):
+            optimizer.zero_grad()
+            windows = slide(values, starts[step], config.window, xp)
+            total, both = loss(model, windows, weights[step], noise[step], config.beta)
+            total.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            terms.append(both)  # read at the end of the chunk: reading waits for the device
+        return Trained(from_module(model), torch.stack(terms).numpy(force=True))
+
+    return run
 
 
 def gradient(

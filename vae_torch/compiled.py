@@ -1,0 +1,126 @@
+"""Training steps compiled by `torch.compile`: several steps a call, parameters and Adam's state as flat vectors."""
+
+import functools
+import shutil
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import array_api_compat.torch as xp
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.func import functional_call, grad
+
+from shared.backend import Trained
+from shared.config import Config
+from shared.parameters import Parameters
+from shared.windows import slide
+from vae_torch.model import VAE, build, from_module, loss
+
+STEPS_PER_CALL = 3  # more save a little time a step, and cost much more time to compile
+
+RunChunk = Callable[[Tensor, Tensor, Tensor, Tensor, int], Trained]
+
+
+class Progress(NamedTuple):
+    """What a step hands to the next: parameters, Adam's moments and the number of steps so far."""
+
+    vector: Float[Tensor, " parameter"]
+    first: Float[Tensor, " parameter"]
+    second: Float[Tensor, " parameter"]
+    step: Float[Tensor, ""]
+
+
+def compiled_run(parameters: Parameters, config: Config, device: torch.device) -> RunChunk:
+    """Runs chunks in calls of a few compiled steps.
+
+    Raises:
+        ValueError: if there is no C++ compiler to build the program for the CPU.
+    """
+    if device.type == "cpu" and not any(map(shutil.which, ("g++", "clang++"))):
+        raise ValueError("compile=True needs a C++ compiler: install g++ or clang++, or leave compile out")
+    model = build(parameters, device)
+    shapes = tuple((name, tuple(p.shape)) for name, p in model.named_parameters())
+    call = _compiled(shapes, config.window, config.beta, config.learning_rate, device.type)
+    vector = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
+    # A float64 count: 0.999**step must not lose digits before 1 - 0.999**step is taken.
+    count = torch.zeros((), dtype=torch.float64, device=device)
+    progress = Progress(vector, torch.zeros_like(vector), torch.zeros_like(vector), count)
+
+    def run(values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int) -> Trained:
+        nonlocal progress
+        terms = []
+        active = torch.arange(-(-used // STEPS_PER_CALL) * STEPS_PER_CALL, device=values.device) < used
+        with torch.no_grad():
+            for begin in range(0, used, STEPS_PER_CALL):
+                batch = [_some(a, begin) for a in (starts, weights, noise)]
+                progress, both = call(progress, active[begin : begin + STEPS_PER_CALL], values, *batch)
+                terms.append(both)
+            _copy(progress.vector, model)
+        return Trained(from_module(model), torch.cat(terms)[:used].numpy(force=True))
+
+    return run
+
+
+def _some(array: Tensor, begin: int) -> Tensor:
+    """The rows of one call; the last ones of the array are repeated where it ends."""
+    rows = array[begin : begin + STEPS_PER_CALL]
+    missing = STEPS_PER_CALL - len(rows)
+    return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])]) if missing else rows
+
+
+def _copy(vector: Float[Tensor, " parameter"], model: torch.nn.Module) -> None:
+    parts = torch.split(vector, [p.numel() for p in model.parameters()])
+    for parameter, part in zip(model.parameters(), parts, strict=True):
+        parameter.copy_(part.reshape(parameter.shape))
+
+
+@functools.cache
+def _compiled(
+    shapes: tuple[tuple[str, tuple[int, ...]], ...], window: int, beta: float, learning_rate: float, device: str
+) -> Callable[..., tuple[Progress, Float[Tensor, "step 2"]]]:
+    """The program of a few steps, compiled once for each model, window, beta and learning rate."""
+    sizes = dict(shapes)
+    hidden, features = sizes["encoder.weight"]
+    with torch.device("meta"):
+        model = VAE(features, hidden, sizes["decoder.weight"][1])
+    lengths = [torch.Size(shape).numel() for _, shape in shapes]
+
+    def flat_loss(vector: Tensor, windows: Tensor, weights: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        parts = zip(shapes, torch.split(vector, lengths), strict=True)
+        named = {name: part.reshape(shape) for (name, shape), part in parts}
+        return loss(lambda *inputs: functional_call(model, named, inputs), windows, weights, noise, beta)
+
+    def steps(
+        progress: Progress,
+        active: Tensor,
+        series: Float[Tensor, "time channel"],
+        starts: Int[Tensor, "step batch"],
+        weights: Float[Tensor, "step batch"],
+        noise: Float[Tensor, "step batch latent"],
+    ) -> tuple[Progress, Tensor]:
+        terms = []
+        for index in range(STEPS_PER_CALL):
+            windows = slide(series, starts[index], window, xp)
+            slope, both = grad(flat_loss, has_aux=True)(progress.vector, windows, weights[index], noise[index])
+            after = adam(progress, slope, learning_rate)
+            progress = Progress(
+                *(torch.where(active[index], new, old) for new, old in zip(after, progress, strict=True))
+            )
+            terms.append(both)
+        return progress, torch.stack(terms)
+
+    # The C++ wrapper halves what a call costs beside its arithmetic.
+    options: dict[str, Any] = {"cpp_wrapper": True} if device == "cpu" else {}
+    return torch.compile(steps, fullgraph=True, dynamic=False, options=options)
+
+
+def adam(progress: Progress, slope: Float[Tensor, " parameter"], learning_rate: float) -> Progress:
+    """One step of Adam with the constants of `torch.optim.Adam` (Kingma and Ba 2015, algorithm 1)."""
+    step = progress.step + 1
+    first = 0.9 * progress.first + 0.1 * slope
+    second = 0.999 * progress.second + 0.001 * slope * slope
+    scale = (learning_rate / (1 - 0.9**step)).to(slope.dtype)
+    correction = torch.sqrt(1 - 0.999**step).to(slope.dtype)
+    vector = progress.vector - scale * first / (torch.sqrt(second) / correction + 1e-8)
+    return Progress(vector, first, second, step)
