@@ -21,34 +21,37 @@ STATISTICS: tuple[Statistic, ...] = ("point", "reconstruction", "window", "causa
 SHORT = 2**18  # values in the windows of a series for which all statistics cost about as much as one
 
 Fold = Callable[[Any], Any]  # `shared.windows.fold`, or what a framework does faster
-RunBlock = Callable[[Float[np.ndarray, "length channel"], int], Mapping[str, Any]]
+RunBlock = Callable[[Float[np.ndarray, "length channel"]], Mapping[str, Any]]
 
 
 def block_statistics(
     x: Float[Any, "n window channel"],
     x_hat: Float[Any, "n window channel"],
     divergence: Float[Any, " n"] | None,
-    used: Any,
+    used: Any | None,
     statistics: Sequence[Statistic],
     xp: ModuleType,
     fold: Fold,
 ) -> dict[str, Any]:
-    """What a block of windows adds to each statistic; windows from `used` on are padding and add nothing.
+    """What a block of windows adds to each statistic. Windows from `used` on, if given, are padding and add nothing.
 
     Over the n + window - 1 steps of the block, per channel: `point`, the sum over the covering windows of the
     squared error; `reconstruction`, that of x_hat. Over its n windows: `window`, the mean squared error per
     channel; `causal`, the squared error of the last step per channel; `divergence`, the KL divergence in nats.
     """
     n = x.shape[0]
-    real = xp.reshape(xp.arange(n) < used, (n, 1, 1))
+
+    def real(values: Any) -> Any:
+        return values if used is None else xp.where(xp.reshape(xp.arange(n) < used, (n, 1, 1)), values, 0.0)
+
     error = x - x_hat
     squared = error * error
     result: dict[str, Any] = {}
     for statistic in statistics:
         if statistic == "point":
-            result[statistic] = fold(xp.where(real, squared, 0.0))
+            result[statistic] = fold(real(squared))
         elif statistic == "reconstruction":
-            result[statistic] = fold(xp.where(real, x_hat, 0.0))
+            result[statistic] = fold(real(x_hat))
         elif statistic == "window":
             result[statistic] = xp.mean(squared, axis=1)
         elif statistic == "causal":
@@ -69,17 +72,16 @@ def series_statistics(
     series: Float[np.ndarray, "time channel"],
     window: int,
     statistics: Sequence[Statistic],
-    block_values: int,
+    block: int,
 ) -> dict[str, Float[np.ndarray, "length channel"]]:
     """Adds up the blocks of a series.
 
-    `run_block(values, used)` gets the steps of one block, padded with zeros, and how many of its windows are
-    real; it returns `block_statistics` of them. `point` and `reconstruction` come back as means over the covering
-    windows, one row per time step; the others have one row per window.
+    `run_block(values)` gets the steps of one block, of `block` windows or, at the end of the series, fewer; it returns
+    `block_statistics` of them, perhaps of more (padded) windows. `point` and `reconstruction` come back as means over
+    the covering windows, one row per time step; the others have one row per window.
     """
     length, channels = series.shape
     windows = count(length, window)
-    block = block_windows(windows, window * channels, block_values)
     folded = [s for s in statistics if s in ("point", "reconstruction")]
     totals: dict[str, np.ndarray] = {
         s: np.zeros((length if s in folded else windows, 1 if s == "divergence" else channels), series.dtype)
@@ -93,10 +95,7 @@ def series_statistics(
 
     pending: deque[tuple[int, Mapping[str, Any]]] = deque()
     for begin in range(0, windows, block):
-        values = series[begin : begin + block + window - 1]
-        if len(values) < block + window - 1:
-            values = np.concatenate([values, np.zeros((block + window - 1 - len(values), channels), series.dtype)])
-        pending.append((begin, run_block(values, min(block, windows - begin))))
+        pending.append((begin, run_block(series[begin : begin + block + window - 1])))
         if len(pending) > 2:  # let a device that works asynchronously run ahead
             add(*pending.popleft())
     while pending:

@@ -28,13 +28,26 @@ def statistics(
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "length channel"]]:
     """See `shared.backend.Backend.statistics`."""
+    block = _block(series, config)
     with runtime(config):
         state = jax.device_put(to_state(parameters))
 
-        def run_block(values: np.ndarray, used: int) -> dict[str, Array]:
-            return _run_block(state, values, used, noise, window=config.window, statistics=tuple(statistics))
+        def run_block(values: np.ndarray) -> dict[str, Array]:
+            used = count(len(values), config.window)
+            padded = _padded(values, block, config.window)
+            return _run_block(state, padded, used, noise, window=config.window, statistics=tuple(statistics))
 
-        return series_statistics(run_block, series, config.window, statistics, BLOCK_VALUES)
+        return series_statistics(run_block, series, config.window, statistics, block)
+
+
+def _block(series: Float[np.ndarray, "time channel"], config: Config) -> int:
+    return block_windows(count(len(series), config.window), config.window * series.shape[1], BLOCK_VALUES)
+
+
+def _padded(values: Float[np.ndarray, "time channel"], block: int, window: int) -> Float[np.ndarray, "length channel"]:
+    """The steps of a block, with zeros to make it whole: one shape, one compiled program."""
+    missing = block + window - 1 - len(values)
+    return np.pad(values, ((0, missing), (0, 0))) if missing else values
 
 
 @partial(jax.jit, static_argnames=("window", "statistics"))
@@ -62,15 +75,13 @@ def encode(
     parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
     """See `shared.backend.Backend.encode`."""
-    windows = count(len(series), config.window)
-    block = block_windows(windows, config.window * series.shape[1], BLOCK_VALUES)
+    windows, block = count(len(series), config.window), _block(series, config)
     with runtime(config):
         state = jax.device_put(to_state(parameters))
         parts = []
         for begin in range(0, windows, block):
-            values = series[begin : begin + block + config.window - 1]
-            padding = block + config.window - 1 - len(values)
-            parts.append(_encode_block(state, np.pad(values, ((0, padding), (0, 0))), window=config.window))
+            values = _padded(series[begin : begin + block + config.window - 1], block, config.window)
+            parts.append(_encode_block(state, values, window=config.window))
         mean, log_variance = (np.concatenate([np.asarray(p) for p in side]) for side in zip(*parts, strict=True))
     return mean[:windows], log_variance[:windows]
 

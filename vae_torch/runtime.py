@@ -7,6 +7,25 @@ import torch
 
 from shared.config import Config
 
+SMALL_STEP = 2**23  # multiplications in a layer for one batch; below, a second thread costs more than it computes
+
+
+@contextmanager
+def one_thread_if_small(config: Config, channels: int) -> Iterator[None]:
+    """Runs its body on one CPU thread if a training step is too small to share.
+
+    On a busy machine, threads that wait for each other after every tiny product make training ten times slower.
+    """
+    before = torch.get_num_threads()
+    small = config.batch_size * config.window * channels * config.hidden_dim < SMALL_STEP
+    if small and before > 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if small and before > 1:
+            torch.set_num_threads(before)
+
 
 @contextmanager
 def runtime(config: Config) -> Iterator[torch.device]:

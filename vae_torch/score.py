@@ -31,16 +31,20 @@ def statistics(
         model = build(parameters, device)
         draw = None if noise is None else torch.as_tensor(noise, device=device)
 
-        def run_block(values: np.ndarray, used: int) -> dict[str, np.ndarray]:
+        def run_block(values: np.ndarray) -> dict[str, np.ndarray]:
             x = _windows(torch.as_tensor(values, device=device), config.window)
             mean, log_variance = model.encode(x.reshape(len(x), -1))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
             kl = divergence(mean, log_variance, xp) if "divergence" in statistics else None
-            parts = block_statistics(x, x_hat, kl, used, statistics, xp, fold)
+            parts = block_statistics(x, x_hat, kl, None, statistics, xp, fold)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 
-        return series_statistics(run_block, series, config.window, statistics, BLOCK_VALUES)
+        return series_statistics(run_block, series, config.window, statistics, _block(series, config))
+
+
+def _block(series: Float[np.ndarray, "time channel"], config: Config) -> int:
+    return block_windows(count(len(series), config.window), config.window * series.shape[1], BLOCK_VALUES)
 
 
 def _windows(series: Float[Tensor, "time channel"], window: int) -> Float[Tensor, "n window channel"]:
@@ -65,8 +69,7 @@ def encode(
     parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
     """See `shared.backend.Backend.encode`."""
-    windows = count(len(series), config.window)
-    block = block_windows(windows, config.window * series.shape[1], BLOCK_VALUES)
+    windows, block = count(len(series), config.window), _block(series, config)
     with runtime(config) as device, torch.inference_mode():
         model = build(parameters, device)
         parts = []

@@ -15,7 +15,7 @@ from shared.schedule import Chunk
 from shared.windows import slide
 from vae_torch.compiled import RunChunk, compiled_run
 from vae_torch.model import build, from_module, loss
-from vae_torch.runtime import runtime
+from vae_torch.runtime import one_thread_if_small, runtime
 
 
 def train(
@@ -26,7 +26,7 @@ def train(
         run = compiled_run(parameters, config, device) if config.compile else eager_run(parameters, config, device)
         values = torch.tensor(series, device=device)
     for chunk in chunks:
-        with runtime(config) as device:
+        with runtime(config) as device, one_thread_if_small(config, series.shape[1]):
             starts = torch.as_tensor(chunk.starts, device=device)
             weights = torch.as_tensor(chunk.weights, device=device).to(values.dtype)
             noise = torch.as_tensor(chunk.noise, device=device).to(values.dtype)
