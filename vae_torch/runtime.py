@@ -7,17 +7,17 @@ import torch
 
 from shared.config import Config
 
-SMALL_STEP = 2**23  # multiplications in a layer for one batch; below, a second thread costs more than it computes
+SMALL = 2**23  # multiplications in a layer; below, a second thread costs more than it computes
 
 
 @contextmanager
-def one_thread_if_small(config: Config, channels: int) -> Iterator[None]:
-    """Runs its body on one CPU thread if a training step is too small to share.
+def one_thread_if_small(windows: int, channels: int, config: Config) -> Iterator[None]:
+    """Runs its body on one CPU thread if this many windows are too little work to share.
 
-    On a busy machine, threads that wait for each other after every tiny product make training ten times slower.
+    On a busy machine, threads that wait for each other after every tiny product make a small model ten times slower.
     """
     before = torch.get_num_threads()
-    small = config.batch_size * config.window * channels * config.hidden_dim < SMALL_STEP
+    small = windows * config.window * channels * config.hidden_dim < SMALL
     if small and before > 1:
         torch.set_num_threads(1)
     try:

@@ -14,7 +14,7 @@ from shared.parameters import Parameters
 from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
 from shared.windows import count
 from vae_torch.model import build, sample
-from vae_torch.runtime import runtime
+from vae_torch.runtime import one_thread_if_small, runtime
 
 BLOCK_VALUES = 2**18  # values in the windows of a block: its intermediates stay in a core's cache
 
@@ -27,7 +27,8 @@ def statistics(
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "length channel"]]:
     """See `shared.backend.Backend.statistics`."""
-    with runtime(config) as device, torch.inference_mode():
+    one_thread = one_thread_if_small(count(len(series), config.window), series.shape[1], config)
+    with runtime(config) as device, one_thread, torch.inference_mode():
         model = build(parameters, device)
         draw = None if noise is None else torch.as_tensor(noise, device=device)
 
@@ -89,7 +90,8 @@ def bind(
         model = build(parameters, device)
 
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
-        with runtime(config), torch.inference_mode():
+        channels = windows.shape[2]
+        with runtime(config), one_thread_if_small(len(windows), channels, config), torch.inference_mode():
             x = torch.as_tensor(windows, device=device).reshape(len(windows), -1)
             error = x - model.decode(model.encode(x)[0])
             result: np.ndarray = (error * error).mean(dim=1).numpy(force=True)

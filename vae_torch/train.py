@@ -26,7 +26,7 @@ def train(
         run = compiled_run(parameters, config, device) if config.compile else eager_run(parameters, config, device)
         values = torch.tensor(series, device=device)
     for chunk in chunks:
-        with runtime(config) as device, one_thread_if_small(config, series.shape[1]):
+        with runtime(config) as device, one_thread_if_small(config.batch_size, series.shape[1], config):
             starts = torch.as_tensor(chunk.starts, device=device)
             weights = torch.as_tensor(chunk.weights, device=device).to(values.dtype)
             noise = torch.as_tensor(chunk.noise, device=device).to(values.dtype)
