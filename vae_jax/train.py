@@ -23,7 +23,7 @@ from vae_jax.runtime import runtime
 class Progress(NamedTuple):
     """What a step hands to the next."""
 
-    vector: Float[Array, " parameter"]
+    vector: Float[Array | np.ndarray, " parameter"]
     adam: optax.OptState
 
 
@@ -39,8 +39,10 @@ def train(
         like = to_state(parameters)
         features, hidden = like["encoder"]["kernel"].shape
         run = _compiled(features, hidden, config.latent_dim, config.window, config.beta, config.learning_rate)
-        vector = jnp.asarray(flatten(like))
-        progress = Progress(vector, optax.adam(config.learning_rate).init(vector))
+        vector = flatten(like)
+        # Adam starts from zeros; made on the host, they need no programs of their own.
+        shapes = jax.eval_shape(optax.adam(config.learning_rate).init, vector)
+        progress = Progress(vector, jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
         values = jax.device_put(series)
     previous: tuple[Any, Any, int] | None = None
     for chunk in chunks:
