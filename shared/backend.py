@@ -63,7 +63,7 @@ class Backend(Protocol):
         statistics: Sequence[Statistic],
         config: Config,
         noise: Float[np.ndarray, " latent"] | None = None,
-    ) -> dict[str, Float[np.ndarray, "length channel"]]:
+    ) -> dict[str, Float[np.ndarray, "_ _"]]:
         """`shared.scoring.series_statistics`, from the posterior mean, or from one latent draw if there is noise."""
 
     def encode(

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from shared import parameters as model_parameters
-from shared.config import HYPERPARAMETERS, KINDS, Config
+from shared.config import HYPERPARAMETERS, KINDS, Config, resolve
 from shared.output import replacing
 from shared.parameters import Parameters
 from shared.windows import Scaler
@@ -47,7 +47,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         "preset": checkpoint.preset,
         "overrides": {k: v.item() if isinstance(v, np.generic) else v for k, v in checkpoint.overrides.items()},
         "seed": int(checkpoint.seed),
-        "config": {k: v.item() if isinstance(v, np.generic) else v for k, v in asdict(checkpoint.config).items()},
+        "config": asdict(checkpoint.config),
         "channels": checkpoint.channels,
         "thresholds": dict(checkpoint.thresholds),
         "warm_up": checkpoint.warm_up,
@@ -71,7 +71,8 @@ def read(path: Path) -> Checkpoint:
     """
     from safetensors import SafetensorError, safe_open
 
-    path.stat()  # a missing file is an OSError with its own words
+    with path.open("rb"):  # a missing file or a folder is an OSError with its own words
+        pass
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
@@ -87,7 +88,7 @@ def read(path: Path) -> Checkpoint:
         )
     try:
         return _checked(json.loads(metadata["settings"]), tensors)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise ValueError(f"{path}: damaged model: {reason}") from None
 
@@ -101,16 +102,24 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Che
             raise ValueError(f"{name} has shape {array.shape}, not {(len(channels),)}")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds values that are not finite")
+    if not (scaler.scale > 0).all():
+        raise ValueError("scaler.scale holds values that are not above 0")
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     model_parameters.check(parameters, config, len(channels))
     thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}
     warm_up = float(settings["warm_up"])
     if not np.isfinite([*thresholds.values(), warm_up]).all():
         raise ValueError("a threshold is not finite")
-    unknown = settings["overrides"].keys() - set(HYPERPARAMETERS)
-    if unknown:
-        raise ValueError(f"unknown hyperparameter {sorted(unknown)[0]}")
+    preset, overrides, seed = settings["preset"], settings["overrides"], settings["seed"]
+    if not isinstance(overrides, dict) or not overrides.keys() <= set(HYPERPARAMETERS):
+        raise ValueError("the hyperparameters are not those of a detector")
+    if replace(resolve(preset, overrides), device="auto") != config:
+        raise ValueError("the hyperparameters do not make its configuration")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"the seed {seed!r} is not a whole number of at least 0")
+    if not isinstance(settings["channels"], list) or not all(isinstance(name, str) for name in channels):
+        raise ValueError("the channel names are not a list of words")
     return Checkpoint(
-        settings["preset"], settings["overrides"], settings["seed"], config, channels, parameters, scaler, thresholds,
+        preset, overrides, seed, config, channels, parameters, scaler, thresholds,
         warm_up,
     )  # fmt: skip

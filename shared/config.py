@@ -82,7 +82,7 @@ class Config:
 
 def _check_integer(name: str, value: object, least: int) -> None:
     # An index-like test admits NumPy integers and refuses bool and 50.0.
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
     if value.__index__() < least:
         raise ValueError(f"{name} must be at least {least}, got {value!r}")
@@ -91,7 +91,7 @@ def _check_integer(name: str, value: object, least: int) -> None:
 def _check_real(
     name: str, value: object, low: float, high: float, *, open_low: bool = False, open_high: bool = False
 ) -> None:
-    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+    if isinstance(value, bool | np.bool_ | str) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be a number, got {value!r}")
     number = float(value)
     above = number > low if open_low else number >= low
@@ -123,7 +123,9 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> Config:
         TypeError, ValueError: as `Config`, or if the preset is unknown.
     """
     _check_choice("preset", preset, tuple(PRESETS))
-    return replace(PRESETS[preset], **{k: v for k, v in overrides.items() if v is not None})
+    given = {name: value for name, value in overrides.items() if value is not None}
+    # NumPy's scalars become Python's, which compare, hash and print like the literals.
+    return replace(PRESETS[preset], **{n: v.item() if isinstance(v, np.generic) else v for n, v in given.items()})
 
 
 HYPERPARAMETERS: tuple[str, ...] = tuple(field.name for field in fields(Config))

@@ -171,38 +171,34 @@ class VAEDetector:
         if held_out:
             history["validation_loss"] = []
         unfinished = np.zeros((0, 2))
+        best: tuple[float, int] | None = None
         with training_progress(config.epochs) as report:
             try:
                 for state in self.backend.train(kept, part, schedule, config):
+                    _check_finite(state.parameters)
                     terms = np.concatenate([unfinished, state.terms.astype(np.float64)])
-                    epochs = len(terms) // steps
-                    unfinished = terms[epochs * steps :]
-                    for squared, divergence in terms[: epochs * steps].reshape(epochs, steps, 2).sum(axis=1) / windows:
-                        history["loss"].append(float(squared + config.beta * divergence))
-                        history["reconstruction"].append(float(squared))
-                        history["kl"].append(float(divergence))
-                    if not all(np.isfinite(tensor).all() for tensor in state.parameters.values()):
-                        raise ValueError(
-                            'training diverged: scale the series (scaling="standard") or lower learning_rate'
-                        )
-                    if epochs == 0 or len(unfinished):
+                    finished = len(terms) // steps
+                    unfinished = terms[finished * steps :]
+                    if finished == 0 or len(unfinished):
                         continue
-                    report(len(history["loss"]), history["loss"][-1], *terms[-steps:].sum(axis=0) / windows)
-                    if not held_out:
-                        kept = state.parameters
-                        continue
-                    loss = self._loss(state.parameters, scaled[len(part) :], config)
-                    if loss < min(history["validation_loss"], default=np.inf):
-                        kept = state.parameters
-                    history["validation_loss"].append(loss)
-                    if len(history["loss"]) - 1 - int(np.argmin(history["validation_loss"])) >= config.patience:
+                    loss = self._loss(state.parameters, scaled[len(part) :], config) if held_out else 0.0
+                    # From here on nothing can interrupt: parameters and history belong together.
+                    epochs = _epoch_means(terms.reshape(finished, steps, 2).sum(axis=1) / windows, config.beta)
+                    for name, values in epochs.items():
+                        history[name] += values
+                    done = len(history["loss"])
+                    if held_out:
+                        history["validation_loss"].append(loss)
+                    if best is None or not held_out or loss < best[0]:
+                        best, kept = (loss, done), state.parameters
+                    report(done, *(history[name][-1] for name in ("loss", "reconstruction", "kl")))
+                    if held_out and done - best[1] >= config.patience:
                         break
             except KeyboardInterrupt:
-                done = len(history["loss"])
-                if done == 0:
+                if best is None:
                     raise
                 warnings.warn(
-                    f"training interrupted: kept the parameters of epoch {done} of {config.epochs}", stacklevel=3
+                    f"training interrupted: kept the parameters of epoch {best[1]} of {config.epochs}", stacklevel=3
                 )
         return kept, history
 
@@ -248,7 +244,8 @@ class VAEDetector:
         chosen = self._kind(kind)
         scaled = self._prepared(series)
         kinds = KINDS if self._is_short(len(scaled)) else (chosen,)
-        result = self._contributions(scaled, kinds)[chosen]
+        with np.errstate(over="ignore", invalid="ignore"):  # said in words below
+            result = self._contributions(scaled, kinds)[chosen]
         if not np.isfinite(result).all():
             row = int(np.argwhere(~np.isfinite(result))[0, 0])
             raise ValueError(
@@ -310,10 +307,12 @@ class VAEDetector:
 
         def score_windows(windows: Any) -> Float64[np.ndarray, " n"]:
             values = np.asarray(windows)
-            if values.size == 0 or values.size % (shape[1] * shape[2]):
+            one_channel = shape[2] == 1 and values.shape[-1:] == (shape[1],) and values.ndim in (1, 2)
+            if values.size == 0 or not (one_channel or (values.shape[-2:] == shape[1:] and values.ndim in (2, 3))):
                 raise ValueError(f"windows must have shape (n, {shape[1]}, {shape[2]}), got {values.shape}")
-            scaled = ((values.reshape(shape) - shift) / scale).astype(config.dtype)
-            scores = score(scaled).astype(np.float64)
+            with np.errstate(over="ignore", invalid="ignore"):
+                scaled = ((values.reshape(shape) - shift) / scale).astype(config.dtype)
+                scores = score(scaled).astype(np.float64)
             if not np.isfinite(scores).all():
                 raise ValueError("a window holds values that are missing, infinite or too large")
             return scores
@@ -415,6 +414,20 @@ _ARGUMENTS: dict[str, Any] = {
     for name, argument in inspect.signature(VAEDetector.__init__).parameters.items()
     if name != "self"
 }
+
+
+def _check_finite(trained: Parameters) -> None:
+    if not all(np.isfinite(tensor).all() for tensor in trained.values()):
+        raise ValueError('training diverged: scale the series (scaling="standard") or lower learning_rate')
+
+
+def _epoch_means(terms: Float[np.ndarray, "epoch 2"], beta: float) -> dict[str, list[float]]:
+    squared, divergence = terms.T
+    return {
+        "loss": (squared + beta * divergence).tolist(),
+        "reconstruction": squared.tolist(),
+        "kl": divergence.tolist(),
+    }
 
 
 def _check_length(length: int, window: int) -> None:

@@ -44,7 +44,7 @@ def draw(config: Config, channels: int, seed: int) -> Parameters:
 
 
 def check(parameters: Mapping[str, np.ndarray], config: Config, channels: int) -> None:
-    """Raises ValueError if a parameter is missing, unknown, misshapen or not finite."""
+    """Raises ValueError if a parameter is missing, unknown, misshapen, of another dtype or not finite."""
     expected = shapes(config, channels)
     for name in expected.keys() - parameters.keys():
         raise ValueError(f"parameter {name} is missing")
@@ -53,5 +53,7 @@ def check(parameters: Mapping[str, np.ndarray], config: Config, channels: int) -
     for name, shape in expected.items():
         if parameters[name].shape != shape:
             raise ValueError(f"parameter {name} has shape {parameters[name].shape}, not {shape}")
+        if parameters[name].dtype != config.dtype:
+            raise ValueError(f"parameter {name} is {parameters[name].dtype}, the model is {config.dtype}")
         if not np.isfinite(parameters[name]).all():
             raise ValueError(f"parameter {name} holds values that are not finite")

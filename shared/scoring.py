@@ -73,7 +73,7 @@ def series_statistics(
     window: int,
     statistics: Sequence[Statistic],
     block: int,
-) -> dict[str, Float[np.ndarray, "length channel"]]:
+) -> dict[str, Float[np.ndarray, "_ _"]]:
     """Adds up the blocks of a series.
 
     `run_block(values)` gets the steps of one block, of `block` windows or, at the end of the series, fewer; it returns

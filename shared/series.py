@@ -25,6 +25,8 @@ def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time
         ValueError: if there are no values, more than two dimensions, or values that are not finite.
     """
     try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = np.ma.filled(values.astype(np.float64), np.nan)
         array = np.asarray(values)
     except ValueError as error:
         raise ValueError("the series is ragged: every time step must have the same number of channels") from error
@@ -138,13 +140,15 @@ def read_table(
 def _read_frame(path: Path) -> "pl.DataFrame":
     import polars as pl
 
+    if path.is_dir():
+        raise ValueError(f"{path}: a folder, not a file")
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise ValueError(f"{path}: not a .csv or .parquet file")
     try:
         if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path)
+            return pl.read_parquet(path, glob=False)
         # Everything as text, so that a message can name the cell that is no number, and stamps stay as they are.
-        return pl.read_csv(path, infer_schema=False)
+        frame = pl.read_csv(path, infer_schema=False, glob=False)
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
     except OSError as error:
@@ -153,6 +157,18 @@ def _read_frame(path: Path) -> "pl.DataFrame":
         raise ValueError(f"{path}: the file is empty") from None
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         raise ValueError(_unreadable(path, str(error))) from None
+    header = _header(path)
+    if len(set(header)) != len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise ValueError(f"{path}: the column {twice!r} is there twice: rename one of them")
+    return frame
+
+
+def _header(path: Path) -> list[str]:
+    import csv
+
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as lines:
+        return next(csv.reader(lines), [])
 
 
 def _unreadable(path: Path, reason: str) -> str:
@@ -205,9 +221,10 @@ def _times(path: Path, column: "pl.Series") -> tuple[str, ...]:
     if column.dtype == pl.String:
         order = column.str.strip_chars().cast(pl.Float64, strict=False)
         if order.null_count():
-            order = column.str.to_datetime(strict=False, time_zone="UTC") if _zoned(column) else column.str.to_datetime(
-                strict=False
-            )  # fmt: skip
+            try:
+                order = column.str.to_datetime(strict=False, time_zone="UTC" if _zoned(column) else None)
+            except pl.exceptions.ComputeError:  # no format fits the first rows
+                order = pl.Series([None] * len(column))
         if order.null_count():
             row = order.is_null().arg_true()[0]
             raise ValueError(f"{path}: row {row}, column {column.name}: {column[row]!r} is not a time stamp")

@@ -24,12 +24,18 @@ def fit_scaler(series: Float[np.ndarray, "time channel"], *, standardise: bool) 
     """Mean and standard deviation of each channel, or 0 and 1.
 
     A constant channel keeps its unit: its scale is 1.
+
+    Raises:
+        ValueError: if a channel's values are too large for float64.
     """
     channels = series.shape[1]
     if not standardise:
         return Scaler(np.zeros(channels), np.ones(channels))
-    shift = series.mean(axis=0, dtype=np.float64)
-    scale = series.std(axis=0, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        shift = series.mean(axis=0, dtype=np.float64)
+        scale = series.std(axis=0, dtype=np.float64)
+    if not np.isfinite([shift, scale]).all():
+        raise ValueError("the values of the series are too large to take their standard deviation")
     flat = scale <= CONSTANT * np.abs(series).max(axis=0)
     return Scaler(shift, np.where(flat, 1.0, scale))
 

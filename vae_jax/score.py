@@ -26,7 +26,7 @@ def statistics(
     statistics: Sequence[Statistic],
     config: Config,
     noise: Float[np.ndarray, " latent"] | None = None,
-) -> dict[str, Float[np.ndarray, "length channel"]]:
+) -> dict[str, Float[np.ndarray, "_ _"]]:
     """See `shared.backend.Backend.statistics`."""
     block = _block(series, config)
     with runtime(config):

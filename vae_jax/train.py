@@ -108,6 +108,8 @@ def gradient(
 ) -> Gradient:
     """See `shared.backend.Backend.gradient`."""
     with runtime(config):
-        compute = jax.jit(jax.grad(loss, has_aux=True), static_argnums=4)
-        result, terms = compute(to_state(parameters), windows, weights, noise, config.beta)
+        result, terms = _gradient(to_state(parameters), windows, weights, noise, config.beta)
         return Gradient(float(terms[0]), float(terms[1]), from_state(result))
+
+
+_gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=4)

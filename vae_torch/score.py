@@ -25,7 +25,7 @@ def statistics(
     statistics: Sequence[Statistic],
     config: Config,
     noise: Float[np.ndarray, " latent"] | None = None,
-) -> dict[str, Float[np.ndarray, "length channel"]]:
+) -> dict[str, Float[np.ndarray, "_ _"]]:
     """See `shared.backend.Backend.statistics`."""
     one_thread = one_thread_if_small(count(len(series), config.window), series.shape[1], config)
     with runtime(config) as device, one_thread, torch.inference_mode():

@@ -1,0 +1,105 @@
+"""Annotations checked at run time, the backends as fixtures, the tolerance, and the rule on skips."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jaxtyping
+import pytest
+from jaxtyping import install_import_hook
+
+import tests.typechecking  # noqa: F401  (the hook finds it as an attribute)
+from tests.closeness import assert_all_close, assert_close, assert_close_in_range, rounding
+
+install_import_hook(["shared", "vae_jax", "vae_torch"], "tests.typechecking.checked")  # before any is imported
+
+NO_GPU = "no GPU here"
+NO_DATA = "no ../shared/data here"
+BACKENDS = ("jax", "torch")
+__all__ = ["assert_all_close", "assert_close", "assert_close_in_range", "rounding", "unchecked"]
+ROOT = Path(__file__).parent.parent
+
+
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Switches the annotations' checks off: where thousands of calls would each pay, or where they hide our own."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def backend(backend_name: str) -> Any:
+    from shared.backend import load_backend
+
+    return load_backend(backend_name)
+
+
+def detector_of(name: str) -> Any:
+    """The detector class of a backend."""
+    if name == "jax":
+        import vae_jax
+
+        return vae_jax.VAEDetector
+    import vae_torch
+
+    return vae_torch.VAEDetector
+
+
+@pytest.fixture
+def detector_class(backend_name: str) -> Any:
+    return detector_of(backend_name)
+
+
+def in_a_fresh_process(code: str, **environment: str) -> str:
+    """The output of the code, which must not fail."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# Skips. A test that cannot run here for another reason than a missing GPU or missing data is a failure.
+
+
+def _refused(longrepr: object) -> str | None:
+    reason = str(longrepr[2] if isinstance(longrepr, tuple) else longrepr).removeprefix("Skipped: ")
+    return None if reason in (NO_GPU, NO_DATA) else f"skipped, which only a missing GPU or data may do: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and (message := _refused(report.longrepr)):
+        report.outcome, report.longrepr = "failed", message
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.outcome == "skipped" and (message := _refused(report.longrepr)):
+        report.outcome, report.longrepr = "failed", message
+    return report

@@ -1,0 +1,56 @@
+"""The rule on skips, by runs of pytest on a folder of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ALLOWED = {
+    "gpu": "def test(): pytest.skip('no GPU here')",
+    "data": "def test(): pytest.skip('no ../shared/data here')",
+    "mark": "@pytest.mark.skipif(True, reason='no GPU here')\ndef test(): pass",
+    "xfail": "@pytest.mark.xfail(strict=True)\ndef test(): assert False",
+}
+REFUSED = {
+    "reason": "def test(): pytest.skip('too slow')",
+    "none": "def test(): pytest.skip()",
+    "bare": "@pytest.mark.skip\ndef test(): pass",
+    "condition": "@pytest.mark.skipif(True, reason='Windows')\ndef test(): pass",
+    "package": "pytest.importorskip('no_such_package')\ndef test(): pass",
+    "module": "pytest.skip('why not', allow_module_level=True)",
+    "fixture": "@pytest.fixture\ndef f(): pytest.skip('why not')\ndef test(f): pass",
+}
+
+
+def run(folder: Path, files: dict[str, str]) -> tuple[int, str]:
+    """pytest's exit status and output on these files, with our conftest."""
+    for name, body in files.items():
+        (folder / f"test_{name}.py").write_text(f"import pytest\n{body}\n")
+    (folder / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rfEs", "--continue-on-collection-errors", str(folder)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_a_missing_gpu_and_missing_data_may_skip(tmp_path: Path) -> None:
+    status, output = run(tmp_path, ALLOWED)
+    assert status == 0, output
+    assert "3 skipped, 1 xfailed" in output
+
+
+def test_nothing_else_may_skip(tmp_path: Path) -> None:
+    status, output = run(tmp_path, REFUSED)
+    assert status == 1, output
+    for name in REFUSED:
+        assert f"FAILED test_{name}.py" in output or f"ERROR test_{name}.py" in output, (name, output)
+    assert "skipped" not in output.splitlines()[-1]
+    assert output.count("only a missing GPU or data may do") >= len(REFUSED)

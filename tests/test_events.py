@@ -1,0 +1,78 @@
+"""Labels -> intervals -> events."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.events import find_events, intervals
+
+labels_of_a_series = st.lists(st.integers(0, 1), max_size=80).map(lambda bits: np.array(bits, dtype=np.int8))
+
+
+@settings(max_examples=100, deadline=None)
+@given(labels=labels_of_a_series, min_length=st.integers(1, 6), merge_gap=st.integers(0, 6))
+def test_intervals_are_sorted_apart_and_long_enough(labels: np.ndarray, min_length: int, merge_gap: int) -> None:
+    found = intervals(labels, min_length=min_length, merge_gap=merge_gap)
+    for start, end in found:
+        assert 0 <= start < end <= len(labels)
+        assert end - start >= min_length
+        assert labels[start] == labels[end - 1] == 1
+    for (_, end), (start, _) in pairwise(found):
+        assert start - end > merge_gap
+
+
+@settings(max_examples=100, deadline=None)
+@given(labels=labels_of_a_series, merge_gap=st.integers(0, 6))
+def test_without_a_least_length_each_label_is_in_an_interval(labels: np.ndarray, merge_gap: int) -> None:
+    covered = np.zeros_like(labels)
+    for start, end in intervals(labels, merge_gap=merge_gap):
+        covered[start:end] = 1
+    assert (covered >= labels).all()
+    if merge_gap == 0:
+        assert (covered == labels).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "min_length", "merge_gap", "expected"),
+    [
+        ([], 1, 0, []),
+        ([0, 0], 1, 0, []),
+        ([1, 1], 1, 0, [(0, 2)]),
+        ([1, 0, 1], 1, 0, [(0, 1), (2, 3)]),
+        ([1, 0, 1], 1, 1, [(0, 3)]),
+        ([1, 0, 0, 1], 1, 1, [(0, 1), (3, 4)]),
+        ([1, 0, 1, 0, 0, 0, 1], 2, 1, [(0, 3)]),
+        ([0, 1, 0, 1, 1], 2, 0, [(3, 5)]),
+    ],
+)
+def test_intervals_by_example(
+    labels: list[int], min_length: int, merge_gap: int, expected: list[tuple[int, int]]
+) -> None:
+    assert intervals(np.array(labels, dtype=np.int8), min_length=min_length, merge_gap=merge_gap) == expected
+
+
+def test_an_event_has_its_peak_and_its_channels_by_share() -> None:
+    contributions = np.zeros((10, 3))
+    contributions[3:6] = [[1.0, 0.0, 2.0], [2.0, 0.0, 10.0], [1.0, 0.0, 0.0]]
+    contributions[8, 1] = 6.0
+    labels = np.array([0, 0, 0, 1, 1, 1, 0, 0, 1, 0], dtype=np.int8)
+    first, second = find_events(labels, contributions, ("a", "b", "c"), min_length=1, merge_gap=0)
+    assert first[:4] == (3, 6, 4, 4.0)
+    assert list(first.channels.items()) == [("c", 0.75), ("a", 0.25), ("b", 0.0)]
+    assert second == (8, 9, 8, 2.0, {"b": 1.0, "a": 0.0, "c": 0.0})
+
+
+@settings(max_examples=50, deadline=None)
+@given(labels=labels_of_a_series.filter(len), channels=st.integers(1, 4), seed=st.integers(0, 99))
+def test_shares_add_up_to_1_and_the_peak_is_inside(labels: np.ndarray, channels: int, seed: int) -> None:
+    contributions = np.random.default_rng(seed).exponential(size=(len(labels), channels)).astype(np.float32)
+    names = [f"channel {index}" for index in range(channels)]
+    for event in find_events(labels, contributions, names, min_length=1, merge_gap=2):
+        assert sum(event.channels.values()) == pytest.approx(1.0)
+        assert sorted(event.channels) == names
+        assert list(event.channels.values()) == sorted(event.channels.values(), reverse=True)
+        assert event.start <= event.peak < event.end
+        assert event.score == contributions.mean(axis=1)[event.start : event.end].max()

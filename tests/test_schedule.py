@@ -1,0 +1,125 @@
+"""Shuffles and noise: each window once an epoch, whatever the cuts and the blocks."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared import schedule
+from shared.config import Config
+from shared.parameters import draw
+from shared.schedule import Chunk, chunks, steps_per_epoch
+
+modest = settings(max_examples=40, deadline=None)
+windows_in_a_series = st.integers(1, 70)
+batch_sizes = st.integers(1, 20)
+limits = st.integers(1, 40)
+
+
+def config_of(batch_size: int, epochs: int = 3) -> Config:
+    return Config(window=4, hidden_dim=3, latent_dim=2, batch_size=batch_size, epochs=epochs)
+
+
+def used_steps(parts: list[Chunk]) -> list[np.ndarray]:
+    """Starts, weights and noise of the steps that count."""
+    return [np.concatenate([array[: part.used] for part, array in zip(parts, side, strict=True)])
+            for side in zip(*(part[:3] for part in parts), strict=True)]  # fmt: skip
+
+
+@modest
+@given(windows=windows_in_a_series, batch_size=batch_sizes, limit=limits, seed=st.integers(0, 9))
+def test_an_epoch_visits_each_window_once_with_weight_1(windows: int, batch_size: int, limit: int, seed: int) -> None:
+    config = config_of(batch_size)
+    starts, weights, _ = used_steps(list(chunks(windows, config, seed, limit=limit)))
+    steps = steps_per_epoch(windows, batch_size)
+    assert len(starts) == steps * config.epochs
+    assert set(np.unique(weights)) <= {0.0, 1.0}
+    for epoch in range(config.epochs):
+        part = slice(epoch * steps, (epoch + 1) * steps)
+        real = weights[part] == 1.0
+        assert sorted(starts[part][real].tolist()) == list(range(windows))
+        assert (starts[part][~real] == 0).all()
+
+
+@modest
+@given(windows=windows_in_a_series, batch_size=batch_sizes, limit=limits)
+def test_chunks_have_one_shape_and_steps_beyond_the_used_weigh_nothing(
+    windows: int, batch_size: int, limit: int
+) -> None:
+    parts = list(chunks(windows, config_of(batch_size), 0, limit=limit))
+    assert len({part.starts.shape for part in parts}) == 1
+    assert parts[0].starts.shape[0] <= limit
+    for part in parts:
+        assert 1 <= part.used <= len(part.starts)
+        assert (part.weights[part.used :] == 0.0).all()
+        assert part.noise.shape == (*part.starts.shape, 2)
+        assert (part.starts >= 0).all()
+        assert (part.starts < windows).all()
+
+
+@modest
+@given(windows=windows_in_a_series, batch_size=batch_sizes, limit=limits)
+def test_the_limit_changes_no_step(windows: int, batch_size: int, limit: int) -> None:
+    config = config_of(batch_size)
+    cut, whole = (used_steps(list(chunks(windows, config, 5, limit=size))) for size in (limit, 10_000))
+    for one, other in zip(cut, whole, strict=True):
+        assert (one == other).all()
+
+
+def test_the_limit_on_noise_changes_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(7)
+    whole = used_steps(list(chunks(60, config, 5)))
+    monkeypatch.setattr(schedule, "CHUNK_NOISE", 7 * 2 * 4)
+    parts = list(chunks(60, config, 5))
+    assert max(part.noise.size for part in parts) <= 7 * 2 * 4
+    for one, other in zip(used_steps(parts), whole, strict=True):
+        assert (one == other).all()
+
+
+@pytest.mark.parametrize("limit", [1, 4, 7, 20])
+def test_the_limit_does_not_change_the_training(backend: Any, limit: int) -> None:
+    config = config_of(8)
+    series = np.random.default_rng(0).normal(size=(50, 1)).astype(np.float32)
+    initial = draw(config, 1, 0)
+    results = []
+    for size in (limit, 512):
+        states = list(backend.train(initial, series, chunks(47, config, 0, limit=size), config))
+        results.append((states[-1].parameters, np.concatenate([state.terms for state in states])))
+    assert all((results[0][0][name] == results[1][0][name]).all() for name in initial)
+    assert (results[0][1] == results[1][1]).all()
+
+
+def test_shuffles_differ_from_epoch_to_epoch_and_by_seed() -> None:
+    config = config_of(64, epochs=2)
+    (first, second), _, noise = used_steps(list(chunks(64, config, 0)))
+    assert (first != second).any()
+    (other, _), _, other_noise = used_steps(list(chunks(64, config, 1)))
+    assert (first != other).any()
+    assert (noise != other_noise).all()
+
+
+def test_noise_is_standard_normal() -> None:
+    _, _, noise = used_steps(list(chunks(20_000, config_of(50, epochs=1), 0)))
+    assert noise.mean() == pytest.approx(0.0, abs=0.02)
+    assert noise.std() == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 8, 16])
+def test_no_batch_straddles_blocks_of_a_long_series(batch_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "BLOCK", 16)
+    block = 16 // batch_size * batch_size
+    starts, weights, _ = used_steps(list(chunks(100, config_of(batch_size, epochs=2), 0)))
+    for batch, weight in zip(starts, weights, strict=True):
+        assert len(set((batch[weight == 1.0] // block).tolist())) == 1
+    for part in np.split(np.arange(len(starts)), 2):
+        assert sorted(starts[part][weights[part] == 1.0].tolist()) == list(range(100))
+    order = [int(batch[0]) // block for batch in starts[: len(starts) // 2]]
+    assert order != sorted(order), "the blocks are shuffled too"
+
+
+@modest
+@given(windows=st.integers(1, 1000), batch_size=st.integers(1, 99))
+def test_steps_per_epoch_is_the_number_of_batches(windows: int, batch_size: int) -> None:
+    assert steps_per_epoch(windows, batch_size) == len(range(0, windows, batch_size))

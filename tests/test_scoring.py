@@ -1,0 +1,109 @@
+"""Statistics of blocks -> scores, without a backend: each against a plain loop."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.config import KINDS
+from shared.scoring import STATISTICS, Statistic, block_statistics, block_windows, contributions, series_statistics
+from shared.windows import fold
+from tests import reference
+from tests.conftest import assert_close
+
+modest = settings(max_examples=30, deadline=None)
+
+
+def reconstructions(values: np.ndarray, window: int) -> np.ndarray:
+    """Some function of a window: what a model would be."""
+    return 0.5 * reference.windows(values, window)[:, ::-1] + 0.1
+
+
+plain_fold = partial(fold, xp=np)
+
+
+def scored(
+    series: np.ndarray, window: int, kinds: tuple[Statistic, ...], block: int = 2**20, padding: int = 0
+) -> dict[str, np.ndarray]:
+    def run_block(values: np.ndarray) -> Mapping[str, Any]:
+        used = len(values) - window + 1
+        whole = np.pad(values, ((0, padding), (0, 0)))
+        x = reference.windows(whole, window)
+        divergence = np.abs(x).sum(axis=(1, 2))
+        return block_statistics(
+            x, reconstructions(whole, window), divergence, used if padding else None, kinds, np, plain_fold
+        )
+
+    return series_statistics(run_block, series, window, kinds, block)
+
+
+def expected(series: np.ndarray, window: int, kind: str, warm_up: float) -> np.ndarray:
+    x, x_hat = reference.windows(series, window), reconstructions(series, window)
+    result = np.full(series.shape, warm_up)
+    for t in range(len(series)):
+        covering = [w for w in range(len(x)) if w <= t < w + window]
+        if kind == "point":
+            result[t] = np.mean([(series[t] - x_hat[w, t - w]) ** 2 for w in covering], axis=0)
+        elif kind == "reconstruction":
+            result[t] = (series[t] - np.mean([x_hat[w, t - w] for w in covering], axis=0)) ** 2
+        elif kind == "window":
+            result[t] = np.mean([((x[w] - x_hat[w]) ** 2).mean(axis=0) for w in covering], axis=0)
+        elif t >= window - 1:
+            result[t] = (series[t] - x_hat[t - window + 1, -1]) ** 2
+    return result
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@modest
+@given(
+    windows=st.integers(1, 200),
+    window=st.integers(1, 9),
+    channels=st.integers(1, 3),
+    block=st.sampled_from([1, 7, 64, 2**20]),
+    padding=st.sampled_from([0, 5]),
+)
+def test_each_score_is_the_loop_s_whatever_the_blocks(
+    kind: Any, windows: int, window: int, channels: int, block: int, padding: int
+) -> None:
+    series = np.random.default_rng(windows).normal(size=(windows + window - 1, channels))
+    statistic = scored(series, window, (kind,), block, padding)[kind]
+    assert_close(contributions(kind, series, statistic, window, 0.7), expected(series, window, kind, 0.7), 1e-13)
+
+
+def test_divergence_has_one_row_per_window_and_one_column() -> None:
+    series = np.random.default_rng(0).normal(size=(203, 2))
+    result = scored(series, 4, ("divergence",), 1)["divergence"]
+    assert_close(result[:, 0], np.abs(reference.windows(series, 4)).sum(axis=(1, 2)), 1e-13)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_padding_adds_nothing(statistic: Statistic) -> None:
+    series = np.random.default_rng(0).normal(size=(20, 1))
+    padded = np.concatenate([series, np.full((30, 1), 1e6)])
+    x, x_hat = reference.windows(padded, 4), reconstructions(padded, 4)
+    result = block_statistics(x, x_hat, np.zeros(len(x)), 17, (statistic,), np, plain_fold)[statistic]
+    short = block_statistics(x[:17], x_hat[:17], np.zeros(17), 17, (statistic,), np, plain_fold)[statistic]
+    assert (result[: len(short)] == short).all()
+    if statistic in ("point", "reconstruction"):
+        assert (result[len(short) :] == 0.0).all()
+
+
+def test_all_statistics_at_once_are_each_on_its_own() -> None:
+    series = np.random.default_rng(0).normal(size=(90, 2))
+    together = scored(series, 6, STATISTICS)
+    for statistic in STATISTICS:
+        assert (together[statistic] == scored(series, 6, (statistic,))[statistic]).all()
+
+
+@modest
+@given(windows=st.integers(1, 10**8), features=st.integers(1, 10**5), values=st.integers(1, 2**22))
+def test_blocks_are_powers_of_two_and_bounded(windows: int, features: int, values: int) -> None:
+    block = block_windows(windows, features, values)
+    assert block >= 64
+    assert block & (block - 1) == 0
+    assert block == 64 or block * features <= values
+    assert block < 2 * max(windows, 64)
