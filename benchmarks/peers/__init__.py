@@ -1,0 +1,1 @@
+"""The programs that twinvae is compared with."""

@@ -1,0 +1,58 @@
+"""JAX as most tutorials use it: one compiled step, called from a Python loop.
+
+The same model, loss and optimiser as the product, so the difference is the price of coming back to Python each step.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from shared.backend import Trained
+from shared.config import Config
+from shared.objective import loss_terms
+from shared.parameters import Parameters
+from shared.schedule import Chunk
+from shared.windows import slide
+from vae_jax.model import build, from_state, sample, to_state
+from vae_jax.runtime import runtime
+
+
+def train(parameters: Parameters, series: np.ndarray, chunks: Iterable[Chunk], config: Config) -> Iterator[Trained]:
+    """As `shared.backend.Backend.train`."""
+    with runtime(config):
+        state: Any = jax.device_put(to_state(parameters))
+        adam: Any = optax.adam(config.learning_rate).init(state)
+        values = jax.device_put(series)
+        for chunk in chunks:
+            terms = []
+            for i in range(chunk.used):
+                batch = chunk.starts[i], chunk.weights[i], chunk.noise[i]
+                state, adam, both = step(
+                    state, adam, values, *batch, beta=config.beta, rate=config.learning_rate, window=config.window
+                )
+                terms.append(both)
+            yield Trained(from_state(state), np.stack(jax.device_get(terms)))
+
+
+@partial(jax.jit, static_argnames=("beta", "rate", "window"))
+def step(
+    state: Any, adam: Any, values: Any, starts: Any, weights: Any, noise: Any, *, beta: float, rate: float, window: int
+) -> tuple[Any, Any, Any]:
+    windows = slide(values, starts, window, jnp)
+
+    def loss(state: Any) -> tuple[Any, Any]:
+        model = build(state)
+        x = windows.reshape(len(windows), -1)
+        mean, log_variance = model.encode(x)
+        x_hat = model.decode(sample(mean, log_variance, noise))
+        squared, divergence = loss_terms(x, x_hat, mean, log_variance, weights, jnp)
+        return squared + beta * divergence, jnp.stack([squared, divergence])
+
+    slope, both = jax.grad(loss, has_aux=True)(state)
+    update, adam = optax.adam(rate).update(slope, adam)
+    return optax.apply_updates(state, update), adam, both
