@@ -66,6 +66,12 @@ class Backend(Protocol):
     ) -> dict[str, Float[np.ndarray, "_ _"]]:
         """`shared.scoring.series_statistics`, from the posterior mean, or from one latent draw if there is noise."""
 
+    def prepare(self, length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
+        """Starts to compile what the first `statistics` of such a series needs, to be ready when training is.
+
+        The function that it returns waits for that.
+        """
+
     def encode(
         self, parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
     ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:

@@ -151,7 +151,9 @@ class VAEDetector:
         held_out = _held_out(len(raw), config)
         scaler = fit_scaler(raw[: len(raw) - held_out], standardise=config.scaling == "standard")
         scaled = _scaled(raw, scaler, config)
+        wait = self.backend.prepare(len(scaled), scaled.shape[1], KINDS, config)
         trained, history = self._train(scaled, held_out, config)
+        wait()
 
         self.config_, self.channels_, self.scaler_ = config, names, scaler
         self.parameters_, self.history_ = trained, history

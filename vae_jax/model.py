@@ -1,5 +1,6 @@
 """The variational autoencoder as a Flax NNX module, and its loss."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -90,6 +91,7 @@ def from_state(state: State) -> Parameters:
     return result
 
 
+@functools.cache
 def abstract(features: int, hidden: int, latent: int) -> VAE:
     """The module with shapes in place of arrays: nothing is drawn or computed."""
     model: VAE = nnx.eval_shape(lambda: VAE(features, hidden, latent, rngs=nnx.Rngs(0)))

@@ -1,6 +1,8 @@
 """Scoring: one compiled call for each block of a series."""
 
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -11,7 +13,7 @@ from jaxtyping import Array, Float, Int
 
 from shared.config import Config
 from shared.objective import divergence
-from shared.parameters import Parameters
+from shared.parameters import Parameters, draw
 from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
 from shared.windows import count, fold, slide
 from vae_jax.model import State, build, sample, to_state
@@ -48,6 +50,21 @@ def _padded(values: Float[np.ndarray, "time channel"], block: int, window: int) 
     """The steps of a block, with zeros to make it whole: one shape, one compiled program."""
     missing = block + window - 1 - len(values)
     return np.pad(values, ((0, missing), (0, 0))) if missing else values
+
+
+def prepare(length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
+    """See `shared.backend.Backend.prepare`: compiles the program of a block in another thread."""
+
+    def compile_block() -> None:
+        start = draw(config, channels, seed=0)
+        windows = block_windows(count(length, config.window), config.window * channels, BLOCK_VALUES)
+        head = np.zeros((min(length, windows + config.window - 1), channels), config.dtype)
+        with suppress(Exception):  # what is wrong shows where scores are wanted
+            statistics(start, head, names, config)
+
+    thread = threading.Thread(target=compile_block, daemon=True)
+    thread.start()
+    return thread.join
 
 
 @partial(jax.jit, static_argnames=("window", "statistics"))

@@ -44,6 +44,11 @@ def statistics(
         return series_statistics(run_block, series, config.window, statistics, _block(series, config))
 
 
+def prepare(length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
+    """See `shared.backend.Backend.prepare`: an eager framework has nothing to prepare."""
+    return lambda: None
+
+
 def _block(series: Float[np.ndarray, "time channel"], config: Config) -> int:
     return block_windows(count(len(series), config.window), config.window * series.shape[1], BLOCK_VALUES)
 
