@@ -298,3 +298,19 @@ def test_the_demo_series_is_the_tutorials() -> None:
     np.testing.assert_array_equal(series.anomalous - series.normal > 1, series.labels == 1)
     assert np.flatnonzero(series.labels).tolist() == list(range(300, 320))
     np.testing.assert_allclose((series.anomalous - series.normal)[300:320], 2.5)
+
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "nab"
+FILES = sorted(DATA.glob("*_NAB_*.csv"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FILES, reason="no ../shared/data here")
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem[:12])
+def test_real_series_are_scored_and_drawn(file: Path, tmp_path: Path) -> None:
+    rows = file.stem.split("_tr_")[1].split("_")[0]
+    arguments = ["detect", str(file), "--train-rows", rows, "--labels", "Label", "--out", str(tmp_path)]
+    assert cli.main(arguments) == 0
+    summary = json.loads((tmp_path / "events.json").read_text())
+    assert summary["roc_auc"] > 0.5
+    assert {path.name for path in tmp_path.iterdir()} >= set(PICTURES)
