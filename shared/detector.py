@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -212,20 +212,25 @@ class VAEDetector:
 
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
         config = self.config_
-        self.warm_up_ = 0.0  # until it is known
-        statistics = self.backend.statistics(self.parameters_, scaled, KINDS, config)
-        parts = self._contributions(scaled, KINDS) if config.draws else self._kinds_of(scaled, statistics, KINDS)
-        scores: dict[str, np.ndarray] = {kind: values.mean(axis=1) for kind, values in parts.items()}
-        causal = scores["causal"][config.window - 1 :]
-        self.warm_up_ = float(np.median(causal))
-        scores["causal"][: config.window - 1] = self.warm_up_
-
         inner = fully_covered(len(scaled), config.window)
-        calibration = {kind: values[inner] for kind, values in scores.items()}
-        calibration |= {"causal": causal, checkpoint.SINGLE_WINDOW: statistics["window"].mean(axis=1)}
-        self.thresholds_ = {name: threshold(values, config) for name, values in calibration.items()}
-        self.threshold_ = self.thresholds_[config.kind]
-        self.decision_scores_ = scores[config.kind]
+        thresholds: dict[str, float] = {}
+        self.warm_up_ = 0.0  # until it is known
+        for kind, part in self._contributions(scaled, KINDS):  # one at a time: a series may be long
+            scores = part.mean(axis=1)
+            if kind == "causal":
+                known = scores[config.window - 1 :]
+                self.warm_up_ = float(np.median(known))
+                scores[: config.window - 1] = self.warm_up_
+                thresholds[kind] = threshold(known, config)
+            else:
+                thresholds[kind] = threshold(scores[inner], config)
+            if kind == config.kind:
+                self.decision_scores_ = scores
+        each = self.backend.statistics(
+            self.parameters_, scaled, KINDS if self._is_short(len(scaled)) else ("window",), config
+        )
+        thresholds[checkpoint.SINGLE_WINDOW] = threshold(each["window"].mean(axis=1), config)
+        self.thresholds_, self.threshold_ = thresholds, thresholds[config.kind]
         self.labels_ = self.labels_of(self.decision_scores_)
 
     # Scoring.
@@ -247,7 +252,7 @@ class VAEDetector:
         scaled = self._prepared(series)
         kinds = KINDS if self._is_short(len(scaled)) else (chosen,)
         with np.errstate(over="ignore", invalid="ignore"):  # said in words below
-            result = self._contributions(scaled, kinds)[chosen]
+            result = dict(self._contributions(scaled, kinds))[chosen]
         if not np.isfinite(result).all():
             row = int(np.argwhere(~np.isfinite(result))[0, 0])
             raise ValueError(
@@ -391,24 +396,25 @@ class VAEDetector:
 
     def _contributions(
         self, scaled: Float[np.ndarray, "time channel"], kinds: tuple[Kind, ...]
-    ) -> dict[Kind, Float[np.ndarray, "time channel"]]:
+    ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
         config = self.config_
-        draws: list[Any] = [None]
-        if config.draws:
-            # One draw serves all windows, so that a score does not depend on where in a series it is.
-            generator = np.random.default_rng([self.seed, 3])
-            draws = list(generator.standard_normal((config.draws, config.latent_dim)).astype(config.dtype))
+        if not config.draws:
+            yield from self._contributions_of_draw(scaled, kinds, None)
+            return
+        # One draw serves all windows, so that a score does not depend on where in a series it is.
+        draws = np.random.default_rng([self.seed, 3]).standard_normal((config.draws, config.latent_dim))
         totals: dict[Kind, np.ndarray] = {}
-        for noise in draws:
-            result = self.backend.statistics(self.parameters_, scaled, kinds, config, noise)
-            for kind, score in self._kinds_of(scaled, result, kinds).items():
-                totals[kind] = totals[kind] + score / len(draws) if kind in totals else score / len(draws)
-        return totals
+        for noise in draws.astype(config.dtype):
+            for kind, part in self._contributions_of_draw(scaled, kinds, noise):
+                totals[kind] = totals[kind] + part / config.draws if kind in totals else part / config.draws
+        yield from totals.items()
 
-    def _kinds_of(
-        self, scaled: Float[np.ndarray, "time channel"], statistics: Mapping[str, np.ndarray], kinds: tuple[Kind, ...]
-    ) -> dict[Kind, Float[np.ndarray, "time channel"]]:
-        return {k: contributions(k, scaled, statistics[k], self.config_.window, self.warm_up_) for k in kinds}
+    def _contributions_of_draw(
+        self, scaled: Float[np.ndarray, "time channel"], kinds: tuple[Kind, ...], noise: Any
+    ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
+        statistics = self.backend.statistics(self.parameters_, scaled, kinds, self.config_, noise)
+        for kind in kinds:
+            yield kind, contributions(kind, scaled, statistics.pop(kind), self.config_.window, self.warm_up_)
 
 
 _ARGUMENTS: dict[str, Any] = {

@@ -101,7 +101,7 @@ def series_statistics(
     while pending:
         add(*pending.popleft())
     for statistic in folded:
-        totals[statistic] /= coverage(length, window)[:, None].astype(series.dtype)
+        totals[statistic] /= coverage(length, window, series.dtype.name)[:, None]
     return totals
 
 
@@ -126,9 +126,12 @@ def contributions(
     if kind == "point":
         return statistic
     if kind == "reconstruction":
-        return (series - statistic) ** 2
+        error = series - statistic
+        error *= error
+        return error
     if kind == "window":
         edge = np.zeros((window - 1, statistic.shape[1]), statistic.dtype)
         sums = moving_sum(np.concatenate([edge, statistic, edge]), window)
-        return sums / coverage(len(series), window)[:, None].astype(statistic.dtype)
+        sums /= coverage(len(series), window, statistic.dtype.name)[:, None]
+        return sums
     return np.concatenate([np.full((window - 1, statistic.shape[1]), warm_up, statistic.dtype), statistic])

@@ -18,9 +18,9 @@ def threshold(scores: Float[np.ndarray, " n"], config: Config) -> float:
     Raises:
         ValueError: if peaks over threshold has fewer than ten peaks to fit.
     """
-    values = np.asarray(scores, dtype=np.float64)
     if config.threshold == "maximum":
-        return config.margin * float(values.max())
+        return config.margin * float(np.max(scores))
+    values = scores.astype(np.float64)
     if config.threshold == "quantile":
         return float(np.quantile(values, config.quantile))
     if config.threshold == "robust":

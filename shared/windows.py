@@ -8,8 +8,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
+ROWS = 2**18  # worked on at a time, to bound what lies between input and result
 CONSTANT = 1e-12  # a channel that varies less than this, relative to its largest value, counts as constant
 
 
@@ -45,9 +46,8 @@ def standardise(
 ) -> Float[np.ndarray, "time channel"]:
     """`(series - shift) / scale` per channel, computed in float64 and rounded once to `dtype`."""
     scaled = np.empty(series.shape, dtype=dtype)
-    block = 2**18  # bounds the float64 intermediates
-    for begin in range(0, len(series), block):
-        scaled[begin : begin + block] = (series[begin : begin + block] - scaler.shift) / scaler.scale
+    for begin in range(0, len(series), ROWS):
+        scaled[begin : begin + ROWS] = (series[begin : begin + ROWS] - scaler.shift) / scaler.scale
     return scaled
 
 
@@ -56,10 +56,13 @@ def count(length: int, window: int) -> int:
     return length - window + 1
 
 
-def coverage(length: int, window: int) -> Int[np.ndarray, " time"]:
+def coverage(length: int, window: int, dtype: str = "int64") -> Shaped[np.ndarray, " time"]:
     """Number of windows that cover each time step."""
-    step = np.arange(length)
-    return np.minimum(np.minimum(step, length - 1 - step) + 1, min(window, count(length, window)))
+    most = min(window, count(length, window))
+    covering = np.full(length, most, dtype=dtype)
+    covering[: most - 1] = np.arange(1, most)
+    covering[length - most + 1 :] = np.arange(most - 1, 0, -1)
+    return covering
 
 
 def fully_covered(length: int, window: int) -> slice:
@@ -92,20 +95,18 @@ def fold(values: Float[Any, "n window channel"], xp: ModuleType) -> Float[Any, "
 
 
 def moving_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "m channel"]:
-    """Sum over each run of `width` consecutive rows, m = n - width + 1, without a loop over the width.
+    """Sum over each run of `width` consecutive rows, m = n - width + 1.
 
     Runs of doubled length are added up (no running total), so one huge value leaves no rounding behind it.
     """
-    total: np.ndarray | None = None
-    power, run, begin = 1, values, 0
-    while True:
-        if width & power:
-            part = run[begin:]
-            total = part if total is None else total[: len(part)] + part[: len(total)]
-            begin += power
-        power *= 2
-        if power > width:
-            break
-        run = run[: -(power // 2)] + run[power // 2 :]
-    assert total is not None
-    return total[: len(values) - width + 1]
+    result = np.empty((len(values) - width + 1, values.shape[1]), values.dtype)
+    for begin in range(0, len(result), ROWS):
+        rows = result[begin : begin + ROWS]
+        run, length, offset = values[begin : begin + len(rows) + width - 1], 1, 0
+        rows[:] = 0.0
+        while length <= width:
+            if width & length:
+                rows += run[offset : offset + len(rows)]
+                offset += length
+            run, length = run[:-length] + run[length:], 2 * length
+    return result
