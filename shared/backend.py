@@ -89,15 +89,20 @@ def installed_backends() -> tuple[str, ...]:
     return tuple(name for name in BACKENDS if all(importlib.util.find_spec(package) for package in needs[name]))
 
 
+def require_backend(name: str) -> None:
+    """Raises ValueError if there is no such backend, or its framework is not installed."""
+    if name not in BACKENDS:
+        raise ValueError(f"unknown backend {name!r}: choose one of {', '.join(BACKENDS)}")
+    if name not in installed_backends():
+        raise ValueError(f"the backend {name} is not installed: pip install 'twinvae[{name}]'")
+
+
 def load_backend(name: str) -> Backend:
     """The backend's module, for code that chooses by name.
 
     Raises:
         ValueError: if there is no such backend, or its framework is not installed.
     """
-    if name not in BACKENDS:
-        raise ValueError(f"unknown backend {name!r}: choose one of {', '.join(BACKENDS)}")
-    if name not in installed_backends():
-        raise ValueError(f"the backend {name} is not installed: pip install 'twinvae[{name}]'")
+    require_backend(name)
     module: Backend = importlib.import_module(f"vae_{name}.backend")
     return module

@@ -2,22 +2,25 @@
 
 import argparse
 import importlib
+import importlib.metadata
 import json
 import os
 import sys
+import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from shared.backend import BACKENDS, installed_backends
+from shared.backend import BACKENDS, installed_backends, require_backend
 from shared.config import HYPERPARAMETERS, PRESETS, Config, resolve
 from shared.datasets import DATASETS, load_dataset
 from shared.detector import VAEDetector
-from shared.series import Table, read_table
+from shared.table import Table, read_table
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+MOST_EVENTS = 20  # printed; all are in events.json and in --json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             where = f"{error.filename}: " if error.filename else ""
             _complain("error", f"{where}{error.strerror or error}")
             return FAILED
-        except (ValueError, TypeError) as error:
+        except MemoryError:
+            _complain("error", "not enough memory: lower batch_size, hidden_dim or window, or fit on fewer rows")
+            return FAILED
+        except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: what a framework says of its device
             _complain("error", error)
             return FAILED
     return 0
@@ -56,7 +62,7 @@ def _demo(options: argparse.Namespace) -> None:
 
     backends = BACKENDS if options.backend == "both" else (_backend(options),)
     for name in backends:
-        _require(name)
+        require_backend(name)
     summary = run_demo(backends, options.seed, options.out)
     if options.json:
         print(json.dumps(summary, indent=2))
@@ -67,7 +73,7 @@ def _demo(options: argparse.Namespace) -> None:
         seconds = "".join(f"{run['seconds'][part]:7.3f} s" for part in ("import", "compile", "train", "score"))
         events = ", ".join(f"[{start}, {end})" for start, end in run["events"]) or "none"
         print(f"{name:8}{seconds} {run['loss']:7.3f} {run['roc_auc']:8.4f} {run['average_precision']:6.3f}  {events}")
-    print("injected anomaly: [300, 320)")
+    print("injected anomaly:", ", ".join(f"[{start}, {end})" for start, end in summary["injected"]))
     parity = summary["parity"]
     if parity is not None:
         print(
@@ -79,77 +85,88 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    table = _read(options.file, options)
-    table = table.rows(slice(options.train_rows))
-    detector = _detector(options).fit(_frame(table))
+    _check_writable(options.model)
+    detector = _detector(options)
+    table = _read(options.file, options).rows(slice(options.train_rows))
+    detector.fit(table.frame())
     detector.save(options.model)
     result = {
         "model": str(options.model),
-        "rows": len(table.times),
+        "rows": len(table),
         "loss": detector.history_["loss"][-1],
         "thresholds": detector.thresholds_,
     }
     _print(
         options,
         result,
-        f"fitted on {len(table.times)} rows of {', '.join(table.names)}: loss {result['loss']:.4g}, "
+        f"fitted on {len(table)} rows of {', '.join(table.names)}: loss {result['loss']:.4g}, "
         f"threshold {detector.threshold_:.4g} ({detector.config_.kind}); model in {options.model}",
     )
 
 
 def _score(options: argparse.Namespace) -> None:
-    from shared.detection import event_record, write_scores
+    from shared.detection import check_suffix, event_record, quality, write_scores
 
-    name = _backend(options)
-    detector = _detector_class(name).load(options.model, device=options.device)
-    if options.columns is None and detector.channels_ != tuple(map(str, range(len(detector.channels_)))):
+    check_suffix(options.out)
+    _check_writable(options.out)
+    detector = _detector_class(_backend(options)).load(options.model, device=options.device, missing=options.missing)
+    numbered = detector.channels_ == tuple(map(str, range(len(detector.channels_))))
+    if options.columns is None and not numbered:
         options.columns = detector.channels_
     table = _read(options.file, options)
-    parts = detector.contributions(table.values)
+    parts = detector.contributions(table.frame())
     write_scores(options.out, table, detector, parts)
-    events = [event_record(event, table.times) for event in detector.events_of(parts)]
+    events = [event_record(event, table) for event in detector.events_of(parts)]
+    measured = quality(table, parts.mean(axis=1))
     result = {"rows": len(parts), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
-    _print(options, result, f"{_events_text(events)}scores of {len(parts)} rows in {options.out}")
+    text = f"{_events_text(events)}{_quality_text(measured)}scores of {len(parts)} rows in {options.out}"
+    _print(options, result | measured, text)
 
 
 def _detect(options: argparse.Namespace) -> None:
     from shared.detection import write_detection
 
-    if options.dataset:
-        dataset = load_dataset(options.dataset)
-        table, train_rows, name = dataset.table, dataset.train_rows, dataset.source
-    else:
-        table, train_rows, name = _read(options.file, options), options.train_rows or 0, options.file.name
-    if train_rows > len(table.times):
-        raise ValueError(f"--train-rows is {train_rows}, the file has {len(table.times)} rows")
     detector = _detector(options)
-    if options.train:
-        normal = _read(options.train, options)
-        if normal.names != table.names:
-            raise ValueError(f"{options.train} has the columns {', '.join(normal.names)}, not {', '.join(table.names)}")
-    else:
-        normal = table.rows(slice(train_rows or None))
-        if not train_rows:
-            warnings.warn("fitted on the whole file: its anomalies count as normal; see --train-rows", stacklevel=1)
-    detector.fit(_frame(normal))
-    suffix = ".parquet" if options.parquet or (options.file and options.file.suffix == ".parquet") else ".csv"
+    table, normal, train_rows, name = _series_to_detect(options)
+    existed = options.out.exists()
+    options.out.mkdir(parents=True, exist_ok=True)
+    _check_writable(options.out / "model.safetensors")
+    try:
+        detector.fit(normal.frame())
+    except (ValueError, TypeError):
+        if not existed:
+            options.out.rmdir()
+        raise
+    suffix = ".parquet" if options.parquet or (options.file and options.file.suffix.lower() == ".parquet") else ".csv"
     summary = write_detection(options.out, table, detector, train_rows=train_rows, name=name, scores_suffix=suffix)
-    quality = (
-        f"ROC AUC {summary['roc_auc']:.4f}, average precision {summary['average_precision']:.3f}\n"
-        if "roc_auc" in summary
-        else ""
-    )
     _print(
         options,
         summary,
-        f"{_events_text(summary['events'])}{quality}scores, events.json, pictures and model are in {options.out}",
+        f"{_events_text(summary['events'])}{_quality_text(summary)}"
+        f"scores, events.json, pictures and model are in {options.out}",
     )
+
+
+def _series_to_detect(options: argparse.Namespace) -> tuple[Table, Table, int, str]:
+    """The series to score, the one to fit on, how many first rows of the first that is, and the name."""
+    if options.dataset:
+        dataset = load_dataset(options.dataset)
+        table, train_rows, name = dataset.table, options.train_rows or dataset.train_rows, dataset.source
+    else:
+        table, train_rows, name = _read(options.file, options), options.train_rows or 0, options.file.name
+    if train_rows > len(table):
+        raise ValueError(f"--train-rows is {train_rows}, the file has {len(table)} rows")
+    if options.train:
+        return table, read_table(options.train, columns=table.names, time=options.time), 0, name
+    if not train_rows:
+        warnings.warn("fitted on the whole file: its anomalies count as normal; see --train-rows", stacklevel=1)
+    return table, table.rows(slice(train_rows or None)), train_rows, name
 
 
 def _doctor(options: argparse.Namespace) -> None:
     from shared.diagnosis import diagnose
 
-    report = diagnose()
+    report = diagnose((options.backend,) if options.backend else BACKENDS)
     if options.json:
         print(json.dumps(report, indent=2))
     else:
@@ -167,15 +184,10 @@ def _doctor(options: argparse.Namespace) -> None:
 # Shared steps.
 
 
-def _require(name: str) -> None:
-    if name not in installed_backends():
-        raise ValueError(f"the backend {name} is not installed: pip install 'twinvae[{name}]'")
-
-
 def _backend(options: argparse.Namespace) -> str:
     """The chosen backend, or the first that is installed."""
     if options.backend:
-        _require(options.backend)
+        require_backend(options.backend)
         chosen: str = options.backend
         return chosen
     if not installed_backends():
@@ -194,21 +206,23 @@ def _detector(options: argparse.Namespace) -> VAEDetector:
 
 
 def _read(path: Path, options: argparse.Namespace) -> Table:
-    return read_table(path, columns=options.columns, time=options.time, labels=options.labels)
+    table = read_table(path, columns=options.columns, time=options.time, labels=options.labels)
+    if table.labels is not None and options.labels is None:
+        warnings.warn(f"{path}: took a column of 0 and 1 as labels, not as a channel; see --columns", stacklevel=1)
+    return table
 
 
-def _frame(table: Table) -> Any:
-    """The values with their column names, which the detector keeps."""
-    import polars as pl
-
-    return pl.DataFrame({name: table.values[:, index] for index, name in enumerate(table.names)})
+def _check_writable(path: Path) -> None:
+    """Raises OSError before the work, not after it, if there will be no place for its result."""
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
 
 
 def _events_text(events: Sequence[dict[str, Any]]) -> str:
     if not events:
         return "no events\n"
     rows = [("rows", "first", "last", "peak", "score", "channels")]
-    for event in events:
+    for event in events[:MOST_EVENTS]:
         channels = ", ".join(f"{name} {share:.0%}" for name, share in list(event["channels"].items())[:3])
         rows.append(
             (
@@ -222,7 +236,14 @@ def _events_text(events: Sequence[dict[str, Any]]) -> str:
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-    return "\n".join(lines) + "\n"
+    more = len(events) - MOST_EVENTS
+    return "\n".join(lines) + "\n" + (f"and {more} more events\n" if more > 0 else "")
+
+
+def _quality_text(measured: Mapping[str, Any]) -> str:
+    if "roc_auc" not in measured:
+        return ""
+    return f"ROC AUC {measured['roc_auc']:.4f}, average precision {measured['average_precision']:.3f}\n"
 
 
 def _print(options: argparse.Namespace, result: dict[str, Any], text: str) -> None:
@@ -235,6 +256,9 @@ def _print(options: argparse.Namespace, result: dict[str, Any], text: str) -> No
 class _Parser(argparse.ArgumentParser):
     """Says in one line what was wrong."""
 
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(allow_abbrev=False, **arguments)
+
     def error(self, message: str) -> NoReturn:
         self.exit(WRONG_USE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
@@ -243,6 +267,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="twinvae", description="Finds anomalies in time series with a variational autoencoder, in PyTorch or JAX."
     )
+    parser.add_argument("--version", action="version", version=f"twinvae {importlib.metadata.version('twinvae')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 
     demo = _command(
@@ -267,6 +292,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("file", type=Path, metavar="FILE", help="a CSV or Parquet file, one row per time step")
     score.add_argument("--model", type=Path, required=True, metavar="FILE")
     score.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file")
+    score.add_argument("--missing", choices=_choices("missing"), help="default: as the model was fitted")
     score.add_argument("--device", choices=_choices("device"), help="where to compute")
 
     detect = _command(
@@ -290,12 +316,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--time", metavar="COLUMN", help="the time stamps; default: timestamp, time, datetime, date"
         )
-        command.add_argument("--labels", metavar="COLUMN", help="0/1 labels, to measure the scores; never fitted on")
+        command.add_argument("--labels", metavar="COLUMN", help="0/1 labels: never fitted on; they measure the scores")
     for command in (fit, detect):
         _add_hyperparameters(command)
 
     doctor = _command(commands, "doctor", _doctor, "what is installed, and whether it is fit for use", "twinvae doctor")
-    doctor.set_defaults(backend=None)
+    doctor.add_argument("--backend", choices=BACKENDS, help="default: all that are installed")
     return parser
 
 

@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
-from shared.series import Table, read_table
+from shared.table import Table, read_table
 
 
 class Dataset(NamedTuple):

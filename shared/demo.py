@@ -12,6 +12,7 @@ import numpy as np
 
 from shared import plots
 from shared.detector import VAEDetector
+from shared.events import intervals
 from shared.metrics import average_precision, roc_auc
 from shared.output import write_text
 from shared.synthetic import LabelledSeries, noisy_sine
@@ -59,6 +60,7 @@ def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
     _draw(fitted[backends[0]], backends[0], series, out)
     summary = {
         "backends": {name: asdict(run) for name, run in runs.items()},
+        "injected": [list(span) for span in intervals(series.labels)],
         "parity": None if parity is None else asdict(parity),
         "seed": seed,
     }
@@ -117,30 +119,30 @@ def _difference(first: VAEDetector, second: VAEDetector, series: LabelledSeries)
 
 
 def _draw(detector: VAEDetector, name: str, series: LabelledSeries, out: Path) -> None:
-    times = [str(step) for step in range(len(series.labels))]
-    injected = [(300, 320)]
+    injected = intervals(series.labels)
     events = [event[:2] for event in detector.events(series.anomalous)]
     anomalous = series.anomalous[:, None]
 
     plots.plot_series(
-        out / "signal.png", anomalous, ["value"], times,
+        out / "signal.png", anomalous, ["value"], None,
         title="Noisy sine with an injected anomaly", shaded=injected, shaded_as="injected anomaly",
     )  # fmt: skip
     hit = plots.windows_with(series.labels, detector.config_.window)
     plots.plot_latent(
         out / "latent.png", detector.latent(series.normal), detector.latent(series.anomalous)[hit],
         title=f"Latent means by PCA ({name})",
+        labels=("normal windows", "windows with the anomaly"),
     )  # fmt: skip
     for file, values, shaded, title in (
         ("reconstruction_train.png", series.normal[:, None], [], "Training series"),
         ("reconstruction_test.png", anomalous, injected, "Series with the anomaly"),
     ):
         plots.plot_series(
-            out / file, values, ["value"], times, title=f"{title} and its reconstruction ({name})",
+            out / file, values, ["value"], None, title=f"{title} and its reconstruction ({name})",
             shaded=shaded, shaded_as="injected anomaly", reconstruction=detector.reconstruct(values),
         )  # fmt: skip
     plots.plot_score(
-        out / "score.png", detector.decision_function(series.anomalous), detector.threshold_, times,
+        out / "score.png", detector.decision_function(series.anomalous), detector.threshold_, None,
         title=f"Anomaly score, {detector.config_.kind} ({name})", ylabel="squared error",
         shaded=events, shaded_as="detected event",
     )  # fmt: skip

@@ -12,7 +12,8 @@ from shared.detector import VAEDetector
 from shared.events import Event
 from shared.metrics import average_precision, roc_auc
 from shared.output import replacing, write_text
-from shared.series import Table, as_series
+from shared.series import as_series
+from shared.table import Table
 
 
 def write_scores(
@@ -26,29 +27,44 @@ def write_scores(
     """
     import polars as pl
 
-    if path.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"{path}: scores are written to a .csv or .parquet file")
-    columns: dict[str, Any] = {table.time_name: table.times}
-    columns["score"] = contributions.mean(axis=1)
-    columns["label"] = detector.labels_of(contributions.mean(axis=1))
+    check_suffix(path)
+    scores = contributions.mean(axis=1)
+    columns: dict[str, Any] = {"score": scores, "label": detector.labels_of(scores)}
     if len(table.names) > 1:
         columns |= {f"score_{name}": contributions[:, index] for index, name in enumerate(table.names)}
+    time = pl.Series("row", range(len(table))) if table.time is None else table.time
     frame = pl.DataFrame(columns)
-    if table.time_name == "row":
-        frame = frame.with_columns(pl.col("row").cast(pl.Int64))
+    # A file's own column of time stamps may be called as one of ours.
+    frame = frame.insert_column(0, time.rename(f"time_{time.name}") if time.name in columns else time)
     with replacing(path) as temporary:
-        if path.suffix == ".csv":
-            frame.write_csv(temporary, float_precision=None)
+        if path.suffix.lower() == ".csv":
+            frame.write_csv(temporary)
         else:
             frame.write_parquet(temporary)
 
 
-def event_record(event: Event, times: tuple[str, ...]) -> dict[str, Any]:
+def check_suffix(path: Path) -> None:
+    """Raises ValueError if scores cannot be written to a file of this name."""
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise ValueError(f"{path}: scores are written to a .csv or .parquet file")
+
+
+def quality(table: Table, scores: Float[np.ndarray, " time"]) -> dict[str, float]:
+    """ROC AUC and average precision of the scores, if the table has labels of both kinds."""
+    if table.labels is None or not 0 < table.labels.sum() < len(table.labels):
+        return {}
+    return {
+        "roc_auc": roc_auc(table.labels, scores),
+        "average_precision": average_precision(table.labels, scores),
+    }
+
+
+def event_record(event: Event, table: Table) -> dict[str, Any]:
     """An event as it stands in events.json: rows [start, end), and the time stamps of the first, last and peak row."""
     return event._asdict() | {
-        "start_time": times[event.start],
-        "last_time": times[event.end - 1],
-        "peak_time": times[event.peak],
+        "start_time": table.stamp(event.start),
+        "last_time": table.stamp(event.end - 1),
+        "peak_time": table.stamp(event.peak),
     }
 
 
@@ -63,7 +79,8 @@ def write_detection(
         ValueError: if the series is not fit for use.
         OSError: if a file cannot be written.
     """
-    parts = detector.contributions(table.values)
+    frame = table.frame()
+    parts = detector.contributions(frame)
     scores = parts.mean(axis=1)
     events = detector.events_of(parts)
     spans = [event[:2] for event in events]
@@ -76,31 +93,30 @@ def write_detection(
         "kind": detector.config_.kind,
         "threshold": detector.threshold_,
         "loss": detector.history_["loss"][-1],
-        "events": [event_record(event, table.times) for event in events],
+        "events": [event_record(event, table) for event in events],
     }
-    if table.labels is not None and 0 < table.labels.sum() < len(table.labels):
-        summary["roc_auc"] = roc_auc(table.labels, scores)
-        summary["average_precision"] = average_precision(table.labels, scores)
+    summary |= quality(table, scores)
     write_text(out / "events.json", json.dumps(summary, indent=2) + "\n")
     detector.save(out / "model.safetensors")
 
-    series = as_series(table.values, missing=detector.config_.missing)
+    series = as_series(frame, missing=detector.config_.missing)
     order = _by_share(events, table.names)
+    stamp = None if table.time is None else table.stamp
     shown, names = series[:, order], [table.names[index] for index in order]
     common: dict[str, Any] = {"shaded": spans, "shaded_as": f"detected event ({len(events)})"}
     plots.plot_series(
-        out / "signal.png", shown, names, table.times, title=name, train_rows=train_rows, **common
+        out / "signal.png", shown, names, stamp, title=name, train_rows=train_rows, **common
     )  # fmt: skip
     plots.plot_series(
-        out / "reconstruction.png", shown, names, table.times, title=f"{name}: reconstruction",
-        reconstruction=detector.reconstruct(table.values)[:, order], train_rows=train_rows, **common,
+        out / "reconstruction.png", shown, names, stamp, title=f"{name}: reconstruction",
+        reconstruction=detector.reconstruct(frame)[:, order], train_rows=train_rows, **common,
     )  # fmt: skip
     unit = "squared error (training deviations)" if detector.config_.scaling == "standard" else "squared error"
     plots.plot_score(
-        out / "score.png", scores, detector.threshold_, table.times,
+        out / "score.png", scores, detector.threshold_, stamp,
         title=f"{name}: anomaly score, {detector.config_.kind}", ylabel=unit, **common,
     )  # fmt: skip
-    latent = detector.latent(table.values)
+    latent = detector.latent(frame)
     labels = np.zeros(len(scores), dtype=np.int8)
     for start, end in spans:
         labels[start:end] = 1
@@ -108,7 +124,7 @@ def write_detection(
     if not hit.all():
         plots.plot_latent(
             out / "latent.png", latent[~hit], latent[hit], title=f"{name}: latent means by PCA",
-            anomalous_as="windows with a detected event",
+            labels=("other windows", "windows with a detected event"),
         )  # fmt: skip
     return summary
 

@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from jaxtyping import Float, Float64, Int8
 
-from shared import checkpoint, parameters
+from shared import checkpoint
 from shared.backend import Backend
 from shared.config import (
     HYPERPARAMETERS,
@@ -27,12 +28,10 @@ from shared.config import (
     resolve,
 )
 from shared.events import Event, find_events
-from shared.parameters import Parameters
-from shared.progress import training_progress
-from shared.schedule import CHUNK_STEPS, chunks, steps_per_epoch
 from shared.scoring import SHORT, contributions
 from shared.series import as_series, channel_names
-from shared.threshold import threshold
+from shared.threshold import check_enough, threshold
+from shared.training import held_out_steps, train
 from shared.windows import count, fit_scaler, fully_covered, standardise
 
 
@@ -141,74 +140,30 @@ class VAEDetector:
         Raises:
             TypeError, ValueError: if an argument or the series is not fit for use; see `Config` and `as_series`.
         """
+        fitted = copy(self)  # a fit that fails leaves the detector as it was
+        fitted._fit(series)
+        vars(self).update(vars(fitted))
+        return self
+
+    def _fit(self, series: Any) -> None:
         config = resolve(self.preset, {name: getattr(self, name) for name in HYPERPARAMETERS})
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or self.seed < 0:
             raise ValueError(f"seed must be a whole number of at least 0, got {self.seed!r}")
         raw = as_series(series, missing=config.missing)
-        names = channel_names(series, raw.shape[1])
+        self.channels_ = channel_names(series, raw.shape[1])
         _check_length(len(raw), config.window)
-        _check_constant(raw, names)
-        held_out = _held_out(len(raw), config)
-        scaler = fit_scaler(raw[: len(raw) - held_out], standardise=config.scaling == "standard")
-        scaled = _scaled(raw, scaler, config)
+        _check_constant(raw, self.channels_)
+        check_enough(count(len(raw), config.window), config)
+        head = raw[: len(raw) - held_out_steps(len(raw), config)]
+        self.config_, self.arguments_ = config, self.get_params()
+        self.scaler_ = fit_scaler(head, standardise=config.scaling == "standard")
+        scaled = _scaled(raw, self.scaler_, config)
         wait = self.backend.prepare(len(scaled), scaled.shape[1], KINDS, config)
-        trained, history = self._train(scaled, held_out, config)
-        wait()
-
-        self.config_, self.channels_, self.scaler_ = config, names, scaler
-        self.parameters_, self.history_ = trained, history
+        try:
+            self.parameters_, self.history_ = train(self.backend, scaled, config, self.seed)
+        finally:
+            wait()
         self._calibrate(scaled)
-        return self
-
-    def _train(
-        self, scaled: Float[np.ndarray, "time channel"], held_out: int, config: Config
-    ) -> tuple[Parameters, dict[str, list[float]]]:
-        kept = parameters.draw(config, scaled.shape[1], self.seed)
-        part = scaled[: len(scaled) - held_out]
-        windows = count(len(part), config.window)
-        steps = steps_per_epoch(windows, config.batch_size)
-        # A held-out loss after every epoch needs chunks of at most one epoch.
-        schedule = chunks(windows, config, self.seed, limit=min(steps, CHUNK_STEPS) if held_out else CHUNK_STEPS)
-        history: dict[str, list[float]] = {"loss": [], "reconstruction": [], "kl": []}
-        if held_out:
-            history["validation_loss"] = []
-        unfinished = np.zeros((0, 2))
-        best: tuple[float, int] | None = None
-        with training_progress(config.epochs) as report:
-            try:
-                for state in self.backend.train(kept, part, schedule, config):
-                    _check_finite(state.parameters)
-                    terms = np.concatenate([unfinished, state.terms.astype(np.float64)])
-                    finished = len(terms) // steps
-                    unfinished = terms[finished * steps :]
-                    if finished == 0 or len(unfinished):
-                        continue
-                    loss = self._loss(state.parameters, scaled[len(part) :], config) if held_out else 0.0
-                    # From here on nothing can interrupt: parameters and history belong together.
-                    epochs = _epoch_means(terms.reshape(finished, steps, 2).sum(axis=1) / windows, config.beta)
-                    for name, values in epochs.items():
-                        history[name] += values
-                    done = len(history["loss"])
-                    if held_out:
-                        history["validation_loss"].append(loss)
-                    if best is None or not held_out or loss < best[0]:
-                        best, kept = (loss, done), state.parameters
-                    report(done, *(history[name][-1] for name in ("loss", "reconstruction", "kl")))
-                    if held_out and done - best[1] >= config.patience:
-                        break
-            except KeyboardInterrupt:
-                if best is None:
-                    raise
-                warnings.warn(
-                    f"training interrupted: kept the parameters of epoch {best[1]} of {config.epochs}", stacklevel=3
-                )
-        return kept, history
-
-    def _loss(self, trained: Parameters, part: Float[np.ndarray, "time channel"], config: Config) -> float:
-        """The loss at the posterior mean, averaged over the windows."""
-        result = self.backend.statistics(trained, part, ("window", "divergence"), config)
-        squared = result["window"].mean(dtype=np.float64) * config.window * part.shape[1]
-        return float(squared + config.beta * result["divergence"].mean(dtype=np.float64))
 
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
         config = self.config_
@@ -226,10 +181,8 @@ class VAEDetector:
                 thresholds[kind] = threshold(scores[inner], config)
             if kind == config.kind:
                 self.decision_scores_ = scores
-        each = self.backend.statistics(
-            self.parameters_, scaled, KINDS if self._is_short(len(scaled)) else ("window",), config
-        )
-        thresholds[checkpoint.SINGLE_WINDOW] = threshold(each["window"].mean(axis=1), config)
+        each = self._statistics(scaled, "window").mean(axis=1)
+        thresholds[checkpoint.SINGLE_WINDOW] = threshold(each, config)
         self.thresholds_, self.threshold_ = thresholds, thresholds[config.kind]
         self.labels_ = self.labels_of(self.decision_scores_)
 
@@ -250,9 +203,8 @@ class VAEDetector:
         """The score of each channel at each time step; their mean over the channels is the decision function."""
         chosen = self._kind(kind)
         scaled = self._prepared(series)
-        kinds = KINDS if self._is_short(len(scaled)) else (chosen,)
         with np.errstate(over="ignore", invalid="ignore"):  # said in words below
-            result = dict(self._contributions(scaled, kinds))[chosen]
+            result = dict(self._contributions(scaled, self._company(chosen, len(scaled))))[chosen]
         if not np.isfinite(result).all():
             row = int(np.argwhere(~np.isfinite(result))[0, 0])
             raise ValueError(
@@ -296,8 +248,7 @@ class VAEDetector:
     def reconstruct(self, series: Any) -> Float[np.ndarray, "time channel"]:
         """The mean over the covering windows of their reconstructions, in the units of the series."""
         scaled = self._prepared(series)
-        kinds = KINDS if self._is_short(len(scaled)) else ("reconstruction",)
-        result = self.backend.statistics(self.parameters_, scaled, kinds, self.config_)["reconstruction"]
+        result = self._statistics(scaled, "reconstruction")
         return result * self.scaler_.scale.astype(result.dtype) + self.scaler_.shift.astype(result.dtype)
 
     def window_scorer(self) -> Callable[[Any], Float64[np.ndarray, " n"]]:
@@ -313,6 +264,7 @@ class VAEDetector:
         shift, scale = self.scaler_
 
         def score_windows(windows: Any) -> Float64[np.ndarray, " n"]:
+            _check_names(windows, self.channels_)
             values = np.asarray(windows)
             one_channel = shape[2] == 1 and values.shape[-1:] == (shape[1],) and values.ndim in (1, 2)
             if values.size == 0 or not (one_channel or (values.shape[-2:] == shape[1:] and values.ndim in (2, 3))):
@@ -336,26 +288,30 @@ class VAEDetector:
             OSError: if the file cannot be written; an old file of that name stays.
         """
         self._check_fitted()
-        overrides = {n: v for n in HYPERPARAMETERS if (v := getattr(self, n)) is not None and n != "device"}
+        given = {name: value for name, value in self.arguments_.items() if value is not None and name != "device"}
+        preset, seed = given.pop("preset"), given.pop("seed")
         checkpoint.write(
             Path(path),
             checkpoint.Checkpoint(
-                self.preset, overrides, self.seed, replace(self.config_, device="auto"), self.channels_,
+                preset, given, seed, replace(self.config_, device="auto"), self.channels_,
                 self.parameters_, self.scaler_, self.thresholds_, self.warm_up_,
             ),
         )  # fmt: skip
 
     @classmethod
-    def load(cls, path: str | PathLike[str], *, device: Device | None = None) -> Self:
+    def load(cls, path: str | PathLike[str], *, device: Device | None = None, missing: Missing | None = None) -> Self:
         """Reads a detector that either backend has saved. What belongs to its training series is not in the file.
+
+        `device` and `missing` take the place of what it was fitted with.
 
         Raises:
             ValueError: if the file is not a whole model of this version.
             OSError: if it cannot be read.
         """
         saved = checkpoint.read(Path(path))
-        detector = cls(preset=saved.preset, seed=saved.seed, device=device, **saved.overrides)
-        detector.config_ = replace(saved.config, device=device or "auto")
+        detector = cls(**{"preset": saved.preset, "seed": saved.seed, **saved.overrides, "device": device})
+        detector.config_ = replace(saved.config, device=device or "auto", missing=missing or saved.config.missing)
+        detector.arguments_ = detector.get_params()
         detector.channels_, detector.scaler_, detector.parameters_ = saved.channels, saved.scaler, saved.parameters
         detector.thresholds_, detector.warm_up_ = dict(saved.thresholds), saved.warm_up
         detector.threshold_ = saved.thresholds[saved.config.kind]
@@ -381,18 +337,20 @@ class VAEDetector:
             raise ValueError(
                 f"the series has {raw.shape[1]} channels, the detector was fitted on {len(self.channels_)}"
             )
-        unnamed = tuple(map(str, range(raw.shape[1])))
-        names = channel_names(series, raw.shape[1])
-        if unnamed not in (names, self.channels_) and raw.shape[1] > 1 and names != self.channels_:
-            raise ValueError(
-                f"the series has the columns {', '.join(names)}, the detector was fitted on {', '.join(self.channels_)}"
-            )
+        _check_names(series, self.channels_)
         _check_length(len(raw), self.config_.window)
         return _scaled(raw, self.scaler_, self.config_)
 
-    def _is_short(self, length: int) -> bool:
-        """Whether all scores cost about as much as one: then one compiled program serves them all."""
-        return count(length, self.config_.window) * self.config_.window * len(self.channels_) <= SHORT
+    def _company(self, kind: Kind, length: int) -> tuple[Kind, ...]:
+        """The kinds to compute where one is wanted: all of them for a short series, where they cost about as much as
+        one and need no other program than calibration has compiled."""
+        short = count(length, self.config_.window) * self.config_.window * len(self.channels_) <= SHORT
+        return KINDS if short else (kind,)
+
+    def _statistics(self, scaled: Float[np.ndarray, "time channel"], kind: Kind) -> Float[np.ndarray, "length channel"]:
+        """One of the statistics, from the posterior mean."""
+        kinds = self._company(kind, len(scaled))
+        return self.backend.statistics(self.parameters_, scaled, kinds, self.config_)[kind]
 
     def _contributions(
         self, scaled: Float[np.ndarray, "time channel"], kinds: tuple[Kind, ...]
@@ -402,7 +360,7 @@ class VAEDetector:
             yield from self._contributions_of_draw(scaled, kinds, None)
             return
         # One draw serves all windows, so that a score does not depend on where in a series it is.
-        draws = np.random.default_rng([self.seed, 3]).standard_normal((config.draws, config.latent_dim))
+        draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
         totals: dict[Kind, np.ndarray] = {}
         for noise in draws.astype(config.dtype):
             for kind, part in self._contributions_of_draw(scaled, kinds, noise):
@@ -424,18 +382,14 @@ _ARGUMENTS: dict[str, Any] = {
 }
 
 
-def _check_finite(trained: Parameters) -> None:
-    if not all(np.isfinite(tensor).all() for tensor in trained.values()):
-        raise ValueError('training diverged: scale the series (scaling="standard") or lower learning_rate')
-
-
-def _epoch_means(terms: Float[np.ndarray, "epoch 2"], beta: float) -> dict[str, list[float]]:
-    squared, divergence = terms.T
-    return {
-        "loss": (squared + beta * divergence).tolist(),
-        "reconstruction": squared.tolist(),
-        "kl": divergence.tolist(),
-    }
+def _check_names(series: Any, channels: tuple[str, ...]) -> None:
+    """Refuses a data frame whose columns are not those of the fitted one, in its order."""
+    numbers = tuple(map(str, range(len(channels))))
+    names = channel_names(series, len(channels))
+    if len(channels) > 1 and numbers not in (names, channels) and names != channels:
+        raise ValueError(
+            f"the series has the columns {', '.join(names)}, the detector was fitted on {', '.join(channels)}"
+        )
 
 
 def _check_length(length: int, window: int) -> None:
@@ -450,17 +404,6 @@ def _check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str,
     if constant.any():
         which = ", ".join(name for name, flat in zip(names, constant, strict=True) if flat)
         warnings.warn(f"constant in the training series: {which}; any change there counts in raw units", stacklevel=3)
-
-
-def _held_out(length: int, config: Config) -> int:
-    """Time steps at the end of the training series that are held out for early stopping."""
-    held_out = round(length * config.validation_fraction)
-    if held_out and not config.window <= held_out <= length - config.window:
-        raise ValueError(
-            f"validation_fraction={config.validation_fraction:g} leaves {length - held_out} steps for training and "
-            f"{held_out} held out: each part needs at least one window of {config.window}"
-        )
-    return held_out
 
 
 def _scaled(

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from shared.backend import BACKENDS, installed_backends
@@ -15,7 +16,7 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def diagnose() -> dict[str, Any]:
+def diagnose(backends: Sequence[str] = BACKENDS) -> dict[str, Any]:
     """Versions, threads, and for each backend its devices and checks; `problems` is empty if all is well."""
     report: dict[str, Any] = {
         "versions": {"python": platform.python_version()} | {package: _version(package) for package in PACKAGES},
@@ -27,7 +28,7 @@ def diagnose() -> dict[str, Any]:
         },
     }
     problems: list[str] = []
-    for name in BACKENDS:
+    for name in backends:
         if name not in installed_backends():
             report[name] = {"installed": f"no: pip install 'twinvae[{name}]'"}
             continue

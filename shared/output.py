@@ -16,7 +16,11 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: if the folder does not exist or cannot be written, or the disk is full.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    except OSError as error:
+        error.filename = str(path)  # the user's file, not the temporary one
+        raise
     os.close(handle)
     temporary = Path(name)
     try:

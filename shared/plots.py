@@ -4,7 +4,8 @@ Colours are those of Okabe and Ito, which colour-blind readers can tell apart. F
 keeps global state and takes longer to import.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +23,14 @@ BINS = 4000  # a longer series is drawn by the least and the largest value of ea
 MOST_CHANNELS = 8
 
 Intervals = Sequence[tuple[int, int]]
+Stamp = Callable[[int], str]  # row -> its time stamp
 
 
 def plot_series(
     path: Path,
     series: Float[np.ndarray, "time channel"],
     names: Sequence[str],
-    times: Sequence[str],
+    stamp: Stamp | None,
     *,
     title: str,
     shaded: Intervals,
@@ -49,7 +51,7 @@ def plot_series(
         axis.set_ylabel(names[channel] if names[channel] != "0" or len(names) > 1 else "value")
     if shown < len(names):
         title += f" (channels {shown} of {len(names)})"
-    _finish(figure, axes, times, title)
+    _finish(figure, axes, len(series), stamp, title)
     _save(figure, path)
 
 
@@ -57,7 +59,7 @@ def plot_score(
     path: Path,
     scores: Float[np.ndarray, " time"],
     threshold: float,
-    times: Sequence[str],
+    stamp: Stamp | None,
     *,
     title: str,
     ylabel: str,
@@ -65,6 +67,8 @@ def plot_score(
     shaded_as: str,
 ) -> None:
     """The score with its threshold and the detected events, on a logarithmic axis."""
+    from matplotlib.ticker import LogLocator
+
     figure, axes = _figure(1, height=3.0)
     floor = max(float(np.min(scores)), threshold * 1e-5, 1e-30)
     _line(axes[0], np.maximum(scores, floor), color=BLUE, label="score")
@@ -73,9 +77,10 @@ def plot_score(
     axes[0].set_yscale("log")
     decades = np.log10(max(float(np.max(scores)), threshold) / floor)
     axes[0].yaxis.set_major_formatter("{x:g}")
-    axes[0].yaxis.set_minor_formatter("{x:g}" if decades < 1 else "")
+    axes[0].yaxis.set_minor_locator(LogLocator(subs=(2, 5) if decades < 2 else "auto"))
+    axes[0].yaxis.set_minor_formatter("{x:g}" if decades < 2 else "")
     axes[0].set_ylabel(ylabel)
-    _finish(figure, axes, times, title)
+    _finish(figure, axes, len(scores), stamp, title)
     _save(figure, path)
 
 
@@ -85,19 +90,19 @@ def plot_latent(
     anomalous: Float[np.ndarray, "m latent"],
     *,
     title: str,
-    anomalous_as: str = "windows with the anomaly",
+    labels: tuple[str, str],
 ) -> None:
     """The latent means in the plane of the two largest principal components of the normal ones."""
     figure, (axis,) = _figure(1, height=5.0, width=6.5)
     plane, variance = principal_components(normal)
-    for points, color, marker, label in (
-        (normal, BLUE, "o", "other windows" if "detected" in anomalous_as else "normal windows"),
-        (anomalous, RED, "^", anomalous_as),
+    for points, color, marker, size, alpha, label in (
+        (normal, BLUE, "o", 14, 0.5, labels[0]),
+        (anomalous, RED, "^", 26, 1.0, labels[1]),
     ):
         if len(points):
             some = points[:: max(1, len(points) // BINS)]
             x, y = ((some - normal.mean(axis=0)) @ plane).T
-            axis.scatter(x, y, s=14, alpha=0.6, color=color, marker=marker, linewidths=0, label=label)
+            axis.scatter(x, y, s=size, alpha=alpha, color=color, marker=marker, linewidths=0, label=label)
     axis.set_xlabel(f"component 1 ({variance[0]:.0%} of the variance)")
     axis.set_ylabel(f"component 2 ({variance[1]:.0%} of the variance)")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
@@ -108,18 +113,19 @@ def plot_latent(
 def principal_components(
     points: Float[np.ndarray, "n latent"],
 ) -> tuple[Float[np.ndarray, "latent 2"], Float[np.ndarray, " 2"]]:
-    """The two directions of largest variance, and each one's share of the variance (Pearson 1901), by SVD.
+    """The two directions of largest variance, and each one's share of the variance (Pearson 1901).
 
-    The sign of a direction makes its largest component positive. A latent space of one dimension gets a second
-    direction of zeros.
+    They are eigenvectors of the covariance. The sign of a direction makes its largest component positive. A latent
+    space of one dimension gets a second direction of zeros.
     """
-    _, singular, directions = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
-    plane = np.zeros((points.shape[1], 2), points.dtype)
+    variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(points.T.astype(np.float64), ddof=0)))
+    plane = np.zeros((points.shape[1], 2))
     share = np.zeros(2)
-    total = float((singular**2).sum())
-    for index, direction in enumerate(directions[:2]):
+    total = float(variances.sum())
+    for index, column in enumerate(range(points.shape[1])[::-1][:2]):
+        direction = directions[:, column]
         plane[:, index] = direction * np.sign(direction[np.abs(direction).argmax()])
-        share[index] = float(singular[index] ** 2) / total if total > 0 else 0.0
+        share[index] = float(variances[column]) / total if total > 0 else 0.0
     return plane, share
 
 
@@ -149,20 +155,31 @@ def _shade(axis: "Axes", intervals: Intervals, color: str, label: str) -> None:
         axis.axvspan(start, end, color=color, alpha=0.3, linewidth=0.8, label=label if index == 0 else None)
 
 
-def _finish(figure: "Figure", axes: list["Axes"], times: Sequence[str], title: str) -> None:
+def _finish(figure: "Figure", axes: list["Axes"], length: int, stamp: Stamp | None, title: str) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    stamped = len(times) > 0 and not times[0].isdigit()
     last = axes[-1]
-    last.set_xlabel("time" if stamped else "time step")
-    if stamped:
+    last.set_xlabel("time" if stamp else "time step")
+    if stamp:
+        tick = short_stamps(stamp, length)
         last.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        last.xaxis.set_major_formatter(
-            FuncFormatter(lambda step, _: times[int(step)] if 0 <= step < len(times) else "")
-        )
+        last.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(min(round(x), length - 1)) if x >= 0 else ""))
+    else:
+        last.xaxis.set_major_formatter("{x:,.0f}")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), frameon=False)
     figure.suptitle(title, x=0.01, ha="left")
+
+
+def short_stamps(stamp: Stamp, length: int) -> Stamp:
+    """Time stamps as short as the time that they span allows; as they stand where they are no ISO dates."""
+    try:
+        first, last = (datetime.fromisoformat(stamp(row)) for row in (0, length - 1))
+    except ValueError:
+        return stamp
+    days = (last - first).days
+    form = "%Y-%m-%d" if days >= 7 else "%m-%d %H:%M" if days >= 1 else "%H:%M:%S"
+    return lambda row: datetime.fromisoformat(stamp(row)).strftime(form)
 
 
 def _save(figure: "Figure", path: Path) -> None:

@@ -33,7 +33,7 @@ def training_progress(epochs: int) -> Iterator[Report]:
             bar = Progress(words, BarColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
             task = bar.add_task("", total=epochs)
             bar.start()
-        description = f"loss {loss:.4g} = reconstruction {squared:.4g} + beta * KL {divergence:.4g}"
+        description = f"loss {loss:.3g} (error {squared:.3g}, KL {divergence:.3g})"
         bar.update(task, completed=done, description=description)
 
     try:

@@ -6,6 +6,7 @@ all. Neither the shuffles nor the noise depend on where the cuts are.
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,7 @@ def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS)
 
     Noise is drawn in float32 whatever the model's dtype, so that both precisions see the same values.
     """
+    config = replace(config, batch_size=min(config.batch_size, windows))  # the rest would be padding
     shuffles = np.random.default_rng([seed, 1])
     normals = np.random.default_rng([seed, 2])
     limit = max(1, min(limit, CHUNK_NOISE // (config.batch_size * config.latent_dim)))

@@ -28,6 +28,16 @@ def threshold(scores: Float[np.ndarray, " n"], config: Config) -> float:
     return peaks_over_threshold(values, config.false_alarm_rate)
 
 
+def check_enough(windows: int, config: Config) -> None:
+    """Raises ValueError if a training series of so many windows has too few scores for the threshold."""
+    least = math.ceil(LEAST_PEAKS / (1 - TAIL)) + 1
+    if config.threshold == "pot" and windows < least:
+        raise ValueError(
+            f'threshold="pot" needs a training series of at least {least + config.window - 1} time steps, got '
+            f"{windows + config.window - 1}: train on a longer series, or choose another threshold"
+        )
+
+
 def robust(scores: Float[np.ndarray, " n"], factor: float) -> float:
     """Median + factor * MAD, the MAD scaled to the standard deviation of normal data (Leys et al. 2013)."""
     median = float(np.median(scores))

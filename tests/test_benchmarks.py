@@ -1,7 +1,6 @@
 """The benchmark: its statistics, its bookkeeping, its report, and one clear line for each kind of bad input."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from benchmarks.implementations import IMPLEMENTATIONS, trainer, unavailable
 from benchmarks.results import Results, ResultsError, Table, read, write
 from benchmarks.stats import ratio, summarise
 from shared.config import Config
+from tests.conftest import NO_GPU
 
 STEP = {
     "tutorial": 600e-6, "pyod": 1500e-6, "pyod-same-size": 1300e-6, "torch-eager": 400e-6, "torch-compiled": 60e-6,
@@ -241,9 +241,12 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_goes_on(
     assert len(read(out).runs) == 2
 
     again: list[str] = []
-    monkeypatch.setattr(
-        run, "measure_in_process", lambda job, scratch, timeout: again.append(job.key) or answer_to(job)
-    )
+
+    def finished(job: Job, scratch: Path, timeout: float) -> dict[str, Any]:
+        again.append(job.key)
+        return answer_to(job)
+
+    monkeypatch.setattr(run, "measure_in_process", finished)
     assert main([*command, "--resume"]) == 0
     assert not set(asked) & set(again)
     assert len(read(out).runs) == len(asked) + len(again)
@@ -431,7 +434,6 @@ def test_a_process_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert "\n" not in answer["reason"]
 
 
-@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="no GPU here")
 def test_a_measurement_in_a_fresh_process(tmp_path: Path) -> None:
     job = Job("recompile", "torch-eager", 1, "cpu", 0, "cold", True)
     answer = run.measure_in_process(job, tmp_path, 120.0)
@@ -440,6 +442,17 @@ def test_a_measurement_in_a_fresh_process(tmp_path: Path) -> None:
     assert answer["notes"]["torch_threads"] == 1
     assert len(answer["notes"]["cores"]) == 1
     assert [m["samples"] for m in answer["metrics"] if m["metric"] == "programs_again"] == [[0.0]]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["torch-eager", "jax-run"])
+def test_a_measurement_on_a_gpu(tmp_path: Path, name: str) -> None:
+    if not run.gpu_seen():
+        pytest.skip(NO_GPU)
+    for case in ("fit", "transfer"):
+        answer = run.measure_in_process(Job(case, name, 1, "gpu", 0, "cold", True), tmp_path, 300.0)
+        assert answer["status"] == "ok", answer["reason"]
+        assert "peak_device_memory" in {m["metric"] for m in answer["metrics"]}
 
 
 def test_importing_the_benchmark_imports_no_framework() -> None:

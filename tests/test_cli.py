@@ -226,7 +226,7 @@ def test_failures_are_one_line(sensors: Path, tmp_path: Path, capsys: pytest.Cap
 def test_a_backend_that_is_not_installed_is_named_with_its_extra(
     sensors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "installed_backends", lambda: ("jax",))
+    monkeypatch.setattr("shared.backend.installed_backends", lambda: ("jax",))
     message = failure(capsys, "detect", sensors, "--backend", "torch", "--out", tmp_path / "out")
     assert "twinvae[torch]" in message
     monkeypatch.setattr(cli, "installed_backends", tuple)

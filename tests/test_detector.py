@@ -1,8 +1,13 @@
 """The detector's contract, in both backends."""
 
+import contextlib
 import pickle
+import signal
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -200,7 +205,7 @@ def test_history_is_each_epoch_s_mean_over_the_windows_of_the_oracle(fitted: Any
 def test_history_does_not_depend_on_where_chunks_end(detector_class: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = detector_class(**SMALL).fit(PLAIN)
     for steps in (1, 3, 10, 25):
-        monkeypatch.setattr("shared.detector.CHUNK_STEPS", steps)
+        monkeypatch.setattr("shared.training.CHUNK_STEPS", steps)
         detector = detector_class(**SMALL).fit(PLAIN)
         assert detector.history_ == expected.history_
         assert (detector.decision_scores_ == expected.decision_scores_).all()
@@ -275,7 +280,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, detector_class: Any, chunks: in
 def test_ctrl_c_keeps_the_last_finished_epoch(
     detector_class: Any, monkeypatch: pytest.MonkeyPatch, steps: int, chunks: int, epochs: int
 ) -> None:
-    monkeypatch.setattr("shared.detector.CHUNK_STEPS", steps)  # an epoch has ten steps
+    monkeypatch.setattr("shared.training.CHUNK_STEPS", steps)  # an epoch has ten steps
     expected = detector_class(**SMALL | {"epochs": epochs}).fit(PLAIN)
     interrupted(monkeypatch, detector_class, chunks)
     with pytest.warns(UserWarning, match=f"training interrupted: kept the parameters of epoch {epochs} of 3"):
@@ -290,7 +295,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch(
 def test_ctrl_c_before_an_epoch_is_over_is_raised(
     detector_class: Any, monkeypatch: pytest.MonkeyPatch, chunks: int
 ) -> None:
-    monkeypatch.setattr("shared.detector.CHUNK_STEPS", 5)
+    monkeypatch.setattr("shared.training.CHUNK_STEPS", 5)
     interrupted(monkeypatch, detector_class, chunks)
     detector = detector_class(**SMALL)
     with pytest.raises(KeyboardInterrupt):
@@ -304,7 +309,7 @@ def test_ctrl_c_in_the_first_held_out_loss_does_not_pass_off_untrained_weights(
     def stop(*_: object) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(detector_class, "_loss", stop)
+    monkeypatch.setattr("shared.training._loss", stop)
     with pytest.raises(KeyboardInterrupt):
         detector_class(**STOPPING).fit(PLAIN)
 
@@ -804,3 +809,44 @@ def test_the_optimiser_is_the_framework_s_adam(
     for name, array in patched.parameters_.items():
         assert_close(array, expected.parameters_[name], 1e-5, name)
         assert np.abs(array - before.parameters_[name]).max() > 1e-3
+
+
+def test_a_failed_fit_leaves_the_detector_as_it_was(detector_class: Any) -> None:
+    detector = detector_class(**SMALL).fit(PLAIN)
+    before = detector.decision_function(PLAIN)
+    detector.set_params(threshold="pot")
+    with pytest.raises(ValueError, match="pot"):
+        detector.fit(PLAIN[:20])
+    np.testing.assert_array_equal(detector.decision_function(PLAIN), before)
+
+
+def test_new_arguments_wait_for_the_next_fit(detector_class: Any, tmp_path: Path) -> None:
+    detector = detector_class(**SMALL, draws=2, seed=1).fit(PLAIN)
+    before = detector.decision_function(PLAIN)
+    detector.set_params(window=3, seed=2)
+    np.testing.assert_array_equal(detector.decision_function(PLAIN), before)
+    detector.save(tmp_path / "m.safetensors")
+    loaded = detector_class.load(tmp_path / "m.safetensors")
+    assert (loaded.seed, loaded.window) == (1, SMALL["window"])
+    np.testing.assert_array_equal(loaded.decision_function(PLAIN), before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_a_real_ctrl_c_keeps_a_model(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a\n" + "\n".join(str(np.sin(t / 5)) for t in range(2000)))
+    model = tmp_path / "m.safetensors"
+    command = [sys.executable, "-m", "shared.cli", "fit", str(path), "--model", str(model), "--epochs", "1000000"]
+    with subprocess.Popen([*command, "--backend", name], stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(600):  # until the training has begun: the process has used some seconds of the processor
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+            used = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            if int(used[11]) > 800:
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "training interrupted: kept the parameters of epoch" in errors
+    assert detector_of(name).load(model).config_.epochs == 1000000

@@ -46,7 +46,7 @@ def test_a_picture_shows_eight_channels_and_says_how_many_there_are(tmp_path: Pa
     series = np.random.default_rng(0).normal(size=(50, 12))
     names = [f"sensor {index}" for index in range(12)]
     path = tmp_path / "p.png"
-    plots.plot_series(path, series, names, [], title="t", shaded=[(3, 5)], shaded_as="event")
+    plots.plot_series(path, series, names, None, title="t", shaded=[(3, 5)], shaded_as="event")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from shared.series import Table, as_series, channel_names, read_table
+from shared.series import as_series, channel_names
+from shared.table import Table, read_table
 
 finite = st.floats(-1e300, 1e300, allow_subnormal=True)
 
@@ -149,6 +150,10 @@ def test_a_masked_array_s_masked_values_are_missing() -> None:
 # Files.
 
 
+def stamps_of(table: Table) -> tuple[str, ...]:
+    return tuple(table.stamp(row) for row in range(len(table)))
+
+
 def table_of(folder: Path, text: str | bytes, **options: Any) -> Table:
     path = folder / "data.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -161,8 +166,8 @@ GOOD = "time,a,b,label\n2024-01-01,1,10,0\n2024-01-02,2,,1\n2024-01-03,3,30,0\n"
 def test_a_csv_file_is_values_names_times_and_labels(tmp_path: Path) -> None:
     table = table_of(tmp_path, GOOD, labels="label")
     np.testing.assert_array_equal(table.values, [[1.0, 10.0], [2.0, np.nan], [3.0, 30.0]])
-    assert (table.names, table.time_name) == (("a", "b"), "time")
-    assert table.times == ("2024-01-01", "2024-01-02", "2024-01-03")
+    assert table.names == ("a", "b")
+    assert stamps_of(table) == ("2024-01-01", "2024-01-02", "2024-01-03")
     assert table.labels is not None
     assert table.labels.tolist() == [0, 1, 0]
 
@@ -170,7 +175,7 @@ def test_a_csv_file_is_values_names_times_and_labels(tmp_path: Path) -> None:
 def test_rows_of_a_table_are_cut_alike(tmp_path: Path) -> None:
     part = table_of(tmp_path, GOOD, labels="label").rows(slice(1, 3))
     assert part.labels is not None
-    assert (part.values[:, 0].tolist(), part.times, part.labels.tolist()) == (
+    assert (part.values[:, 0].tolist(), stamps_of(part), part.labels.tolist()) == (
         [2.0, 3.0],
         ("2024-01-02", "2024-01-03"),
         [1, 0],
@@ -188,7 +193,7 @@ def test_a_parquet_file_is_the_same_table(tmp_path: Path) -> None:
     frame.write_parquet(tmp_path / "data.parquet")
     one, other = table_of(tmp_path, GOOD, labels="label"), read_table(tmp_path / "data.parquet", labels="label")
     np.testing.assert_array_equal(one.values, other.values)
-    assert (one.names, one.times, one.time_name) == (other.names, other.times, other.time_name)
+    assert (one.names, stamps_of(one)) == (other.names, stamps_of(other))
     assert one.labels is not None
     assert other.labels is not None
     assert (one.labels == other.labels).all()
@@ -196,7 +201,7 @@ def test_a_parquet_file_is_the_same_table(tmp_path: Path) -> None:
 
 def test_without_time_stamps_rows_are_numbered(tmp_path: Path) -> None:
     table = table_of(tmp_path, "a\n5\n6\n")
-    assert (table.time_name, table.times) == ("row", ("0", "1"))
+    assert (table.time, stamps_of(table)) == (None, ("0", "1"))
 
 
 def test_spaces_signs_exponents_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
@@ -223,7 +228,7 @@ def test_time_stamps_out_of_order_are_refused(tmp_path: Path, stamps: tuple[str,
     ],
 )
 def test_time_stamps_in_order_stay_as_they_stand(tmp_path: Path, stamps: tuple[str, ...]) -> None:
-    assert table_of(tmp_path, "date,a\n" + "".join(f"{stamp},1\n" for stamp in stamps)).times == stamps
+    assert stamps_of(table_of(tmp_path, "date,a\n" + "".join(f"{stamp},1\n" for stamp in stamps))) == stamps
 
 
 BAD_FILES: dict[str, tuple[str | bytes, dict[str, Any], str]] = {

@@ -62,7 +62,7 @@ def prepare(length: int, channels: int, names: Sequence[Statistic], config: Conf
         with suppress(Exception):  # what is wrong shows where scores are wanted
             statistics(start, head, names, config)
 
-    thread = threading.Thread(target=compile_block, daemon=True)
+    thread = threading.Thread(target=compile_block)
     thread.start()
     return thread.join
 

@@ -1,0 +1,162 @@
+"""The cases: what is measured, by which implementations, with how many threads, how often."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+EVERY = ("tutorial", "pyod", "pyod-same-size", "torch-eager", "torch-compiled", "jax-step", "jax-run")
+NO_PYOD = ("tutorial", "torch-eager", "torch-compiled", "jax-step", "jax-run")
+PRODUCT = ("torch-eager", "torch-compiled", "jax-run")
+
+ONE, ALL = "one", "all"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question. `measure` names the function of `benchmarks.measure` that answers it in a fresh process."""
+
+    name: str
+    title: str
+    measure: str
+    implementations: tuple[str, ...]
+    threads: tuple[str, ...] = (ONE,)
+    rounds: int = 5  # fresh processes for each implementation
+    quick: tuple[str, ...] = ()  # the implementations of a quick run
+    quick_rounds: int = 1
+    quick_threads: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    quick_options: dict[str, Any] = field(default_factory=dict)
+    caches: tuple[str, ...] = ("cold",)  # compilation caches: cold, or filled by an untimed process before
+    device: str | None = None  # only on this one
+
+
+@dataclass(frozen=True)
+class Job:
+    """One measurement: a fresh process."""
+
+    case: str
+    implementation: str
+    threads: int
+    device: str
+    round: int
+    cache: str
+    quick: bool
+
+    @property
+    def key(self) -> str:
+        """What tells jobs apart in a results file."""
+        parts = (self.case, self.implementation, self.threads, self.device, self.cache, self.round)
+        return "/".join(map(str, parts))
+
+
+_CASES = (
+    Case(
+        "roofline", "Rate of large matrix products: what the machine can do at most", "roofline",
+        ("numpy", "torch-eager", "jax-run"), threads=(ONE, ALL), rounds=3, quick=("numpy", "torch-eager", "jax-run"),
+    ),
+    Case(
+        "fit", "The tutorial's job (451 windows of 50, batch 32, 1,500 steps), warm, in one process", "fit",
+        EVERY, threads=(ONE, ALL), quick=(*NO_PYOD, "pyod"), quick_rounds=2, quick_threads=(ONE,),
+    ),
+    Case(
+        "cold", "Fresh process from its start to scores in hand, no pictures", "cold",
+        EVERY, threads=(ONE, ALL), caches=("cold", "warm"),
+        quick=("tutorial", "torch-eager", "jax-run"), quick_rounds=2, quick_threads=(ALL,),
+    ),
+    Case(
+        "window", "One window at a time: a sensor's next point", "window",
+        ("tutorial", "pyod", *PRODUCT), rounds=3, quick=("tutorial", "torch-eager", "jax-run"),
+        options={"samples": 5000}, quick_options={"samples": 2000},
+    ),
+    Case(
+        "recompile", "A second fit and score with other data of the same shape", "recompile",
+        (*PRODUCT, "jax-step"), rounds=1, quick=("torch-eager", "jax-run"),
+    ),
+    Case(
+        "score", "Scores of a long series, and the memory they take", "score",
+        ("tutorial", "pyod", *PRODUCT), threads=(ONE, ALL), rounds=3,
+        quick=("pyod", "torch-eager", "jax-run"), quick_threads=(ALL,),
+        options={"points": 10**7, "fewer": {"tutorial": 10**5, "pyod": 2 * 10**5}},
+        quick_options={"points": 10**7, "fewer": {"pyod": 2 * 10**4}},
+    ),
+    Case(
+        "train-memory", "One epoch on 10 million points, batch 1024: time and memory", "train_memory",
+        PRODUCT, threads=(ALL,), rounds=1, options={"points": 10**7},
+    ),
+    Case(
+        "points", "Scoring by length of the series", "sweep_points",
+        ("tutorial", "pyod", *PRODUCT), threads=(ONE, ALL), rounds=2,
+        quick=("torch-eager", "jax-run"), quick_threads=(ALL,),
+        options={"values": [10**3, 10**4, 10**5, 10**6, 10**7], "largest": {"tutorial": 10**5, "pyod": 10**5}},
+        quick_options={"values": [10**3, 10**4, 10**5, 10**6]},
+    ),
+    Case(
+        "batch", "A training step by batch size", "sweep_training", NO_PYOD, rounds=2,
+        options={"axis": "batch_size", "values": [32, 128, 512, 2048, 8192]},
+    ),
+    Case(
+        "hidden", "A training step by hidden units", "sweep_training", NO_PYOD, rounds=2,
+        options={"axis": "hidden_dim", "values": [32, 64, 128, 256, 512, 1024]},
+    ),
+    Case(
+        "window-length", "A training step by window length", "sweep_training", NO_PYOD, rounds=2,
+        options={"axis": "window", "values": [25, 50, 100, 200, 400]},
+    ),
+    Case(
+        "channels", "A training step by channels", "sweep_training", NO_PYOD, rounds=2,
+        options={"axis": "channels", "values": [1, 4, 16, 64]},
+    ),
+    Case(
+        "threads", "A training step and a scored point by threads", "threads",
+        ("tutorial", *PRODUCT), threads=("each",), rounds=2, options={"points": 10**6, "fewer": {"tutorial": 10**4}},
+    ),
+    Case(
+        "transfer", "A series of 10 million points to the device and back", "transfer",
+        ("torch-eager", "jax-run"), threads=(ALL,), rounds=3, options={"points": 10**7}, device="gpu",
+        quick=("torch-eager", "jax-run"), quick_threads=(ALL,),
+    ),
+)  # fmt: skip
+CASES: dict[str, Case] = {case.name: case for case in _CASES}
+
+
+def jobs(
+    case: Case, *, implementations: tuple[str, ...], threads: tuple[int, ...], cores: int, device: str, quick: bool,
+    rounds: int | None = None,
+) -> list[Job]:  # fmt: skip
+    """The jobs of a case in the order they run: A B A B, so that what drifts in the machine hits all alike.
+
+    `implementations` and `threads` restrict what the case asks for; empty is no restriction.
+    """
+    if case.device not in (None, device) or (quick and not case.quick):
+        return []
+    chosen = [
+        name
+        for name in case.implementations
+        if (name in implementations if implementations else not quick or name in case.quick)
+    ]
+    counts = _threads(case.quick_threads or case.threads if quick else case.threads, cores)
+    if threads:
+        counts = [count for count in counts if count in threads]
+    repeats = rounds or (case.quick_rounds if quick else case.rounds)
+    return [
+        Job(case.name, name, count, device, turn, cache, quick)
+        for turn in range(repeats)
+        for count in counts
+        for name in chosen
+        for cache in case.caches
+        if _wanted(name, cache, turn, device, quick)
+    ]
+
+
+def _threads(names: tuple[str, ...], cores: int) -> list[int]:
+    if names == ("each",):
+        return sorted({1, cores, *(2**i for i in range(1, 12) if 2**i < cores)})
+    return sorted({1 if name == ONE else cores for name in names})
+
+
+def _wanted(name: str, cache: str, turn: int, device: str, quick: bool) -> bool:
+    if cache == "warm" and name not in ("torch-compiled", "jax-step", "jax-run"):
+        return False  # nothing is compiled, so there is nothing to find in a cache
+    if name == "numpy" and device == "gpu":
+        return False
+    slow = name.startswith("pyod") or name == "torch-compiled"
+    return not (quick and slow and turn > 0)

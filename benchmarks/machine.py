@@ -1,0 +1,149 @@
+"""Facts about the machine and the process that a measurement needs beside it. Imports no framework."""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("numpy", "jax", "jaxlib", "flax", "optax", "torch", "array-api-compat", "pyod", "scikit-learn", "scipy")
+FLAGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XLA_FLAGS", "JAX_PLATFORMS")
+ROOT = Path(__file__).parent.parent
+BUSY = 0.5  # load average per core above which the others' work is worth a warning
+
+
+def facts() -> dict[str, Any]:
+    """Processor, cores, memory and system; `name` is short and stands in every record."""
+    cpu, cores, memory = _processor(), available_cores(), _memory()
+    gpu = _gpu()
+    name = f"{cpu}, {cores} cores" + (f", {gpu}" if gpu else "")
+    return {
+        "name": name, "cpu": cpu, "cores": cores, "memory": memory, "gpu": gpu, "system": platform.platform(),
+        "python": platform.python_version(), "instructions": _instructions(), "commit": _commit(),
+    }  # fmt: skip
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(cores())
+
+
+def cores() -> list[int]:
+    """The numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def load_average() -> float | None:
+    """Processes that wanted a core in the last minute, on average."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that matter and are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def pin(chosen: list[int]) -> None:
+    """Keeps this process on these cores, where the system can do so."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, chosen)
+
+
+def flags() -> dict[str, str]:
+    """The variables of this process that decide about threads and devices."""
+    return {name: os.environ[name] for name in FLAGS if name in os.environ}
+
+
+def thread_environment(threads: int, cores_here: int) -> dict[str, str]:
+    """The environment that holds every library of a child process to `threads` threads."""
+    count = str(threads)
+    environment = {f"{prefix}_NUM_THREADS": count for prefix in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")}
+    one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    return environment | {"XLA_FLAGS": one if threads == 1 and cores_here > 1 else "", "PYTHONHASHSEED": "0"}
+
+
+def resident() -> int | None:
+    """Bytes of this process in memory now."""
+    return _status("VmRSS")
+
+
+def peak_resident() -> int | None:
+    """The most bytes of this process in memory, since its start or since `reset_peak`."""
+    return _status("VmHWM")
+
+
+def reset_peak() -> bool:
+    """Makes `peak_resident` count from now; False where the system has no such thing."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _status(field: str) -> int | None:
+    try:
+        text = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    found = re.search(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _processor() -> str:
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def _instructions() -> list[str]:
+    """The vector instruction sets, which decide the sgemm rate."""
+    try:
+        found = re.search(r"^flags\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    known = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile")
+    return [flag for flag in known if found and flag in found[1].split()]
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return None
+
+
+def _gpu() -> str | None:
+    return _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+
+
+def _commit() -> str | None:
+    commit = _output("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
+    changed = commit and _output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
+    return f"{commit} with changes" if changed else commit
+
+
+def _output(*command: str) -> str | None:
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip().split("\n")[0] or None
+
+
+def command_line() -> str:
+    """The command that started this process, as a reader would type it."""
+    return " ".join(["python -m benchmarks", *sys.argv[1:]])

@@ -1,0 +1,35 @@
+"""One measurement, in a fresh process that the orchestrator started: `python -m benchmarks.measure JOB`.
+
+JOB is JSON, and the last line of the output is JSON. Nothing here imports a framework before its time is taken.
+"""
+
+import time
+
+STARTED = time.monotonic()  # before any other import
+
+import json  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+
+from benchmarks import machine  # noqa: E402
+from benchmarks.measurement import ANSWER, Measurement  # noqa: E402
+
+
+def main() -> None:
+    job = json.loads(sys.argv[1])
+    machine.pin(job["cores"])
+    measurement = Measurement(job)
+    if job["measure"] == "cold":  # nothing may be imported first
+        from benchmarks import cold
+
+        cold.run(measurement, STARTED)
+    from benchmarks.measures import MEASURES, finish
+
+    MEASURES[job["measure"]](measurement)
+    finish(measurement)
+    print(ANSWER + json.dumps(measurement.answer()), flush=True)
+    os._exit(0)  # no framework's clean-up of threads and caches belongs to a measurement
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""A measurement as it grows in its process: what was asked, the metrics so far, and whether they may be used."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+ANSWER = "BENCHMARK-ANSWER "  # begins the line of the answer
+OK, UNVERIFIED, UNAVAILABLE = "ok", "unverified", "unavailable"
+
+
+class Measurement:
+    """What the job asks for, and the answer as it grows."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.job = job
+        self.name: str = job["implementation"]
+        self.device: str = job["device"]
+        self.quick: bool = job["quick"]
+        self.options: dict[str, Any] = job["options"]
+        self.budget = 0.7 if self.quick else 3.0  # seconds to spend on the samples of one metric
+        self.metrics: list[dict[str, Any]] = []
+        self.notes: dict[str, Any] = {}
+        self.status = OK
+        self.reason: str | None = None
+
+    def add(self, metric: str, unit: str, samples: Any, *, operations: float | None = None, **parameters: Any) -> None:
+        """`operations` are the useful floating-point operations behind one unit, to be held against the roofline."""
+        values = [float(value) for value in (samples if isinstance(samples, list) else [samples])]
+        self.metrics.append(
+            {"metric": metric, "unit": unit, "samples": values, "operations": operations, "parameters": parameters}
+        )
+
+    def refuse(self, reason: str, status: str = UNVERIFIED) -> None:
+        """No time for an implementation that does another computation than it claims, or found no cache."""
+        self.status, self.reason, self.metrics = status, reason, []
+
+    def answer(self) -> dict[str, Any]:
+        """What goes back to the orchestrator."""
+        return {"status": self.status, "reason": self.reason, "metrics": self.metrics, "notes": self.notes}
+
+
+def repeat(function: Callable[[], Any], *, budget: float, least: int = 3, most: int = 30) -> list[float]:
+    """Seconds of each call, until the budget is spent."""
+    samples: list[float] = []
+    begin = time.perf_counter()
+    while len(samples) < least or (len(samples) < most and time.perf_counter() - begin < budget):
+        before = time.perf_counter()
+        function()
+        samples.append(time.perf_counter() - before)
+    return samples

@@ -1,0 +1,139 @@
+"""One self-contained page of a results file, and its pictures beside it."""
+
+import base64
+from html import escape
+from pathlib import Path
+
+from benchmarks import tables
+from benchmarks.bars import NOT_MEASURED
+from benchmarks.cases import CASES
+from benchmarks.plots import pictures
+from benchmarks.results import Results, Table
+from benchmarks.summary import sentences
+from shared.output import replacing, write_text
+
+CAPTIONS = {
+    "ladder": "Why, not only who. From the tutorial to vae_torch: no data loader, no wait for the loss in every step, "
+    "one fused Adam. To compile=True: no dispatch of single operations. From a jitted step to vae_jax: no return to "
+    "Python between steps. Dashed: what the arithmetic alone would take at this machine's measured rate of large "
+    "matrix products, on one thread.",
+    "time_to_result": "What a user waits for. Compile and first use is what a first fit and score cost beyond a second "
+    "one in the same process, by one definition for all.",
+    "latency": "A sensor's next point: one window in, one score out, parameters bound once.",
+    "scoring": "Time of a scored point by length of the series; the floor counts 7,680 operations a point.",
+    "training": "Time of a training step, one thread, as each size grows alone; bands are bootstrap intervals.",
+    "threads": "What more threads give.",
+}
+METHOD = (
+    "Every case and implementation ran in fresh processes of its own, one framework a process, in turns (A B A B), "
+    "pinned to as many cores as threads, with thread counts set in the environment and in the framework.",
+    "An implementation that claims parity first trained ten steps from the same parameters, batches and noise as "
+    "the slow NumPy oracle of the tests, in the same process; loss and all parameters had to agree within 64 "
+    "roundings of float32, or it got no time.",
+    "Values are medians; brackets are 95% bootstrap intervals that resample processes, then calls. Each implementation "
+    "stands at the thread count that suits it best, unless threads are named.",
+    "Results come back as NumPy arrays, so nothing is timed half done. All products are full float32; TF32 is off, "
+    "but in rows that name it.",
+    "Start-up times count from the creation of the process. Files are in the operating system's cache.",
+)
+STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
+h1{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #ccc}table{border-collapse:collapse;width:100%;
+font-size:.85rem;margin:1rem 0}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd;
+vertical-align:top}th{background:#f3f3f3}img{max-width:100%;height:auto}figcaption,small{color:#555}
+figure{margin:1.5rem 0}pre{background:#f3f3f3;padding:.8rem;overflow-x:auto}.wide{overflow-x:auto}
+.met{font-weight:600;color:#005a42}.missed{font-weight:600;color:#9a3d00}.none{color:#767676}
+"""
+
+
+def write_report(results: Results, source: Path, folder: Path) -> Path:
+    """Writes `report.html` and a PNG for each picture into the folder; returns the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = pictures(Table(results.records))
+    for name, content in drawn.items():
+        with replacing(folder / f"{name}.png") as temporary:
+            temporary.write_bytes(content)
+    page = folder / "report.html"
+    write_text(page, html(results, source.name, drawn))
+    return page
+
+
+def html(results: Results, source: str, drawn: dict[str, bytes]) -> str:
+    """The page; `drawn` are the pictures by name."""
+    table = Table(results.records)
+    parts = [
+        _head(results),
+        "<h2>In plain words</h2>", tables.as_list(sentences(table)) or f"<p>{NOT_MEASURED}</p>",
+        "<h2>What was promised</h2>", tables.bars(table),
+        "<h2>The ladder: training the tutorial's job, warm</h2>", _picture("ladder", drawn),
+        tables.ladder(results, table),
+        "<h2>Time to result: a fresh process</h2>", _picture("time_to_result", drawn),
+        tables.cold(table), tables.breakeven(table),
+        "<h2>Compilation</h2>", tables.compilation(table),
+        "<h2>Scoring</h2>", _picture("scoring", drawn), tables.scoring(table),
+        "<h2>One window at a time</h2>", _picture("latency", drawn), tables.latency(table),
+        "<h2>Training as sizes grow</h2>", _picture("training", drawn), tables.sizes(table),
+        "<h2>Threads</h2>", _picture("threads", drawn),
+        "<h2>The machine's limits</h2>", tables.machine(table),
+        "<h2>Not measured</h2>", _missing(results, table),
+        "<h2>How it was measured, and how to repeat it</h2>", tables.as_list(METHOD), _reproduce(results, source),
+    ]  # fmt: skip
+    title = "twinvae: JAX, PyTorch and the tutorial, measured"
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>'
+        f"<body><h1>{title}</h1>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _head(results: Results) -> str:
+    machine = results.machine
+    memory = f", {machine['memory'] / 2**30:.0f} GiB" if machine.get("memory") else ""
+    facts = [
+        f"{machine['name']}{memory}; {machine.get('system', '')}",
+        f"vector instructions: {', '.join(machine.get('instructions') or ['unknown'])}",
+        f"device: {results.device}; {'a quick run, so few samples' if results.quick else 'a full run'}; "
+        f"{results.created}; commit {machine.get('commit') or 'unknown'}",
+        ", ".join(f"{name} {version}" for name, version in results.versions.items()),
+    ]
+    loads = [run["load"] for run in results.runs.values() if run.get("load") is not None]
+    if loads:
+        facts.append(f"load average before each process: {min(loads):.2f} to {max(loads):.2f}, ours included")
+    return tables.as_list([*facts, *results.notes])
+
+
+def _missing(results: Results, table: Table) -> str:
+    measured = {(record.case, record.implementation) for record in table.records}
+    refused = results.refused()
+    lines = []
+    for case in CASES.values():
+        for name in case.implementations:
+            if (case.name, name) in measured or case.device not in (None, results.device):
+                continue
+            lines.append(f"{case.title}: {name}: {refused.get((case.name, name), NOT_MEASURED)}")
+    if results.device == "cpu":
+        lines.append("everything on a GPU: not measured in this file")
+    return tables.as_list(lines) or "<p>Nothing is missing.</p>"
+
+
+def _reproduce(results: Results, source: str) -> str:
+    flags = {name: value for run in results.runs.values() for name, value in run["notes"].get("flags", {}).items()}
+    text = (
+        "pip install --constraint constraints.txt --editable '.[all]' pyod tqdm\n"
+        f"{results.command}\npython -m benchmarks report {source}\npython -m benchmarks compare OLD.json NEW.json"
+    )
+    names = ", ".join(sorted(flags))
+    return (
+        f"<pre>{escape(text)}</pre><p>Raw samples, versions, flags ({escape(names)}) and cores of every process are in "
+        f"{escape(source)}.</p>"
+    )
+
+
+def _picture(name: str, drawn: dict[str, bytes]) -> str:
+    if name not in drawn:
+        return f"<p>{tables.missing()}</p>"
+    data = base64.b64encode(drawn[name]).decode()
+    caption = escape(CAPTIONS[name])
+    return (
+        f'<figure><img alt="{caption}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
+    )

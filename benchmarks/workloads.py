@@ -1,0 +1,62 @@
+"""The series and the training runs that are timed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.implementations import trainer
+
+SEED = 0
+
+
+def tutorial_series() -> Any:
+    from shared.synthetic import noisy_sine
+
+    return noisy_sine(SEED)
+
+
+def long_series(points: int) -> Any:
+    """The tutorial's sine, for longer; with no array beside it that would count as memory."""
+    import numpy as np
+
+    series = np.empty(points)
+    generator = np.random.default_rng(SEED)
+    for begin in range(0, points, 10**6):
+        part = series[begin : begin + 10**6]
+        part[:] = np.sin(np.arange(begin, begin + len(part)) * (20 * np.pi / 499))
+        part += generator.normal(0.0, 0.1, len(part))
+    return series
+
+
+def training_run(train: Any, config: Any, series: Any) -> tuple[Callable[[], Any], int]:
+    """A whole training run whose shuffles and noise are drawn already, and its steps."""
+    from shared.parameters import draw
+    from shared.schedule import chunks
+    from shared.windows import count
+
+    values = series.reshape(len(series), -1).astype(config.dtype)
+    parameters = draw(config, values.shape[1], SEED)
+    schedule = list(chunks(count(len(values), config.window), config, SEED))
+
+    def run() -> None:
+        for _ in train(parameters, values, iter(schedule), config):
+            pass
+
+    return run, sum(chunk.used for chunk in schedule)
+
+
+def sized_run(
+    name: str, device: str, config: Any, settings: dict[str, Any], channels: int
+) -> tuple[Callable[[], Any], int]:
+    """Some steps of training at these sizes, and how many."""
+    steps = max(4, min(200, 200_000 // config.batch_size))
+    length = steps * config.batch_size + config.window - 1
+    series = long_series(length)[:, None].repeat(channels, axis=1)
+    if name != "tutorial":
+        train, sized = trainer(name, device, **settings, epochs=1)
+        return training_run(train, sized, series)
+    from benchmarks.peers import tutorial
+
+    model = tutorial.VAE(config.window * channels, config.hidden_dim)
+    rows = tutorial.make_windows(series, config.window).reshape(-1, config.window * channels)
+    where = "cuda" if device == "gpu" else "cpu"
+    return lambda: tutorial.train(model, rows, epochs=1, batch=config.batch_size, device=where), steps

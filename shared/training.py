@@ -1,0 +1,131 @@
+"""The training run: chunks in, parameters and history out; progress, early stopping and Ctrl-C between chunks."""
+
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from shared import parameters
+from shared.backend import Backend
+from shared.config import Config
+from shared.parameters import Parameters
+from shared.progress import training_progress
+from shared.schedule import CHUNK_STEPS, chunks, steps_per_epoch
+from shared.windows import count
+
+History = dict[str, list[float]]
+
+
+def held_out_steps(length: int, config: Config) -> int:
+    """Time steps at the end of a training series of `length` steps that are held out for early stopping.
+
+    Raises:
+        ValueError: if either part would be shorter than a window.
+    """
+    held_out = round(length * config.validation_fraction)
+    if held_out and not config.window <= held_out <= length - config.window:
+        raise ValueError(
+            f"validation_fraction={config.validation_fraction:g} leaves {length - held_out} steps for training and "
+            f"{held_out} held out: each part needs at least one window of {config.window}"
+        )
+    return held_out
+
+
+def train(
+    backend: Backend, scaled: Float[np.ndarray, "time channel"], config: Config, seed: int
+) -> tuple[Parameters, History]:
+    """Trains on a scaled series; returns the parameters and, for each epoch, the means over its windows of the loss,
+    the squared error (`reconstruction`), the KL divergence (`kl`) and, on the held-out tail, the `validation_loss`.
+
+    With a held-out tail the parameters are those of the epoch with the lowest loss on it. Ctrl-C keeps those of the
+    last finished epoch (or the best one), with a warning.
+
+    Raises:
+        ValueError: if the parameters do not stay finite.
+        KeyboardInterrupt: at Ctrl-C before the first epoch is finished, or at the second.
+    """
+    kept = parameters.draw(config, scaled.shape[1], seed)
+    part = scaled[: len(scaled) - held_out_steps(len(scaled), config)]
+    tail = scaled[len(part) :]
+    windows = count(len(part), config.window)
+    steps = steps_per_epoch(windows, config.batch_size)
+    # A held-out loss after every epoch needs chunks of at most one epoch.
+    schedule = chunks(windows, config, seed, limit=min(steps, CHUNK_STEPS) if len(tail) else CHUNK_STEPS)
+    history: History = {"loss": [], "reconstruction": [], "kl": []}
+    if len(tail):
+        history["validation_loss"] = []
+    unfinished = np.zeros((0, 2))
+    best: tuple[float, int] | None = None  # held-out loss and epoch of what is kept
+    with training_progress(config.epochs) as report, _asked_to_stop() as asked:
+        try:
+            for state in backend.train(kept, part, schedule, config):
+                _check_finite(state.parameters)
+                terms = np.concatenate([unfinished, state.terms.astype(np.float64)])
+                finished = len(terms) // steps
+                unfinished = terms[finished * steps :]
+                if finished and not len(unfinished):
+                    loss = _loss(backend, state.parameters, tail, config) if len(tail) else 0.0
+                    means = terms.reshape(finished, steps, 2).sum(axis=1) / windows
+                    history["loss"] += (means @ [1.0, config.beta]).tolist()
+                    history["reconstruction"] += means[:, 0].tolist()
+                    history["kl"] += means[:, 1].tolist()
+                    done = len(history["loss"])
+                    if len(tail):
+                        history["validation_loss"].append(loss)
+                    if best is None or not len(tail) or loss < best[0]:
+                        best, kept = (loss, done), state.parameters
+                    report(done, *(history[name][-1] for name in ("loss", "reconstruction", "kl")))
+                    if len(tail) and done - best[1] >= config.patience:
+                        break
+                if asked():
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            if best is None:
+                raise
+            warnings.warn(
+                f"training interrupted: kept the parameters of epoch {best[1]} of {config.epochs}", stacklevel=3
+            )
+    return kept, history
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether Ctrl-C was pressed; a second Ctrl-C raises KeyboardInterrupt at once.
+
+    Read between chunks, so that parameters and history belong together, and so that a framework's callback cannot
+    swallow the exception. A program with its own handler keeps it.
+    """
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not ours or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed = False
+
+    def handle(number: int, frame: Any) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _loss(backend: Backend, trained: Parameters, part: Float[np.ndarray, "time channel"], config: Config) -> float:
+    """The loss at the posterior mean, averaged over the windows."""
+    result = backend.statistics(trained, part, ("window", "divergence"), config)
+    squared = result["window"].mean(dtype=np.float64) * config.window * part.shape[1]
+    return float(squared + config.beta * result["divergence"].mean(dtype=np.float64))
+
+
+def _check_finite(trained: Parameters) -> None:
+    if not all(np.isfinite(tensor).all() for tensor in trained.values()):
+        raise ValueError('training diverged: scale the series (scaling="standard") or lower learning_rate')
