@@ -54,7 +54,7 @@ class Config:
     min_length: int = described(1, "time steps of the shortest event that is kept")
     merge_gap: int = described(20, "events at most this many time steps apart are one")
     compile: bool = described(
-        False, "PyTorch: compile the training (10 s once, then several times faster); JAX always does"
+        False, "PyTorch: compile the training (20 s once, then several times faster); JAX always does"
     )
     dtype: DType = described("float32", "precision of training and scoring")
     device: Device = described("auto", "auto: the framework's first accelerator, else the CPU")

@@ -153,7 +153,8 @@ class VAEDetector:
         self.channels_ = channel_names(series, raw.shape[1])
         _check_length(len(raw), config.window)
         _check_constant(raw, self.channels_)
-        check_enough(count(len(raw), config.window), config)
+        inner = fully_covered(len(raw), config.window)
+        check_enough(min(count(len(raw), config.window), inner.stop - inner.start), config)
         head = raw[: len(raw) - held_out_steps(len(raw), config)]
         self.config_, self.arguments_ = config, self.get_params()
         self.scaler_ = fit_scaler(head, standardise=config.scaling == "standard")

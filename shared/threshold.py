@@ -28,13 +28,13 @@ def threshold(scores: Float[np.ndarray, " n"], config: Config) -> float:
     return peaks_over_threshold(values, config.false_alarm_rate)
 
 
-def check_enough(windows: int, config: Config) -> None:
-    """Raises ValueError if a training series of so many windows has too few scores for the threshold."""
+def check_enough(scores: int, config: Config) -> None:
+    """Raises ValueError if so many training scores are too few for the threshold: known before training, said before."""
     least = math.ceil(LEAST_PEAKS / (1 - TAIL)) + 1
-    if config.threshold == "pot" and windows < least:
+    if config.threshold == "pot" and scores < least:
         raise ValueError(
-            f'threshold="pot" needs a training series of at least {least + config.window - 1} time steps, got '
-            f"{windows + config.window - 1}: train on a longer series, or choose another threshold"
+            f'threshold="pot" needs at least {least} training scores away from the ends of the series, got {scores}: '
+            "train on a longer series, or choose another threshold"
         )
 
 

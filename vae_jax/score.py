@@ -55,16 +55,17 @@ def _padded(values: Float[np.ndarray, "time channel"], block: int, window: int) 
 def prepare(length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
     """See `shared.backend.Backend.prepare`: compiles the program of a block in another thread."""
 
-    def compile_block() -> None:
-        start = draw(config, channels, seed=0)
-        windows = block_windows(count(length, config.window), config.window * channels, BLOCK_VALUES)
-        head = np.zeros((min(length, windows + config.window - 1), channels), config.dtype)
-        with suppress(Exception):  # what is wrong shows where scores are wanted
-            statistics(start, head, names, config)
-
-    thread = threading.Thread(target=compile_block)
+    block = block_windows(count(length, config.window), config.window * channels, BLOCK_VALUES)
+    steps = min(length, block + config.window - 1)
+    thread = threading.Thread(target=_compile_block, args=(steps, channels, tuple(names), config))
     thread.start()
     return thread.join
+
+
+@cache  # once for each program: a second fit has nothing to compile
+def _compile_block(steps: int, channels: int, names: tuple[Statistic, ...], config: Config) -> None:
+    with suppress(Exception):  # what is wrong shows where scores are wanted
+        statistics(draw(config, channels, seed=0), np.zeros((steps, channels), config.dtype), names, config)
 
 
 @partial(jax.jit, static_argnames=("window", "statistics"))
