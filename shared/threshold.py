@@ -29,7 +29,7 @@ def threshold(scores: Float[np.ndarray, " n"], config: Config) -> float:
 
 
 def check_enough(scores: int, config: Config) -> None:
-    """Raises ValueError if so many training scores are too few for the threshold: known before training, said before."""
+    """Raises ValueError if so many training scores are too few for the threshold: known before training."""
     least = math.ceil(LEAST_PEAKS / (1 - TAIL)) + 1
     if config.threshold == "pot" and scores < least:
         raise ValueError(
