@@ -1,5 +1,6 @@
 """jaxlib 0.10.2 compiles wrong sums of squares on the CPU: its case, and ours, against NumPy."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -111,14 +112,15 @@ def test_our_loss_and_gradient_of_many_windows_are_numpy_s(batch: int) -> None:
 
 def test_a_compiled_score_of_one_number_is_numpy_s() -> None:
     """The mean of a bound scorer inside a program: what a compiler may fuse most."""
-    from vae_jax.model import to_state
-    from vae_jax.score import _score_windows  # the program that `bind` calls
+    from vae_jax.model import flatten, to_state
+    from vae_jax.score import _window_program  # the program that `bind` calls
 
     config = Config()
     windows = np.random.default_rng(0).normal(size=(40_000, 50, 1)).astype(np.float32)
-    state = to_state(draw(config, 1, 0))
-    total = float(jax.jit(lambda array: jnp.sum(_score_windows(state, array)))(windows))
-    assert total == pytest.approx(float(np.asarray(_score_windows(state, windows)).sum(dtype=np.float64)), rel=1e-4)
-    slope = jax.jit(jax.grad(lambda array: jnp.sum(_score_windows(state, array))))(windows)
-    part = jax.jit(jax.grad(lambda array: jnp.sum(_score_windows(state, array))))(windows[:100])
+    vector = flatten(to_state(draw(config, 1, 0)))
+    score = partial(_window_program(50, config.hidden_dim, config.latent_dim), vector)
+    total = float(jax.jit(lambda array: jnp.sum(score(array)))(windows))
+    assert total == pytest.approx(float(np.asarray(score(windows)).sum(dtype=np.float64)), rel=1e-4)
+    slope = jax.jit(jax.grad(lambda array: jnp.sum(score(array))))(windows)
+    part = jax.jit(jax.grad(lambda array: jnp.sum(score(array))))(windows[:100])
     assert_close(slope[:100], part, rounding("float32"))
