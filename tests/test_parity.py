@@ -351,6 +351,19 @@ def test_detectors_trained_apart_in_float64_agree(exact_detectors: dict[str, Any
     assert (one.labels_ == other.labels_).all()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 20))
+def test_detectors_of_every_demo_seed_agree_in_float64(seed: int) -> None:
+    data = noisy_sine(seed)
+    one, other = (detector_of(name)(seed=seed, dtype="float64").fit(data.normal) for name in BACKENDS)
+    expected = one.decision_function(data.anomalous)
+    assert_close_in_range(other.decision_function(data.anomalous), expected, 1e-10)
+    assert (one.predict(data.anomalous) == other.predict(data.anomalous)).all()
+    found = [[event[:3] for event in detector.events(data.anomalous)] for detector in (one, other)]
+    assert found[0] == found[1]
+    assert len(found[0]) == 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
 def test_the_same_weights_score_alike_in_float32(kind: Any, seed: int, tmp_path: Any) -> None:
