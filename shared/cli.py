@@ -17,6 +17,7 @@ from shared.backend import BACKENDS, installed_backends, require_backend
 from shared.config import HYPERPARAMETERS, PRESETS, Config, resolve
 from shared.datasets import DATASETS, load_dataset
 from shared.detector import VAEDetector
+from shared.series import are_numbers
 from shared.table import Table, read_table
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -110,8 +111,7 @@ def _score(options: argparse.Namespace) -> None:
     check_suffix(options.out)
     _check_writable(options.out)
     detector = _detector_class(_backend(options)).load(options.model, device=options.device, missing=options.missing)
-    numbered = detector.channels_ == tuple(map(str, range(len(detector.channels_))))
-    if options.columns is None and not numbered:
+    if options.columns is None and not are_numbers(detector.channels_):
         options.columns = detector.channels_
     table = _read(options.file, options)
     parts = detector.contributions(table.frame())

@@ -56,7 +56,7 @@ def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
     parity = None
     if len(backends) == 2:
         first, second = (fitted[name] for name in backends)
-        parity = _compare(type(first), type(second), first, second, seed, series)
+        parity = _compare(first, second, seed, series)
     _draw(fitted[backends[0]], backends[0], series, out)
     summary = {
         "backends": {name: asdict(run) for name, run in runs.items()},
@@ -94,15 +94,10 @@ def _run(name: str, seed: int, series: LabelledSeries) -> tuple[VAEDetector, Run
     return detector, run
 
 
-def _compare(
-    first_class: type[VAEDetector],
-    second_class: type[VAEDetector],
-    first: VAEDetector,
-    second: VAEDetector,
-    seed: int,
-    series: LabelledSeries,
-) -> Parity:
-    exact = [c(preset="tutorial", seed=seed, dtype="float64").fit(series.normal) for c in (first_class, second_class)]
+def _compare(first: VAEDetector, second: VAEDetector, seed: int, series: LabelledSeries) -> Parity:
+    exact = [
+        type(detector)(preset="tutorial", seed=seed, dtype="float64").fit(series.normal) for detector in (first, second)
+    ]
     labels = [detector.predict(series.anomalous) for detector in exact]
     events = [[event[:3] for event in detector.events(series.anomalous)] for detector in exact]
     return Parity(

@@ -29,7 +29,7 @@ from shared.config import (
 )
 from shared.events import Event, find_events
 from shared.scoring import SHORT, contributions
-from shared.series import as_series, channel_names
+from shared.series import are_numbers, as_series, channel_names
 from shared.threshold import check_enough, threshold
 from shared.training import held_out_steps, train
 from shared.windows import count, fit_scaler, fully_covered, standardise
@@ -385,9 +385,8 @@ _ARGUMENTS: dict[str, Any] = {
 
 def _check_names(series: Any, channels: tuple[str, ...]) -> None:
     """Refuses a data frame whose columns are not those of the fitted one, in its order."""
-    numbers = tuple(map(str, range(len(channels))))
     names = channel_names(series, len(channels))
-    if len(channels) > 1 and numbers not in (names, channels) and names != channels:
+    if len(channels) > 1 and names != channels and not (are_numbers(names) or are_numbers(channels)):
         raise ValueError(
             f"the series has the columns {', '.join(names)}, the detector was fitted on {', '.join(channels)}"
         )

@@ -76,6 +76,11 @@ def _interpolate(
     return filled
 
 
+def are_numbers(names: tuple[str, ...]) -> bool:
+    """Whether these are the names that `channel_names` gives the channels of an array."""
+    return names == tuple(map(str, range(len(names))))
+
+
 def channel_names(values: Any, channels: int) -> tuple[str, ...]:
     """The column names of a data frame or the name of its only column; "0", "1", ... for an array."""
     columns = getattr(values, "columns", None)

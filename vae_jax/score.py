@@ -54,7 +54,6 @@ def _padded(values: Float[np.ndarray, "time channel"], block: int, window: int) 
 
 def prepare(length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
     """See `shared.backend.Backend.prepare`: compiles the program of a block in another thread."""
-
     block = block_windows(count(length, config.window), config.window * channels, BLOCK_VALUES)
     steps = min(length, block + config.window - 1)
     thread = threading.Thread(target=_compile_block, args=(steps, channels, tuple(names), config))
