@@ -169,9 +169,12 @@ class VAEDetector:
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
         config = self.config_
         inner = fully_covered(len(scaled), config.window)
-        thresholds: dict[str, float] = {}
         self.warm_up_ = 0.0  # until it is known
-        for kind, part in self._contributions(scaled, KINDS):  # one at a time: a series may be long
+        statistics = self.backend.statistics(self.parameters_, scaled, KINDS, config)
+        single_window = threshold(statistics["window"].mean(axis=1), config)
+        thresholds: dict[str, float] = {}
+        parts = self._contributions(scaled, KINDS) if config.draws else self._parts(scaled, statistics, KINDS)
+        for kind, part in parts:  # one at a time: a series may be long
             scores = part.mean(axis=1)
             if kind == "causal":
                 known = scores[config.window - 1 :]
@@ -182,8 +185,7 @@ class VAEDetector:
                 thresholds[kind] = threshold(scores[inner], config)
             if kind == config.kind:
                 self.decision_scores_ = scores
-        each = self._statistics(scaled, "window").mean(axis=1)
-        thresholds[checkpoint.SINGLE_WINDOW] = threshold(each, config)
+        thresholds[checkpoint.SINGLE_WINDOW] = single_window
         self.thresholds_, self.threshold_ = thresholds, thresholds[config.kind]
         self.labels_ = self.labels_of(self.decision_scores_)
 
@@ -358,20 +360,21 @@ class VAEDetector:
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
         config = self.config_
         if not config.draws:
-            yield from self._contributions_of_draw(scaled, kinds, None)
+            yield from self._parts(scaled, self.backend.statistics(self.parameters_, scaled, kinds, config), kinds)
             return
         # One draw serves all windows, so that a score does not depend on where in a series it is.
         draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
         totals: dict[Kind, np.ndarray] = {}
         for noise in draws.astype(config.dtype):
-            for kind, part in self._contributions_of_draw(scaled, kinds, noise):
+            statistics = self.backend.statistics(self.parameters_, scaled, kinds, config, noise)
+            for kind, part in self._parts(scaled, statistics, kinds):
                 totals[kind] = totals[kind] + part / config.draws if kind in totals else part / config.draws
         yield from totals.items()
 
-    def _contributions_of_draw(
-        self, scaled: Float[np.ndarray, "time channel"], kinds: tuple[Kind, ...], noise: Any
+    def _parts(
+        self, scaled: Float[np.ndarray, "time channel"], statistics: dict[str, np.ndarray], kinds: tuple[Kind, ...]
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
-        statistics = self.backend.statistics(self.parameters_, scaled, kinds, self.config_, noise)
+        """The contributions of each kind in turn; uses the statistics up, to hold less of a long series."""
         for kind in kinds:
             yield kind, contributions(kind, scaled, statistics.pop(kind), self.config_.window, self.warm_up_)
 
