@@ -1,4 +1,4 @@
-"""The comparison: `python -m benchmarks run`, then `report` on its file, and `compare` on two of them."""
+"""The comparisons: of speed with `python -m benchmarks run`, `report` and `compare`, of detection with `accuracy`."""
 
 import argparse
 import math
@@ -10,6 +10,8 @@ from benchmarks.cases import CASES
 from benchmarks.implementations import IMPLEMENTATIONS
 from benchmarks.results import ResultsError, read
 from benchmarks.run import QUICK, RunError, dated_path, gpu_seen, plan, run, start_results
+from shared.backend import BACKENDS
+from shared.config import PRESETS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,6 +70,16 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def _accuracy(options: argparse.Namespace) -> int:
+    from benchmarks.accuracy.command import accuracy
+
+    wanted = None if options.baselines is None else [] if options.baselines == ["none"] else options.baselines
+    return accuracy(
+        options.source, backend=options.backend, preset=options.preset, seeds=options.seeds, wanted=wanted,
+        json=options.json, out=options.out,
+    )  # fmt: skip
+
+
 def _list(options: argparse.Namespace) -> int:
     del options
     for title, table in (
@@ -108,7 +120,27 @@ def _parser() -> argparse.ArgumentParser:
 
     four = commands.add_parser("list", help="name the cases and implementations")
     four.set_defaults(command=_list)
+
+    five = commands.add_parser("accuracy", help="measure how well anomalies are found, beside baselines")
+    five.add_argument("source", nargs="+", metavar="DIR|NAME", help="a folder of labelled series, a file, a data set")
+    five.add_argument("--backend", choices=(*BACKENDS, "both"), help="default: the first that is installed")
+    five.add_argument("--preset", choices=tuple(PRESETS), help="default: the detector's own")
+    five.add_argument("--seeds", type=_seeds, default=(0,), metavar="0,1,2", help="default: 0")
+    five.add_argument("--baselines", type=_names, metavar="A,B", help="only these, or none; default: all")
+    five.add_argument("--json", type=Path, metavar="FILE", help="write every number to this file")
+    five.add_argument("--out", type=Path, metavar="DIR", help="write an HTML page and pictures here")
+    five.set_defaults(command=_accuracy)
     return parser
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _seeds(text: str) -> list[int]:
+    if not _names(text) or not all(name.isdecimal() for name in _names(text)):
+        raise argparse.ArgumentTypeError(f"seeds are whole numbers of at least 0, with commas between, got {text!r}")
+    return [int(name) for name in _names(text)]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#7F7F7F"
+BLUE, ORANGE, RED, GREY, BLACK = "#0072B2", "#E69F00", "#D55E00", "#7F7F7F", "#000000"
 BINS = 4000  # a longer series is drawn by the least and the largest value of each of this many stretches
 MOST_CHANNELS = 8
 
@@ -84,6 +84,45 @@ def plot_score(
     _save(figure, path)
 
 
+def plot_detection(
+    path: Path,
+    series: Float[np.ndarray, "time channel"],
+    names: Sequence[str],
+    scores: Float[np.ndarray, " time"],
+    threshold: float,
+    stamp: Stamp | None,
+    *,
+    title: str,
+    labelled: Intervals,
+    detected: Intervals,
+    train_rows: int = 0,
+) -> None:
+    """The channels with labelled anomalies shaded, the score with its threshold, and both kinds of events as bars."""
+    shown = min(len(names), 4)
+    figure, axes = _figure(shown + 2, height=1.6, ratios=[2.0] * (shown + 1) + [0.7])
+    for channel in range(shown):
+        _line(axes[channel], series[:, channel], color=BLUE, label="series")
+        axes[channel].set_ylabel(names[channel] if len(names) > 1 else "value")
+    _line(axes[shown], scores, color=BLACK, label="score")
+    axes[shown].axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
+    axes[shown].set_ylabel("score")
+    axes[shown].set_ylim(bottom=min(0.0, float(scores.min())))
+    for axis in axes[:-1]:
+        _shade(axis, labelled, ORANGE, "labelled anomaly")
+        if train_rows:
+            axis.axvline(train_rows, color=GREY, linestyle=":", label="end of the fitted rows")
+    bars = axes[-1]
+    for row, (events, color) in enumerate(((labelled, ORANGE), (detected, RED))):
+        spans = [(start, end - start) for start, end in events]
+        bars.broken_barh(spans, (row - 0.35, 0.7), facecolors=color, edgecolors=color, linewidth=1.5)
+    bars.set_yticks([0, 1], ["labelled", "detected"])
+    bars.set_ylim(1.6, -0.6)
+    if shown < len(names):
+        title += f" (channels {shown} of {len(names)})"
+    _finish(figure, axes, len(series), stamp, title)
+    _save(figure, path)
+
+
 def plot_latent(
     path: Path,
     normal: Float[np.ndarray, "n latent"],
@@ -129,11 +168,13 @@ def principal_components(
     return plane, share
 
 
-def _figure(rows: int, *, height: float, width: float = 11.0) -> tuple["Figure", list["Axes"]]:
+def _figure(
+    rows: int, *, height: float, width: float = 11.0, ratios: Sequence[float] | None = None
+) -> tuple["Figure", list["Axes"]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height * rows + 0.8), layout="constrained")
-    axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0].tolist()
+    axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0].tolist()
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.margins(x=0.01)
@@ -166,8 +207,8 @@ def _finish(figure: "Figure", axes: list["Axes"], length: int, stamp: Stamp | No
         last.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(min(round(x), length - 1)) if x >= 0 else ""))
     else:
         last.xaxis.set_major_formatter("{x:,.0f}")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), frameon=False)
+    legend = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend), frameon=False)
     figure.suptitle(title, x=0.01, ha="left")
 
 

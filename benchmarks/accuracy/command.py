@@ -1,0 +1,100 @@
+"""`python -m benchmarks accuracy`: how well twinvae finds anomalies, beside what it has to beat."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.accuracy import tables
+from benchmarks.accuracy.methods import baselines, products
+from benchmarks.accuracy.published import read_published
+from benchmarks.accuracy.records import Accuracy, write
+from benchmarks.accuracy.run import measure_all
+from benchmarks.accuracy.series import BadFile, Dataset, read_datasets
+from benchmarks.run import RunError
+from shared.backend import installed_backends
+
+
+def accuracy(
+    sources: Sequence[str], *, backend: str | None, preset: str | None, seeds: Sequence[int],
+    wanted: Sequence[str] | None, json: Path | None, out: Path | None,
+) -> int:  # fmt: skip
+    """Measures, prints, writes; the exit code: 0, or 1 if a series, a method or everything failed.
+
+    Raises:
+        RunError: if the request cannot be met.
+        OSError: if a file cannot be written.
+    """
+    backend = backend or (installed_backends() or ("jax",))[0]
+    methods = [*products(backend, preset), *baselines(wanted)]
+    opened = {name: _opened(source) for name, source in _names(sources).items()}
+    try:
+        published = {name: read_published(Path(source)) for name, source in _names(sources).items()}
+    except ValueError as error:
+        raise RunError(str(error)) from None
+    _check_writable(json, out)
+    run = Accuracy(machine.command_line(), preset, tuple(dict.fromkeys(seeds)))
+    try:
+        for name, series in opened.items():
+            draw = None
+            if out is not None:
+                from benchmarks.accuracy import report  # matplotlib takes half a second
+
+                draw = partial(report.draw, out, name)
+            measure_all(run, name, series, methods, complain=_complain, draw=draw)
+    finally:  # also of an interrupted run
+        if json is not None and run.records:
+            write(json, run)
+    if not run.records:
+        _complain("nothing was measured")
+        return 1
+    for name in run.datasets:
+        rows = tables.summary(run, name, methods, published[name])
+        print(f"\n{name}, {len(run.cases(name))} series, means:")
+        print(tables.as_lines(["method", *tables.SHORT.values(), "series"], rows))
+    print("\n* point-adjusted F1 is inflated: a random score can beat real detectors by it (Kim et al. 2022)")
+    if json is not None:
+        print(f"wrote {json}")
+    if out is not None:
+        from benchmarks.accuracy import report
+
+        print(f"wrote {report.write_report(run, methods, published, out)} and its pictures")
+    if run.failures:
+        _complain(f"{len(run.failures)} failed: see above")
+    return 1 if run.failures else 0
+
+
+def _names(sources: Sequence[str]) -> dict[str, str]:
+    """Short names of the sets; the whole path where two would have the same."""
+    short = [Path(source).stem if Path(source).is_file() else Path(source).name or source for source in sources]
+    return {name if short.count(name) == 1 else source: source for name, source in zip(short, sources, strict=True)}
+
+
+def _opened(source: str) -> Iterator[Dataset | BadFile]:
+    """The series of a set, the first already read: a wrong name is known before anything is measured."""
+    series = iter(read_datasets(source))
+    try:
+        first = next(series)
+    except StopIteration:
+        raise RunError(f"{source}: no series in it") from None
+    except (ValueError, OSError) as error:
+        raise RunError(" ".join(str(error).split())) from None
+    return chain([first], series)
+
+
+def _check_writable(json: Path | None, out: Path | None) -> None:
+    """Raises OSError now, not after hours, where a file could not be written."""
+    if json is not None and json.is_dir():
+        raise RunError(f"{json} is a folder: --json names a file")
+    for folder in (json.parent if json is not None else None, out):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+
+
+def _complain(message: str) -> None:
+    print(f"benchmarks: {message}", file=sys.stderr)

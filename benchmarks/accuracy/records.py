@@ -1,0 +1,168 @@
+"""The numbers of an accuracy run: one record for each series, method, seed and metric, and the means over them."""
+
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import machine as host
+from shared.output import write_text
+
+FORMAT = "twinvae accuracy"
+SCHEMA = 1
+
+
+class Metric(NamedTuple):
+    """A column of the tables. `best` says which end is good."""
+
+    name: str
+    title: str
+    unit: str
+    digits: int
+    best: str  # high or low
+    words: str
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "vus_pr", "VUS-PR", "1", 3, "high",
+            "how well the scores rank anomalous steps before normal ones, a step close to an anomaly counting in part: "
+            "the area under the precision-recall curve, averaged over tolerances from 0 to the series' period "
+            "(Paparrizos et al. 2022). 1 is perfect; a random score gets about the share of anomalous steps. "
+            "The number to compare detectors by.",
+        ),
+        Metric(
+            "vus_roc", "VUS-ROC", "1", 3, "high",
+            "the same with the area under the receiver operating characteristic. A random score gets about 0.5; where "
+            "anomalies are rare it looks good too easily.",
+        ),
+        Metric(
+            "average_precision", "average precision", "1", 3, "high",
+            "the area under the precision-recall curve, step by step, without tolerance.",
+        ),
+        Metric(
+            "range_precision", "range precision", "1", 3, "high",
+            "of the alarms, the share of their length that lies in anomalies; an alarm over k anomalies counts 1/k "
+            "(Tatbul et al. 2018, flat bias). 0 where there is no alarm.",
+        ),
+        Metric(
+            "range_recall", "range recall", "1", 3, "high",
+            "of the anomalies, 0.2 for being found at all and 0.8 for the share of their length that is covered, "
+            "over the number of alarms it took (Tatbul et al. 2018, flat bias, existence weight 0.2).",
+        ),
+        Metric("event_recall", "events found", "1", 3, "high", "the share of the anomalies with at least one alarm."),
+        Metric(
+            "delay", "delay", "steps", 0, "low",
+            "steps from the start of an anomaly to the first alarm in it, median over those found. The score may look "
+            "ahead by up to a window, so this is where an alarm lies, not when a live system would have had it.",
+        ),
+        Metric(
+            "false_alarms", "false alarms / 10,000", "per 10,000 steps", 2, "low",
+            "alarms that touch no anomaly, for every 10,000 steps. Alarms at most 20 steps apart are one.",
+        ),
+        Metric(
+            "point_adjusted_f1", "point-adjusted F1 (inflated)", "1", 3, "high",
+            "F1 of the steps after a whole anomaly counts as found once one of its steps is. INFLATED: a random score "
+            "can beat real detectors by it (Kim et al. 2022). It stands here only because papers report it.",
+        ),
+        Metric(
+            "seconds", "fit + score", "s", 1, "low",
+            "wall time of fit and score in this process, compilation included: a hint, no measurement of speed.",
+        ),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Record:
+    """One measured number. `value` is None where the metric is not defined: the delay of nothing."""
+
+    dataset: str
+    case: str  # the series
+    implementation: str
+    backend: str
+    seed: int | None  # None: the method uses no random numbers
+    metric: str
+    value: float | None
+    unit: str
+    parameters: dict[str, Any]
+
+
+class Summary(NamedTuple):
+    """A mean over series, the standard deviation of that mean over seeds (None for one seed), and the counts."""
+
+    mean: float
+    spread: float | None
+    cases: int
+    seeds: int
+
+
+@dataclass
+class Accuracy:
+    """A run: what was measured, where, and what went wrong."""
+
+    command: str
+    preset: str | None
+    seeds: tuple[int, ...]
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    machine: dict[str, Any] = field(default_factory=host.facts)
+    versions: dict[str, str] = field(default_factory=host.versions)
+    records: list[Record] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def datasets(self) -> list[str]:
+        return list(dict.fromkeys(record.dataset for record in self.records))
+
+    def cases(self, dataset: str) -> list[str]:
+        return list(dict.fromkeys(record.case for record in self.records if record.dataset == dataset))
+
+    @property
+    def implementations(self) -> list[str]:
+        return list(dict.fromkeys(record.implementation for record in self.records))
+
+    def summary(
+        self, dataset: str, implementation: str, metric: str, cases: Sequence[str] | None = None
+    ) -> Summary | None:
+        """Mean over the series of a set, or over some of them; None if nothing was measured."""
+        return summarise(
+            record
+            for record in self.records
+            if (record.dataset, record.implementation, record.metric) == (dataset, implementation, metric)
+            and (cases is None or record.case in cases)
+        )
+
+
+def summarise(records: Iterable[Record]) -> Summary | None:
+    """First the mean over the series for each seed, then mean and standard deviation over the seeds."""
+    seeds: dict[int | None, dict[str, float]] = {}
+    for record in records:
+        if record.value is not None:
+            seeds.setdefault(record.seed, {})[record.case] = record.value
+    if not seeds:
+        return None
+    means = [statistics.fmean(values.values()) for values in seeds.values()]
+    spread = statistics.stdev(means) if len(means) > 1 else None
+    return Summary(statistics.fmean(means), spread, len({case for one in seeds.values() for case in one}), len(means))
+
+
+def shown(summary: Summary | None, metric: str) -> str:
+    """A mean as it stands in a table."""
+    if summary is None:
+        return "-"
+    digits = METRICS[metric].digits
+    text = f"{summary.mean:,.{digits}f}"
+    return text if summary.spread is None else f"{text} ± {summary.spread:,.{digits}f}"
+
+
+def write(path: Path, run: Accuracy) -> None:
+    """Writes the file, whole or not at all."""
+    content = {"format": FORMAT, "schema": SCHEMA} | {k: v for k, v in vars(run).items() if k != "records"}
+    content["records"] = [asdict(record) for record in run.records]
+    write_text(path, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,160 @@
+"""The page of an accuracy run: self-contained HTML, with the pictures in it and beside it."""
+
+import base64
+import re
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from benchmarks.accuracy import tables
+from benchmarks.accuracy.methods import MERGED, QUANTILE, Answer, Method
+from benchmarks.accuracy.published import Published
+from benchmarks.accuracy.records import METRICS, Accuracy
+from benchmarks.accuracy.series import Dataset
+from benchmarks.report import STYLE
+from benchmarks.tables import as_list, as_table
+from shared.events import intervals
+from shared.output import write_text
+from shared.plots import plot_detection
+
+CAPTION = (
+    "Above: the series, labelled anomalies shaded, the end of the fitted rows dotted. Middle: the score and its "
+    "threshold. Below: what is labelled, and what was detected."
+)
+METHOD = (
+    "Every method is fitted on the first rows of a series, as many as the data set says (on all of them, "
+    "without labels, where it says so), and scores the whole series. Labels are used to measure, never to fit.",
+    "Missing values are interpolated before any method sees the series.",
+    "The tolerance of VUS-PR and VUS-ROC goes from 0 to the period of the (first) channel, from its autocorrelation, "
+    "as in TSB-AD; our implementation gives TSB-AD's numbers.",
+    "The mean of a set is the mean of its series. With several seeds: the mean, ± the standard deviation over "
+    "the seeds of the set's mean. A method without random numbers runs once.",
+    f"Thresholds: ours are the detector's own. The baselines have none, and alarm above the {QUANTILE:.0%} quantile of "
+    f"their scores of the fitted rows; their alarms at most {MERGED} steps apart are one, as in ours by default. "
+    "VUS-PR, VUS-ROC and average precision need no threshold.",
+    "Published figures were measured by others with their own settings, some tuned; only the files are the same.",
+)
+
+
+def picture_name(dataset: str, case: str) -> str:
+    """A file name for the picture of a series."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", f"{dataset}-{case}") + ".png"
+
+
+def draw(folder: Path, name: str, dataset: Dataset, answer: Answer, method: Method) -> None:
+    """Writes the picture of a series."""
+    times = dataset.times
+    plot_detection(
+        folder / picture_name(name, dataset.name), dataset.values, dataset.channels, answer.scores, answer.threshold,
+        None if times is None else lambda row: str(times[row]),
+        title=f"{dataset.name}: {method.label}", labelled=intervals(dataset.labels), detected=answer.alarms,
+        train_rows=0 if dataset.unlabelled_fit else dataset.train_rows,
+    )  # fmt: skip
+
+
+def write_report(run: Accuracy, methods: Sequence[Method], published: dict[str, list[Published]], folder: Path) -> Path:
+    """Writes `accuracy.html` into the folder, where the pictures are; returns its path."""
+    page = folder / "accuracy.html"
+    title = "twinvae: how well it finds anomalies, measured"
+    parts = [
+        as_list(_facts(run)),
+        "<h2>In plain words</h2>", as_list(tables.sentences(run, methods, published)),
+        *(_set(run, dataset, methods, published.get(dataset, [])) for dataset in run.datasets),
+        "<h2>What the columns mean</h2>",
+        as_list(f"{metric.title}: {metric.words}" for metric in METRICS.values()),
+        "<h2>What was compared</h2>", as_list(f"{method.label}: {method.words}." for method in methods),
+        "<h2>How it was measured, and how to repeat it</h2>", as_list(METHOD),
+        f"<pre>pip install --constraint constraints.txt --editable '.[all,peers]'\n{escape(run.command)}</pre>",
+        "<h2>What went wrong</h2>", as_list(run.failures) or "<p>Nothing.</p>",
+        f"<h2>Notes</h2>{as_list(run.notes)}" if run.notes else "",
+        *(_details(run, dataset, methods, published.get(dataset, []), folder) for dataset in run.datasets),
+    ]  # fmt: skip
+    style = STYLE + "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
+    write_text(
+        page,
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{style}</style></head>'
+        f"<body><h1>{title}</h1>{''.join(parts)}</body></html>\n",
+    )
+    return page
+
+
+def _facts(run: Accuracy) -> list[str]:
+    machine = run.machine
+    return [
+        f"settings of twinvae: {f'preset {run.preset}' if run.preset else 'the defaults'}; "
+        f"seed{'s' if len(run.seeds) > 1 else ''} {', '.join(map(str, run.seeds))}",
+        f"{machine['name']}; {machine.get('system', '')}",
+        f"{run.created}; commit {machine.get('commit') or 'unknown'}",
+        ", ".join(f"{name} {version}" for name, version in run.versions.items()),
+    ]
+
+
+def _set(run: Accuracy, dataset: str, methods: Sequence[Method], published: Sequence[Published]) -> str:
+    columns, rows = tables.by_case(run, dataset, methods)
+    return (
+        f"<h2>{escape(dataset)}: means over {len(run.cases(dataset))} series</h2>"
+        + _summary(tables.summary(run, dataset, methods, published))
+        + "<h3>VUS-PR of each series</h3>"
+        + _html(columns, [[rows_[0], *_marked(rows_[1:])] for rows_ in rows])
+    )
+
+
+def _details(
+    run: Accuracy, dataset: str, methods: Sequence[Method], published: Sequence[Published], folder: Path
+) -> str:
+    parts = [f"<h2>{escape(dataset)}: every series</h2>"]
+    for case in run.cases(dataset):
+        one = next(record for record in run.records if (record.dataset, record.case) == (dataset, case)).parameters
+        fitted = "all of them, without labels" if one["unlabelled_fit"] else f"the first {one['fitted_rows']:,}"
+        channels = f"{one['channels']} channel{'s' if one['channels'] > 1 else ''}"
+        parts += [
+            f"<h3>{escape(case)}</h3><p>{one['steps']:,} steps, {channels}; fitted on {fitted}; tolerance up to "
+            f"{one['buffer']} steps.</p>",
+            _picture(folder / picture_name(dataset, case), case),
+            _summary(tables.summary(run, dataset, methods, published, [case]), counted=False),
+        ]
+    return "".join(parts)
+
+
+def _summary(rows: tables.Rows, *, counted: bool = True) -> str:
+    columns = ["method", *tables.COLUMNS.values(), "series"]
+    best = {0: _best([row[1] for row in rows if "published" not in row[0]])}
+    cells = [
+        [row[0], *(_bold(cell) if i in best and cell == best[i] else cell for i, cell in enumerate(row[1:]))]
+        for row in ([escape(cell) for cell in row] for row in rows)
+    ]
+    end = None if counted else -1
+    return _html(columns[:end], [row[:end] for row in cells])
+
+
+def _marked(cells: Sequence[str]) -> list[str]:
+    best = _best(cells)
+    return [_bold(escape(cell)) if cell == best else escape(cell) for cell in cells]
+
+
+def _best(cells: Sequence[str]) -> str | None:
+    numbers = [cell for cell in cells if cell[:1].isdigit()]
+    return max(numbers, key=lambda cell: float(cell.split()[0].replace(",", "")), default=None)
+
+
+def _bold(cell: str) -> str:
+    return f'<span class="met">{cell}</span>'
+
+
+def _html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose columns but the first stand to the right."""
+    table = as_table(columns, rows)
+    head, *others = re.split(r"(?=<tr>)", table)
+    right = [re.sub(r"<(td|th)>", r'<\1 class="n">', row).replace(' class="n"', "", 1) for row in others]
+    return head + "".join(right)
+
+
+def _picture(path: Path, case: str) -> str:
+    if not path.exists():
+        return ""
+    data = base64.b64encode(path.read_bytes()).decode()
+    return (
+        f'<figure><img alt="{escape(case)}: series, score and events" src="data:image/png;base64,{data}">'
+        f"<figcaption>{CAPTION}</figcaption></figure>"
+    )
