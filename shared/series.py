@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 
 
 def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time channel"]:
-    """Any array-like or data frame of shape (time,) or (time, channel) as a float array (time, channel).
+    """Any array-like, data frame or darts series of shape (time,) or (time, channel) as a float array (time, channel).
 
     float32 stays float32; everything else becomes float64 in native byte order. With `missing="interpolate"`, NaN
     is replaced by linear interpolation in time, and by the nearest value at both ends.
@@ -20,7 +20,7 @@ def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time
     try:
         if isinstance(values, np.ma.MaskedArray):
             values = np.ma.filled(values.astype(np.float64), np.nan)
-        array = np.asarray(values)
+        array = np.asarray(as_array(values))
     except ValueError as error:
         raise ValueError("the series is ragged: every time step must have the same number of channels") from error
     if array.dtype == object or array.dtype.kind in "mMSUVc":
@@ -50,6 +50,20 @@ def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time
             'fill it, or use missing="interpolate" (--missing interpolate)'
         )
     return _interpolate(array, finite, names)
+
+
+def as_array(values: Any) -> Any:
+    """The values of a darts series, (time, component); anything else as it is.
+
+    Raises:
+        ValueError: if the darts series holds several samples of each value.
+    """
+    if not hasattr(type(values), "all_values"):
+        return values
+    samples = values.all_values()  # (time, component, sample)
+    if samples.shape[2] != 1:
+        raise ValueError(f"the series holds {samples.shape[2]} samples of each value: it must be deterministic")
+    return samples[:, :, 0]
 
 
 def _check_columns(values: Any) -> None:
