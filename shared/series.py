@@ -17,10 +17,11 @@ def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time
         ValueError: if there are no values, more than two dimensions, or values that are not finite.
     """
     _check_columns(values)
+    values, given = as_array(values), values
     try:
         if isinstance(values, np.ma.MaskedArray):
             values = np.ma.filled(values.astype(np.float64), np.nan)
-        array = np.asarray(as_array(values))
+        array = np.asarray(values)
     except ValueError as error:
         raise ValueError("the series is ragged: every time step must have the same number of channels") from error
     if array.dtype == object or array.dtype.kind in "mMSUVc":
@@ -36,7 +37,7 @@ def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time
         raise ValueError("the series is empty")
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
     array = np.ascontiguousarray(array.reshape(len(array), -1), dtype=dtype)
-    names = channel_names(values, array.shape[1])
+    names = channel_names(given, array.shape[1])
     finite = np.isfinite(array)
     if finite.all():
         return array
