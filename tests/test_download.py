@@ -51,7 +51,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Pages]]:
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setattr(_Pages, "asked", ())
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Pages) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         base = f"http://127.0.0.1:{server.server_port}"
         sums = {path.removeprefix("/"): hashlib.sha256(page).hexdigest() for path, page in PAGES.items()}
         skab = {"1.zip": sums.pop("1.zip")}
