@@ -17,6 +17,7 @@ from shared.backend import BACKENDS, installed_backends, require_backend
 from shared.config import HYPERPARAMETERS, PRESETS, Config, resolve
 from shared.datasets import DATASETS, load_dataset
 from shared.detector import VAEDetector
+from shared.download import DOWNLOADS, download
 from shared.series import are_numbers
 from shared.table import Table, read_table
 
@@ -161,6 +162,17 @@ def _series_to_detect(options: argparse.Namespace) -> tuple[Table, Table, int, s
     if not train_rows:
         warnings.warn("fitted on the whole file: its anomalies count as normal; see --train-rows", stacklevel=1)
     return table, table.rows(slice(train_rows or None)), train_rows, name
+
+
+def _download(options: argparse.Namespace) -> None:
+    if options.list:
+        sets = {name: {"title": found.title, "licence": found.licence} for name, found in DOWNLOADS.items()}
+        _print(
+            options, sets, "\n".join(f"{name:6}{found['licence']:9}{found['title']}" for name, found in sets.items())
+        )
+        return
+    folder = download(options.name, options.cache)
+    _print(options, {"name": options.name, "folder": str(folder)}, f"{options.name} is in {folder}")
 
 
 def _doctor(options: argparse.Namespace) -> None:
@@ -319,6 +331,14 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--labels", metavar="COLUMN", help="0/1 labels: never fitted on; they measure the scores")
     for command in (fit, detect):
         _add_hyperparameters(command)
+
+    fetch = _command(
+        commands, "download", _download, "fetch a public data set, held to its checksums", "twinvae download nab"
+    )
+    wanted = fetch.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("name", nargs="?", choices=tuple(DOWNLOADS), metavar="NAME", help=", ".join(DOWNLOADS))
+    wanted.add_argument("--list", action="store_true", help="say what there is, with its licence")
+    fetch.add_argument("--cache", type=Path, metavar="DIR", help="where to keep it; default: the user's cache")
 
     doctor = _command(commands, "doctor", _doctor, "what is installed, and whether it is fit for use", "twinvae doctor")
     doctor.add_argument("--backend", choices=BACKENDS, help="default: all that are installed")
