@@ -106,6 +106,9 @@ def plot_detection(
     _line(axes[shown], scores, color=BLACK, label="score")
     axes[shown].axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
     axes[shown].set_ylabel("score")
+    if scores.max() > 20 * threshold > 0:  # else a large peak would hide what happens at the threshold
+        axes[shown].set_yscale("symlog", linthresh=threshold)
+        axes[shown].set_ylabel("score (log above\nthe threshold)")
     axes[shown].set_ylim(bottom=min(0.0, float(scores.min())))
     for axis in axes[:-1]:
         _shade(axis, labelled, ORANGE, "labelled anomaly")

@@ -27,7 +27,8 @@ def vus(
     `sqrt(1 - distance / b)`. A curve is drawn over `thresholds` quantiles of the scores, with recall multiplied by
     the share of anomalies that have an alarm, and the areas are averaged over the buffers. TSB-AD takes the series'
     period (`shared.period`) as `buffer`.
-    A random score has roughly the share of anomalous steps as VUS-PR and 0.5 as VUS-ROC.
+    A random score gets roughly the share of anomalous steps as VUS-PR and 0.5 as VUS-ROC, but more where anomalies are
+    short beside the buffer: the steps around them then count for most of the recall.
 
     Raises:
         ValueError: if the labels are of another length or all the same, a score is not finite, the buffer is negative,

@@ -13,9 +13,9 @@ from benchmarks.accuracy.methods import baselines, products
 from benchmarks.accuracy.published import read_published
 from benchmarks.accuracy.records import Accuracy, write
 from benchmarks.accuracy.run import measure_all
-from benchmarks.accuracy.series import BadFile, Dataset, read_datasets
 from benchmarks.run import RunError
 from shared.backend import installed_backends
+from shared.datasets import BadFile, Dataset, read_datasets
 
 
 def accuracy(
@@ -52,7 +52,7 @@ def accuracy(
         _complain("nothing was measured")
         return 1
     for name in run.datasets:
-        rows = tables.summary(run, name, methods, published[name])
+        rows = tables.summary(run, name, methods, published[name], spreads=("vus_pr",))
         print(f"\n{name}, {len(run.cases(name))} series, means:")
         print(tables.as_lines(["method", *tables.SHORT.values(), "series"], rows))
     print("\n* point-adjusted F1 is inflated: a random score can beat real detectors by it (Kim et al. 2022)")
@@ -75,8 +75,8 @@ def _names(sources: Sequence[str]) -> dict[str, str]:
 
 def _opened(source: str) -> Iterator[Dataset | BadFile]:
     """The series of a set, the first already read: a wrong name is known before anything is measured."""
-    series = iter(read_datasets(source))
     try:
+        series = read_datasets(source)
         first = next(series)
     except StopIteration:
         raise RunError(f"{source}: no series in it") from None

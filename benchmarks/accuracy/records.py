@@ -33,13 +33,13 @@ METRICS = {
             "vus_pr", "VUS-PR", "1", 3, "high",
             "how well the scores rank anomalous steps before normal ones, a step close to an anomaly counting in part: "
             "the area under the precision-recall curve, averaged over tolerances from 0 to the series' period "
-            "(Paparrizos et al. 2022). 1 is perfect; a random score gets about the share of anomalous steps. "
-            "The number to compare detectors by.",
+            "(Paparrizos et al. 2022). 1 is perfect; a random score gets about the share of anomalous steps, "
+            "and more where anomalies are short beside the period. The number to compare detectors by.",
         ),
         Metric(
             "vus_roc", "VUS-ROC", "1", 3, "high",
-            "the same with the area under the receiver operating characteristic. A random score gets about 0.5; where "
-            "anomalies are rare it looks good too easily.",
+            "the same with the area under the receiver operating characteristic. A random score gets about 0.5, and "
+            "more where anomalies are short beside the period; where they are rare it looks good too easily.",
         ),
         Metric(
             "average_precision", "average precision", "1", 3, "high",
@@ -57,12 +57,12 @@ METRICS = {
         ),
         Metric("event_recall", "events found", "1", 3, "high", "the share of the anomalies with at least one alarm."),
         Metric(
-            "delay", "delay", "steps", 0, "low",
+            "delay", "delay (steps)", "steps", 0, "low",
             "steps from the start of an anomaly to the first alarm in it, median over those found. The score may look "
             "ahead by up to a window, so this is where an alarm lies, not when a live system would have had it.",
         ),
         Metric(
-            "false_alarms", "false alarms / 10,000", "per 10,000 steps", 2, "low",
+            "false_alarms", "false alarms per 10,000 steps", "per 10,000 steps", 2, "low",
             "alarms that touch no anomaly, for every 10,000 steps. Alarms at most 20 steps apart are one.",
         ),
         Metric(
@@ -71,7 +71,7 @@ METRICS = {
             "can beat real detectors by it (Kim et al. 2022). It stands here only because papers report it.",
         ),
         Metric(
-            "seconds", "fit + score", "s", 1, "low",
+            "seconds", "fit and score (s)", "s", 1, "low",
             "wall time of fit and score in this process, compilation included: a hint, no measurement of speed.",
         ),
     )
@@ -152,13 +152,13 @@ def summarise(records: Iterable[Record]) -> Summary | None:
     return Summary(statistics.fmean(means), spread, len({case for one in seeds.values() for case in one}), len(means))
 
 
-def shown(summary: Summary | None, metric: str) -> str:
-    """A mean as it stands in a table."""
+def shown(summary: Summary | None, metric: str, *, spread: bool = True) -> str:
+    """A mean as it stands in a table, with its spread if there is one."""
     if summary is None:
         return "-"
     digits = METRICS[metric].digits
     text = f"{summary.mean:,.{digits}f}"
-    return text if summary.spread is None else f"{text} ± {summary.spread:,.{digits}f}"
+    return text if summary.spread is None or not spread else f"{text} ± {summary.spread:,.{digits}f}"
 
 
 def write(path: Path, run: Accuracy) -> None:

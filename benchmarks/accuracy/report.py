@@ -10,9 +10,9 @@ from benchmarks.accuracy import tables
 from benchmarks.accuracy.methods import MERGED, QUANTILE, Answer, Method
 from benchmarks.accuracy.published import Published
 from benchmarks.accuracy.records import METRICS, Accuracy
-from benchmarks.accuracy.series import Dataset
 from benchmarks.report import STYLE
 from benchmarks.tables import as_list, as_table
+from shared.datasets import Dataset
 from shared.events import intervals
 from shared.output import write_text
 from shared.plots import plot_detection
@@ -46,7 +46,7 @@ def draw(folder: Path, name: str, dataset: Dataset, answer: Answer, method: Meth
     times = dataset.times
     plot_detection(
         folder / picture_name(name, dataset.name), dataset.values, dataset.channels, answer.scores, answer.threshold,
-        None if times is None else lambda row: str(times[row]),
+        None if times is None else dataset.table.stamp,
         title=f"{dataset.name}: {method.label}", labelled=intervals(dataset.labels), detected=answer.alarms,
         train_rows=0 if dataset.unlabelled_fit else dataset.train_rows,
     )  # fmt: skip
@@ -69,7 +69,10 @@ def write_report(run: Accuracy, methods: Sequence[Method], published: dict[str, 
         f"<h2>Notes</h2>{as_list(run.notes)}" if run.notes else "",
         *(_details(run, dataset, methods, published.get(dataset, []), folder) for dataset in run.datasets),
     ]  # fmt: skip
-    style = STYLE + "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
+    style = (
+        STYLE
+        + "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}pre{white-space:pre-wrap}"
+    )
     write_text(
         page,
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -106,7 +109,7 @@ def _details(
     parts = [f"<h2>{escape(dataset)}: every series</h2>"]
     for case in run.cases(dataset):
         one = next(record for record in run.records if (record.dataset, record.case) == (dataset, case)).parameters
-        fitted = "all of them, without labels" if one["unlabelled_fit"] else f"the first {one['fitted_rows']:,}"
+        fitted = "all rows, without labels" if one["unlabelled_fit"] else f"the first {one['fitted_rows']:,} rows"
         channels = f"{one['channels']} channel{'s' if one['channels'] > 1 else ''}"
         parts += [
             f"<h3>{escape(case)}</h3><p>{one['steps']:,} steps, {channels}; fitted on {fitted}; tolerance up to "
@@ -139,12 +142,13 @@ def _best(cells: Sequence[str]) -> str | None:
 
 
 def _bold(cell: str) -> str:
-    return f'<span class="met">{cell}</span>'
+    value, *spread = cell.split(" ± ")
+    return " ± ".join([f'<span class="met">{value}</span>', *spread])
 
 
 def _html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns but the first stand to the right."""
-    table = as_table(columns, rows)
+    """A table whose columns but the first stand to the right, spreads below the values."""
+    table = re.sub(r" ± ([\d.,]+)", r"<br><small>± \1</small>", as_table(columns, rows))
     head, *others = re.split(r"(?=<tr>)", table)
     right = [re.sub(r"<(td|th)>", r'<\1 class="n">', row).replace(' class="n"', "", 1) for row in others]
     return head + "".join(right)

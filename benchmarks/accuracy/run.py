@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.accuracy.methods import Answer, Method, unavailable
 from benchmarks.accuracy.records import METRICS, Accuracy, Record
-from benchmarks.accuracy.series import BadFile, Dataset
 from shared.alarm_metrics import alarm_quality
+from shared.datasets import BadFile, Dataset
 from shared.metrics import average_precision, check_labels
 from shared.period import period
 from shared.series import as_series

@@ -10,14 +10,18 @@ Rows = list[list[str]]
 COLUMNS = {name: metric.title for name, metric in METRICS.items()}
 SHORT = COLUMNS | {
     "average_precision": "AP", "range_precision": "range P", "range_recall": "range R", "event_recall": "found",
-    "false_alarms": "false/10k", "point_adjusted_f1": "PA-F1*", "seconds": "time/s",
+    "delay": "delay", "false_alarms": "false/10k", "point_adjusted_f1": "PA-F1*", "seconds": "time/s",
 }  # fmt: skip
 
 
 def summary(
-    run: Accuracy, dataset: str, methods: Sequence[Method], published: Sequence[Published], cases: Sequence[str] = ()
-) -> Rows:
-    """A row for each method, ours first: its name, every metric, the number of series. `cases` picks some series."""
+    run: Accuracy, dataset: str, methods: Sequence[Method], published: Sequence[Published], cases: Sequence[str] = (),
+    *, spreads: Sequence[str] = tuple(METRICS),
+) -> Rows:  # fmt: skip
+    """A row for each method, ours first: its name, every metric, the number of series.
+
+    `cases` picks some series, `spreads` the metrics that have their spread over the seeds beside them.
+    """
     chosen = list(cases) or run.cases(dataset)
     table = []
     for method in methods:
@@ -26,10 +30,12 @@ def summary(
         found = {name: run.summary(dataset, method.name, name, chosen) for name in METRICS}
         count = found["vus_pr"].cases if found["vus_pr"] else 0
         if count:
-            table.append([method.label, *(shown(found[name], name) for name in METRICS), str(count)])
+            table.append(
+                [method.label, *(shown(found[name], name, spread=name in spreads) for name in METRICS), str(count)]
+            )
     for figures in published:
         for row in rows(figures, chosen):
-            note = f"published, {row.note}" if row.note and len(chosen) > 1 else "published"
+            note = f"published, {row.note}" if row.note else "published"
             values = [f"{row.mean:.{METRICS[name].digits}f}" if name == row.metric else "" for name in METRICS]
             table.append([f"{row.method} ({note})", *values, str(row.cases)])
     return table
