@@ -109,7 +109,7 @@ def _sub_pca(fitted: np.ndarray, values: np.ndarray, period: int, seed: int) -> 
     mean = sum(block.sum(axis=0) for block in _blocks(known)) / len(known)
     covariance = sum((block - mean).T @ (block - mean) for block in _blocks(known)) / len(known)
     variances, axes = np.linalg.eigh(covariance)
-    variances = np.maximum(variances, max(FLOOR * variances.mean(), np.finfo(float).tiny))
+    variances = np.maximum(variances, FLOOR * variances.mean() or 1.0)  # 1: a constant series
     seen = _windows(_standardised(fitted, values), window)
     distances = np.concatenate([((block - mean) @ axes) ** 2 @ (1 / variances) for block in _blocks(seen)])
     covering = np.convolve(np.ones(len(distances)), np.ones(window))

@@ -17,6 +17,7 @@ from shared.events import intervals
 from shared.output import write_text
 from shared.plots import plot_detection
 
+RIGHT = "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}pre{white-space:pre-wrap}"
 CAPTION = (
     "Above: the series, labelled anomalies shaded, the end of the fitted rows dotted. Middle: the score and its "
     "threshold. Below: what is labelled, and what was detected."
@@ -69,10 +70,7 @@ def write_report(run: Accuracy, methods: Sequence[Method], published: dict[str, 
         f"<h2>Notes</h2>{as_list(run.notes)}" if run.notes else "",
         *(_details(run, dataset, methods, published.get(dataset, []), folder) for dataset in run.datasets),
     ]  # fmt: skip
-    style = (
-        STYLE
-        + "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}pre{white-space:pre-wrap}"
-    )
+    style = STYLE + RIGHT
     write_text(
         page,
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
