@@ -1,7 +1,8 @@
 """Normal series: a repeating shape over a slow background, with autoregressive noise.
 
-None is a random walk: what the training part shows stays normal for ever. All channels of a series share the clock of its
-cycles and a part of its noise, so they are correlated, as sensors on one machine are; each has its own unit, lag and shape.
+None is a random walk: what the training part shows stays normal for ever. All channels of a series share the clock of
+its cycles and a part of its noise, so they are correlated, as sensors on one machine are; each has its own unit and
+shape.
 """
 
 from collections.abc import Callable
@@ -57,12 +58,10 @@ def autoregressive_noise(
 ) -> Float64[np.ndarray, "time channel"]:
     """Stationary noise of variance 1: `n[t] = a n[t-1] + sqrt(1 - a^2) e[t]`, correlated between channels.
 
-    It starts in its stationary distribution, so the first steps are like all others (Box and Jenkins 1970, section 3.2).
+    It starts in its stationary distribution, so the first steps are like all others (Box and Jenkins 1970).
     """
     white = rng.standard_normal((length, channels + 1))
     mixed = np.sqrt(SHARED_NOISE) * white[:, :1] + np.sqrt(1.0 - SHARED_NOISE) * white[:, 1:]
-    if channels == 1:
-        mixed = white[:, :1]
     noise = mixed.copy()
     fresh = np.sqrt(1.0 - coefficient**2)
     for step in range(1, length):
@@ -88,7 +87,9 @@ def _daily(length: int, channels: int, rng: np.random.Generator) -> Signal:
 
     phase = np.arange(length) / STEPS_A_DAY
     day = phase.astype(int)
-    heights_of_days = np.exp(rng.normal(0.0, 0.05, day[-1] + 1)) * np.where(np.arange(day[-1] + 1) % 7 < 5, 1.0, WEEKEND)
+    heights_of_days = np.exp(rng.normal(0.0, 0.05, day[-1] + 1)) * np.where(
+        np.arange(day[-1] + 1) % 7 < 5, 1.0, WEEKEND
+    )
     noise = 0.06 * autoregressive_noise(length, channels, 0.6, rng)
     return Signal(shape, phase, heights_of_days[day][:, None], np.zeros((length, channels)), noise)
 
