@@ -18,6 +18,7 @@ from shared.config import HYPERPARAMETERS, PRESETS, Config, resolve
 from shared.datasets import DATASETS, load_dataset
 from shared.detector import VAEDetector
 from shared.injection import ANOMALY_KINDS
+from shared.download import DOWNLOADS, download
 from shared.series import are_numbers
 from shared.signals import SIGNAL_KINDS
 from shared.table import Table, read_table
@@ -189,6 +190,17 @@ def _synthesize(options: argparse.Namespace) -> None:
     where = f"{options.length} rows, the first {options.train_rows} normal, in {path}; picture in {picture}"
     result = {"file": str(path), "picture": str(picture), "rows": options.length, "train_rows": options.train_rows}
     _print(options, result | {"events": events}, "\n".join([*lines, where]))
+
+
+def _download(options: argparse.Namespace) -> None:
+    if options.list:
+        sets = {name: {"title": found.title, "licence": found.licence} for name, found in DOWNLOADS.items()}
+        _print(
+            options, sets, "\n".join(f"{name:6}{found['licence']:9}{found['title']}" for name, found in sets.items())
+        )
+        return
+    folder = download(options.name, options.cache)
+    _print(options, {"name": options.name, "folder": str(folder)}, f"{options.name} is in {folder}")
 
 
 def _doctor(options: argparse.Namespace) -> None:
@@ -363,6 +375,14 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--anomalies", type=_count, metavar="N", help="default: 2 to 4, one of each kind at least")
     synthesize.add_argument("--magnitude", type=_number, default=1.0, metavar="X", help="size; default: 1")
     synthesize.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV and its picture")
+
+    fetch = _command(
+        commands, "download", _download, "fetch a public data set, held to its checksums", "twinvae download nab"
+    )
+    wanted = fetch.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("name", nargs="?", choices=tuple(DOWNLOADS), metavar="NAME", help=", ".join(DOWNLOADS))
+    wanted.add_argument("--list", action="store_true", help="say what there is, with its licence")
+    fetch.add_argument("--cache", type=Path, metavar="DIR", help="where to keep it; default: the user's cache")
 
     doctor = _command(commands, "doctor", _doctor, "what is installed, and whether it is fit for use", "twinvae doctor")
     doctor.add_argument("--backend", choices=BACKENDS, help="default: all that are installed")

@@ -31,6 +31,7 @@ from shared.events import Event, find_events
 from shared.scoring import SHORT, contributions
 from shared.series import are_numbers, as_series, channel_names
 from shared.threshold import check_enough, threshold
+from shared.time_index import keeps_index
 from shared.training import held_out_steps, train
 from shared.windows import count, fit_scaler, fully_covered, standardise
 
@@ -45,6 +46,9 @@ class VAEDetector:
     Use `vae_jax.VAEDetector` or `vae_torch.VAEDetector`. A series has shape (time,) or (time, channel). Every argument
     but `preset` and `seed` is a hyperparameter of `shared.config.Config`, described there; None takes it
     from the preset. The same seed gives the same initial weights, shuffles and noise in both backends.
+
+    What comes back for a pandas object or a darts series has its index: a Series, a DataFrame, or events with time
+    stamps. For anything else it is a NumPy array.
 
     After `fit`: `threshold_`, `decision_scores_` and `labels_` of the training series, `thresholds_` (of each
     score and of a single window), `history_` (loss, reconstruction and kl of each epoch, means over the windows),
@@ -191,6 +195,7 @@ class VAEDetector:
 
     # Scoring.
 
+    @keeps_index("score")
     def decision_function(self, series: Any, *, kind: Kind | None = None) -> Float[np.ndarray, " time"]:
         """The score of each time step: higher is more anomalous. `kind` chooses another score than the fitted one.
 
@@ -202,6 +207,7 @@ class VAEDetector:
         """
         return self.contributions(series, kind=kind).mean(axis=1)
 
+    @keeps_index("score")
     def contributions(self, series: Any, *, kind: Kind | None = None) -> Float[np.ndarray, "time channel"]:
         """The score of each channel at each time step; their mean over the channels is the decision function."""
         chosen = self._kind(kind)
@@ -215,10 +221,12 @@ class VAEDetector:
             )
         return result
 
+    @keeps_index("label")
     def predict(self, series: Any, *, kind: Kind | None = None) -> Int8[np.ndarray, " time"]:
         """1 where the score is strictly above the threshold of its kind, else 0."""
         return self.labels_of(self.decision_function(series, kind=kind), kind=kind)
 
+    @keeps_index("label")
     def labels_of(self, scores: Float[np.ndarray, " time"], *, kind: Kind | None = None) -> Int8[np.ndarray, " time"]:
         """`predict` of a whole series whose scores are known."""
         chosen = self._kind(kind)
@@ -227,14 +235,17 @@ class VAEDetector:
             labels[: self.config_.window - 1] = 0
         return labels
 
+    @keeps_index("label")
     def fit_predict(self, series: Any, y: object = None) -> Int8[np.ndarray, " time"]:
         """Fits, and labels the training series itself."""
         return self.fit(series).labels_
 
+    @keeps_index("event")
     def events(self, series: Any, *, kind: Kind | None = None) -> list[Event]:
         """The anomalies as intervals [start, end), with their peaks and each channel's share."""
         return self.events_of(self.contributions(series, kind=kind), kind=kind)
 
+    @keeps_index("event")
     def events_of(self, contributions: Float[np.ndarray, "time channel"], *, kind: Kind | None = None) -> list[Event]:
         """`events` of a series whose contributions are known."""
         labels = self.labels_of(contributions.mean(axis=1), kind=kind)
@@ -248,6 +259,7 @@ class VAEDetector:
         scaled = self._prepared(series)
         return self.backend.encode(self.parameters_, scaled, self.config_)[0]
 
+    @keeps_index("value")
     def reconstruct(self, series: Any) -> Float[np.ndarray, "time channel"]:
         """The mean over the covering windows of their reconstructions, in the units of the series."""
         scaled = self._prepared(series)

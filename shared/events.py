@@ -1,20 +1,26 @@
 """Labels of time steps -> events: intervals with a peak and the channels that made them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Integer
 
 
 class Event(NamedTuple):
-    """An anomaly: the time steps [start, end), its highest score and where, and each channel's share of it."""
+    """An anomaly: the time steps [start, end), its highest score and where, and each channel's share of it.
+
+    The time stamps are those of the first, last and peak step on the index of the series; None if it had none.
+    """
 
     start: int
     end: int
     peak: int  # the time step of the highest score
     score: float  # the score there
     channels: dict[str, float]  # share of the event's score, largest first; the shares add up to 1
+    start_time: Any = None
+    last_time: Any = None
+    peak_time: Any = None
 
 
 def intervals(

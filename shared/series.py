@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 
 
 def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time channel"]:
-    """Any array-like or data frame of shape (time,) or (time, channel) as a float array (time, channel).
+    """Any array-like, data frame or darts series of shape (time,) or (time, channel) as a float array (time, channel).
 
     float32 stays float32; everything else becomes float64 in native byte order. With `missing="interpolate"`, NaN
     is replaced by linear interpolation in time, and by the nearest value at both ends.
@@ -17,6 +17,7 @@ def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time
         ValueError: if there are no values, more than two dimensions, or values that are not finite.
     """
     _check_columns(values)
+    values, given = as_array(values), values
     try:
         if isinstance(values, np.ma.MaskedArray):
             values = np.ma.filled(values.astype(np.float64), np.nan)
@@ -36,7 +37,7 @@ def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time
         raise ValueError("the series is empty")
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
     array = np.ascontiguousarray(array.reshape(len(array), -1), dtype=dtype)
-    names = channel_names(values, array.shape[1])
+    names = channel_names(given, array.shape[1])
     finite = np.isfinite(array)
     if finite.all():
         return array
@@ -50,6 +51,20 @@ def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time
             'fill it, or use missing="interpolate" (--missing interpolate)'
         )
     return _interpolate(array, finite, names)
+
+
+def as_array(values: Any) -> Any:
+    """The values of a darts series, (time, component); anything else as it is.
+
+    Raises:
+        ValueError: if the darts series holds several samples of each value.
+    """
+    if not hasattr(type(values), "all_values"):
+        return values
+    samples = values.all_values()  # (time, component, sample)
+    if samples.shape[2] != 1:
+        raise ValueError(f"the series holds {samples.shape[2]} samples of each value: it must be deterministic")
+    return samples[:, :, 0]
 
 
 def _check_columns(values: Any) -> None:

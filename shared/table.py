@@ -49,7 +49,12 @@ class Table:
 
 
 def read_table(
-    path: Path, *, columns: Sequence[str] | None = None, time: str | None = None, labels: str | None = None
+    path: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    time: str | None = None,
+    labels: str | None = None,
+    in_order: bool = True,
 ) -> Table:
     """Reads a CSV or a Parquet file. Rows count from 0, without the header; empty rows at the end do not count.
 
@@ -57,6 +62,7 @@ def read_table(
     time stamps, or "none"; without it, the first column called timestamp, time, datetime or date, in any case.
     `labels` is the column of the labels; without it and `columns`, the column called label, labels, is_anomaly or
     anomaly, if it holds nothing but 0 and 1. A CSV is separated by the one of `, ; tab |` that its header has most of.
+    With `in_order=False`, time stamps may come twice or go back, as in some public series.
 
     Raises:
         ValueError: if the file cannot be read, a column is unknown, twice there or not numeric, or time stamps are
@@ -81,7 +87,7 @@ def read_table(
     if not names:
         raise ValueError(f"{path}: no column of values beside the time stamps and the labels")
     if time:
-        _check_times(path, frame[time])
+        _check_times(path, frame[time], in_order=in_order)
     return Table(
         np.stack([_numbers(path, frame[name]) for name in names], axis=1),
         names,
@@ -100,7 +106,7 @@ def _read_frame(path: Path) -> "pl.DataFrame":
     try:
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False)
-        separator, header = _header(path)
+        separator, header = read_header(path)
         if len(set(header)) != len(header):
             twice = next(name for name in header if header.count(name) > 1)
             raise ValueError(f"{path}: the column {twice!r} is there twice: rename one of them")
@@ -119,11 +125,12 @@ def _read_frame(path: Path) -> "pl.DataFrame":
         raise ValueError(_unreadable(path, str(error))) from None
 
 
-def _header(path: Path) -> tuple[str, list[str]]:
+def read_header(path: Path) -> tuple[str, list[str]]:
     """The separator of a CSV and its column names.
 
     Raises:
         ValueError: if the names are numbers: a file without a header.
+        OSError, UnicodeDecodeError: if the file cannot be read.
     """
     with path.open(newline="", encoding="utf-8-sig") as lines:
         first = lines.readline()
@@ -145,7 +152,7 @@ def _is_number(text: str) -> bool:
 def _unreadable(path: Path, reason: str) -> str:
     """Names the first row whose number of cells is not the header's, else passes the parser's first line on."""
     if path.suffix.lower() == ".csv":
-        separator, header = _header(path)
+        separator, header = read_header(path)
         with path.open(newline="", encoding="utf-8", errors="replace") as lines:
             for row, cells in enumerate(csv.reader(lines, delimiter=separator), start=-1):
                 if len(cells) > len(header):
@@ -204,8 +211,8 @@ def _labels(path: Path, column: "pl.Series") -> Int8[np.ndarray, " time"]:
     return values.astype(np.int8)
 
 
-def _check_times(path: Path, column: "pl.Series") -> None:
-    """Refuses time stamps that are missing, unknown, twice there or not in order."""
+def _check_times(path: Path, column: "pl.Series", *, in_order: bool) -> None:
+    """Refuses time stamps that are missing or unknown and, if they must be in order, twice there or going back."""
     import polars as pl
 
     if column.null_count():
@@ -224,6 +231,8 @@ def _check_times(path: Path, column: "pl.Series") -> None:
                 f"{path}: row {row}, column {column.name}: {column[row]!r} is not a time stamp (a number, or like "
                 "2026-01-31 23:59:00); write it so, or say that there are none with time (--time none)"
             )
+    if not in_order:
+        return
     before, after = order[:-1], order[1:]
     for wrong, what in (
         ((after == before), "the same time stamp as"),

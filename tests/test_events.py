@@ -62,7 +62,7 @@ def test_an_event_has_its_peak_and_its_channels_by_share() -> None:
     first, second = find_events(labels, contributions, ("a", "b", "c"), min_length=1, merge_gap=0)
     assert first[:4] == (3, 6, 4, 4.0)
     assert list(first.channels.items()) == [("c", 0.75), ("a", 0.25), ("b", 0.0)]
-    assert second == (8, 9, 8, 2.0, {"b": 1.0, "a": 0.0, "c": 0.0})
+    assert second[:5] == (8, 9, 8, 2.0, {"b": 1.0, "a": 0.0, "c": 0.0})
 
 
 @settings(max_examples=50, deadline=None)
