@@ -3,6 +3,8 @@
 import inspect
 import io
 import pickle
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,6 @@ import pandas as pd
 import pyod.utils.persistence
 import pytest
 import sklearn.base
-from aeon.testing.estimator_checking import check_estimator as check_aeon
 from pyod.models.base import BaseDetector
 from pyod.models.ts_od import TimeSeriesOD
 from sklearn.model_selection import GridSearchCV, ParameterGrid, TimeSeriesSplit
@@ -200,24 +201,25 @@ def test_in_pyod_s_time_series_detector_with_gaps_between_windows(detector_class
 
 
 @pytest.fixture
-def as_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes the annotations' checks off a constructor whose signature aeon's checks look at."""
+def check_aeon(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
+    """aeon's checks, with the check of annotations off the constructor, whose signature they look at."""
+    from aeon.testing.estimator_checking import check_estimator  # seconds to import
+
     monkeypatch.setattr(AeonVAE, "__init__", inspect.unwrap(AeonVAE.__init__))
+    return partial(check_estimator, raise_exceptions=True)
 
 
-@pytest.mark.usefixtures("as_written")
 @pytest.mark.parametrize("settings", [{}, {"missing": "interpolate"}], ids=["whole", "missing values"])
-def test_aeon_passes_its_own_checks(detector_class: Any, settings: dict[str, Any]) -> None:
+def test_aeon_passes_its_own_checks(check_aeon: Any, detector_class: Any, settings: dict[str, Any]) -> None:
     small = {"window": 5, "hidden_dim": 4, "latent_dim": 2, "epochs": 2}
-    results = check_aeon(AeonVAE(detector_class(**small, **settings)), raise_exceptions=True)
+    results = check_aeon(AeonVAE(detector_class(**small, **settings)))
     assert len(results) > 20
     assert set(results.values()) == {"PASSED"}
     assert any("Missing" in name for name in results) == bool(settings), "the tag says what is checked"
 
 
-@pytest.mark.usefixtures("as_written")
-def test_aeon_s_class_passes_its_own_checks() -> None:
-    assert set(check_aeon(AeonVAE, raise_exceptions=True).values()) == {"PASSED"}
+def test_aeon_s_class_passes_its_own_checks(check_aeon: Any) -> None:
+    assert set(check_aeon(AeonVAE).values()) == {"PASSED"}
 
 
 def test_aeon_gives_the_detector_s_scores_along_either_axis(detector_class: Any) -> None:
