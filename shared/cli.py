@@ -1,7 +1,6 @@
 """The command `twinvae`."""
 
 import argparse
-import importlib
 import importlib.metadata
 import json
 import os
@@ -16,9 +15,9 @@ from typing import Any, NoReturn, get_args
 from shared.backend import BACKENDS, installed_backends, require_backend
 from shared.config import HYPERPARAMETERS, PRESETS, Config, resolve
 from shared.datasets import DATASETS, load_dataset
-from shared.detector import VAEDetector
-from shared.injection import ANOMALY_KINDS
+from shared.detector import VAEDetector, load_detector
 from shared.download import DOWNLOADS, download
+from shared.injection import ANOMALY_KINDS
 from shared.series import are_numbers
 from shared.signals import SIGNAL_KINDS
 from shared.table import Table, read_table
@@ -113,7 +112,7 @@ def _score(options: argparse.Namespace) -> None:
 
     check_suffix(options.out)
     _check_writable(options.out)
-    detector = _detector_class(_backend(options)).load(options.model, device=options.device, missing=options.missing)
+    detector = load_detector(_backend(options)).load(options.model, device=options.device, missing=options.missing)
     if options.columns is None and not are_numbers(detector.channels_):
         options.columns = detector.channels_
     table = _read(options.file, options)
@@ -235,14 +234,9 @@ def _backend(options: argparse.Namespace) -> str:
     return installed_backends()[0]
 
 
-def _detector_class(backend: str) -> type[VAEDetector]:
-    chosen: type[VAEDetector] = importlib.import_module(f"vae_{backend}").VAEDetector
-    return chosen
-
-
 def _detector(options: argparse.Namespace) -> VAEDetector:
     given = {name: getattr(options, name) for name in HYPERPARAMETERS}
-    return _detector_class(_backend(options))(preset=options.preset, seed=options.seed, **given)
+    return load_detector(_backend(options))(preset=options.preset, seed=options.seed, **given)
 
 
 def _read(path: Path, options: argparse.Namespace) -> Table:
