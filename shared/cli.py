@@ -1,7 +1,6 @@
 """The command `twinvae`."""
 
 import argparse
-import importlib
 import importlib.metadata
 import json
 import os
@@ -16,9 +15,11 @@ from typing import Any, NoReturn, get_args
 from shared.backend import BACKENDS, installed_backends, require_backend
 from shared.config import HYPERPARAMETERS, PRESETS, Config, resolve
 from shared.datasets import DATASETS, load_dataset
-from shared.detector import VAEDetector
+from shared.detector import VAEDetector, load_detector
 from shared.download import DOWNLOADS, download
+from shared.injection import ANOMALY_KINDS
 from shared.series import are_numbers
+from shared.signals import SIGNAL_KINDS
 from shared.table import Table, read_table
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -111,7 +112,7 @@ def _score(options: argparse.Namespace) -> None:
 
     check_suffix(options.out)
     _check_writable(options.out)
-    detector = _detector_class(_backend(options)).load(options.model, device=options.device, missing=options.missing)
+    detector = load_detector(_backend(options)).load(options.model, device=options.device, missing=options.missing)
     if options.columns is None and not are_numbers(detector.channels_):
         options.columns = detector.channels_
     table = _read(options.file, options)
@@ -164,6 +165,32 @@ def _series_to_detect(options: argparse.Namespace) -> tuple[Table, Table, int, s
     return table, table.rows(slice(train_rows or None)), train_rows, name
 
 
+def _synthesize(options: argparse.Namespace) -> None:
+    from shared.events import intervals
+    from shared.plots import plot_series
+    from shared.synthetic import generate, series_names, write_series
+
+    series = generate(
+        options.kind, seed=options.seed, signal=options.signal, length=options.length, train=options.train_rows,
+        channels=options.channels, anomalies=options.anomalies, magnitude=options.magnitude,
+    )  # fmt: skip
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = write_series(options.out, series)
+    names, picture = series_names(series), path.with_suffix(".png")
+    plot_series(
+        picture, series.values, names, None, title=series.name, train_rows=options.train_rows,
+        shaded=intervals(series.labels), shaded_as="anomaly",
+    )  # fmt: skip
+    events = [
+        event._asdict() | {"channels": [name for name, hit in zip(names, event.channels, strict=True) if hit]}
+        for event in series.events
+    ]
+    lines = [f"[{e['start']}, {e['end']})  {e['kind']} in {', '.join(e['channels'])}" for e in events]
+    where = f"{options.length} rows, the first {options.train_rows} normal, in {path}; picture in {picture}"
+    result = {"file": str(path), "picture": str(picture), "rows": options.length, "train_rows": options.train_rows}
+    _print(options, result | {"events": events}, "\n".join([*lines, where]))
+
+
 def _download(options: argparse.Namespace) -> None:
     if options.list:
         sets = {name: {"title": found.title, "licence": found.licence} for name, found in DOWNLOADS.items()}
@@ -207,14 +234,9 @@ def _backend(options: argparse.Namespace) -> str:
     return installed_backends()[0]
 
 
-def _detector_class(backend: str) -> type[VAEDetector]:
-    chosen: type[VAEDetector] = importlib.import_module(f"vae_{backend}").VAEDetector
-    return chosen
-
-
 def _detector(options: argparse.Namespace) -> VAEDetector:
     given = {name: getattr(options, name) for name in HYPERPARAMETERS}
-    return _detector_class(_backend(options))(preset=options.preset, seed=options.seed, **given)
+    return load_detector(_backend(options))(preset=options.preset, seed=options.seed, **given)
 
 
 def _read(path: Path, options: argparse.Namespace) -> Table:
@@ -332,6 +354,22 @@ def _parser() -> argparse.ArgumentParser:
     for command in (fit, detect):
         _add_hyperparameters(command)
 
+    synthesize = _command(
+        commands, "synthesize", _synthesize, "make a series with labelled anomalies, to try a detector on",
+        "twinvae synthesize --kind spike flatline --channels 4 --out out",
+    )  # fmt: skip
+    synthesize.add_argument(
+        "--kind", choices=ANOMALY_KINDS, nargs="+", required=True, help="of anomaly; several take turns"
+    )
+    synthesize.add_argument("--signal", choices=SIGNAL_KINDS, default="periodic", help="default: periodic")
+    synthesize.add_argument("--seed", type=_seed, default=0, metavar="N")
+    synthesize.add_argument("--length", type=_count, default=5000, metavar="N", help="rows in all; default: 5000")
+    synthesize.add_argument("--train-rows", type=_count, default=2000, metavar="N", help="without one; default: 2000")
+    synthesize.add_argument("--channels", type=_count, default=1, metavar="N", help="default: 1")
+    synthesize.add_argument("--anomalies", type=_count, metavar="N", help="default: 2 to 4, one of each kind at least")
+    synthesize.add_argument("--magnitude", type=_number, default=1.0, metavar="X", help="size; default: 1")
+    synthesize.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV and its picture")
+
     fetch = _command(
         commands, "download", _download, "fetch a public data set, held to its checksums", "twinvae download nab"
     )
@@ -392,6 +430,13 @@ def _count(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 def _seed(text: str) -> int:

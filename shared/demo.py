@@ -1,6 +1,5 @@
 """The tutorial from data to pictures, in one backend or in both."""
 
-import importlib
 import json
 import time
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from shared import plots
-from shared.detector import VAEDetector
+from shared.detector import VAEDetector, load_detector
 from shared.events import intervals
 from shared.metrics import average_precision, roc_auc
 from shared.output import write_text
@@ -70,7 +69,7 @@ def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
 
 def _run(name: str, seed: int, series: LabelledSeries) -> tuple[VAEDetector, Run]:
     begin = time.perf_counter()
-    detector_class: type[VAEDetector] = importlib.import_module(f"vae_{name}").VAEDetector
+    detector_class = load_detector(name)
     seconds = {"import": time.perf_counter() - begin}
     laps = []
     for _ in range(2):

@@ -1,5 +1,6 @@
 """VAEDetector: the parts in order. `vae_jax` and `vae_torch` bind it to a backend."""
 
+import importlib
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int8
 
 from shared import checkpoint
-from shared.backend import Backend
+from shared.backend import Backend, require_backend
 from shared.config import (
     HYPERPARAMETERS,
     KINDS,
@@ -133,6 +134,12 @@ class VAEDetector:
     def __repr__(self) -> str:
         given = {name: value for name, value in self.get_params().items() if value != _ARGUMENTS[name]}
         return f"VAEDetector({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn's pipelines and searches want to know; nobody else calls it."""
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type="outlier_detector", target_tags=TargetTags(required=False))
 
     # Training.
 
@@ -396,6 +403,17 @@ _ARGUMENTS: dict[str, Any] = {
     for name, argument in inspect.signature(VAEDetector.__init__).parameters.items()
     if name != "self"
 }
+
+
+def load_detector(name: str) -> type[VAEDetector]:
+    """The detector class of a backend, for code that chooses by name.
+
+    Raises:
+        ValueError: if there is no such backend, or its framework is not installed.
+    """
+    require_backend(name)
+    chosen: type[VAEDetector] = importlib.import_module(f"vae_{name}").VAEDetector
+    return chosen
 
 
 def _check_names(series: Any, channels: tuple[str, ...]) -> None:

@@ -314,3 +314,28 @@ def test_real_series_are_scored_and_drawn(file: Path, tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "events.json").read_text())
     assert summary["roc_auc"] > 0.5
     assert {path.name for path in tmp_path.iterdir()} >= set(PICTURES)
+
+
+def test_synthesize_writes_a_series_that_detect_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ("--train-rows", "600")
+    shape = ("--channels", "2", "--length", "1500", *rows)
+    kinds = ("--kind", "spike", "flatline")
+    assert cli.main(["synthesize", *kinds, *shape, "--json", "--out", str(tmp_path / "new")]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["train_rows"] == 600
+    assert [event["kind"] for event in made["events"]][:2] == ["spike", "flatline"]
+    assert set(made["events"][0]["channels"]) <= {"channel_0", "channel_1"}
+    labels = pl.read_csv(made["file"])["Label"].to_numpy()
+    assert np.flatnonzero(labels)[0] == made["events"][0]["start"]
+    assert "_tr_600_1st_" in made["file"]
+    assert Path(made["picture"]).read_bytes().startswith(b"\x89PNG")
+    assert cli.main(["detect", made["file"], "--labels", "Label", *rows, *QUICK, "--out", str(tmp_path)]) == 0
+    assert "average precision" in capsys.readouterr().out
+
+
+def test_synthesize_refuses_what_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "new"
+    assert "raise length" in failure(capsys, "synthesize", "--kind", "trend", "--length", "2050", "--out", out)
+    assert "magnitude must be" in failure(capsys, "synthesize", "--kind", "trend", "--magnitude", "nan", "--out", out)
+    assert not out.exists()
+    assert "invalid choice: 'drift'" in misuse(capsys, "synthesize", "--kind", "drift", "--out", out)
