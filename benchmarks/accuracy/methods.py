@@ -1,6 +1,5 @@
 """What is compared by accuracy: twinvae in each backend, and the baselines that any detector has to beat."""
 
-import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -11,6 +10,7 @@ import numpy as np
 from benchmarks.run import RunError
 from shared.backend import require_backend
 from shared.config import Config
+from shared.detector import load_detector
 from shared.events import intervals
 
 MERGED = Config().merge_gap
@@ -84,9 +84,8 @@ def unavailable(method: Method) -> str | None:
 
 def _detect(backend: str, preset: str | None, fitted: np.ndarray, values: np.ndarray, period: int, seed: int) -> Answer:
     del period  # the detector is as a user has it: it finds its own window
-    detector_class: Any = importlib.import_module(f"vae_{backend}").VAEDetector
-    chosen = {} if preset is None else {"preset": preset}
-    detector = detector_class(seed=seed, **chosen).fit(fitted)
+    chosen: dict[str, Any] = {} if preset is None else {"preset": preset}
+    detector = load_detector(backend)(seed=seed, **chosen).fit(fitted)
     events = [(event.start, event.end) for event in detector.events(values)]
     return Answer(np.asarray(detector.decision_function(values)), float(detector.threshold_), events)
 

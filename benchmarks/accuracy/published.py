@@ -33,13 +33,14 @@ class Row(NamedTuple):
     cases: int
 
 
-def read_published(folder: Path) -> list[Published]:
-    """Every such file of a folder; none if it is no folder.
+def read_published(source: Path) -> list[Published]:
+    """Every such file of a folder, or beside a file; none if it is neither.
 
     Raises:
         ValueError: if a file has another form.
     """
     found = []
+    folder = source.parent if source.is_file() else source
     for path in sorted(folder.glob("published_*.csv")) if folder.is_dir() else []:
         metric = path.stem.removeprefix("published_")
         if metric not in METRICS:
