@@ -66,3 +66,15 @@ def test_metrics_refuse_labels_that_rank_nothing(labels: np.ndarray) -> None:
     for metric in (roc_auc, average_precision):
         with pytest.raises(ValueError, match="labels"):
             metric(labels, np.arange(5.0))
+
+
+@pytest.mark.parametrize("peak", [1.0, 1e6])
+def test_a_picture_of_a_detection_takes_many_channels_and_large_peaks(tmp_path: Path, peak: float) -> None:
+    scores = np.random.default_rng(0).random(50)
+    scores[7] = peak
+    path = tmp_path / "p.png"
+    names = [f"sensor {index}" for index in range(6)]
+    plots.plot_detection(
+        path, np.zeros((50, 6)), names, scores, 0.9, None, title="t", labelled=[(3, 9)], detected=[], train_rows=5
+    )
+    assert path.read_bytes().startswith(b"\x89PNG")
