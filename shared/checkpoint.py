@@ -12,10 +12,11 @@ from shared import parameters as model_parameters
 from shared.config import HYPERPARAMETERS, KINDS, Config, resolve
 from shared.output import replacing
 from shared.parameters import Parameters
+from shared.scoring import Calibration
 from shared.windows import Scaler
 
 FORMAT = "twinvae"
-VERSION = 1
+VERSION = 2
 SINGLE_WINDOW = "single_window"
 THRESHOLDS = (*KINDS, SINGLE_WINDOW)
 
@@ -32,7 +33,7 @@ class Checkpoint:
     parameters: Parameters
     scaler: Scaler
     thresholds: Mapping[str, float]
-    warm_up: float  # median causal training score
+    calibration: Calibration
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
@@ -50,12 +51,14 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         "config": asdict(checkpoint.config),
         "channels": checkpoint.channels,
         "thresholds": dict(checkpoint.thresholds),
-        "warm_up": checkpoint.warm_up,
+        "warm_up": checkpoint.calibration.warm_up,
+        "durations": checkpoint.calibration.durations,
     }
     tensors = {f"model.{name}": np.ascontiguousarray(array) for name, array in checkpoint.parameters.items()}
     tensors |= {
         "scaler.shift": np.asarray(checkpoint.scaler.shift, dtype=np.float64),
         "scaler.scale": np.asarray(checkpoint.scaler.scale, dtype=np.float64),
+        "calibration.largest": np.asarray(checkpoint.calibration.largest, dtype=np.float64),
     }
     metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
     with replacing(path) as temporary:
@@ -104,6 +107,14 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Che
             raise ValueError(f"{name} holds values that are not finite")
     if not (scaler.scale > 0).all():
         raise ValueError("scaler.scale holds values that are not above 0")
+    largest = tensors.pop("calibration.largest")
+    durations = tuple(settings["durations"])
+    if not durations or not all(type(duration) is int and duration > 0 for duration in durations):
+        raise ValueError(f"the durations {settings['durations']!r} are not whole numbers above 0")
+    if largest.shape != (len(durations), len(channels)):
+        raise ValueError(f"calibration.largest has shape {largest.shape}, not {(len(durations), len(channels))}")
+    if not (np.isfinite(largest) & (largest > 0)).all():
+        raise ValueError("calibration.largest holds values that are not finite and above 0")
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     model_parameters.check(parameters, config, len(channels))
     thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}
@@ -122,5 +133,5 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Che
         raise ValueError("the channel names are not a list of words")
     return Checkpoint(
         preset, overrides, seed, config, channels, parameters, scaler, thresholds,
-        warm_up,
+        Calibration(warm_up, durations, largest),
     )  # fmt: skip

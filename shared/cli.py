@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from shared.backend import BACKENDS, installed_backends, require_backend
-from shared.config import HYPERPARAMETERS, PRESETS, Config, resolve
+from shared.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, resolve
 from shared.datasets import DATASETS, load_dataset
 from shared.detector import VAEDetector, load_detector
 from shared.download import DOWNLOADS, download
@@ -394,10 +394,10 @@ def _command(commands: Any, name: str, run: Any, summary: str, example: str) -> 
 
 def _add_hyperparameters(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("the detector", "each default comes from the preset")
-    group.add_argument("--preset", choices=tuple(PRESETS), default="standard", help="default: standard")
+    group.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help=f"default: {DEFAULT_PRESET}")
     group.add_argument("--seed", type=_seed, default=0, metavar="N", help="of initial weights, shuffles and noise")
     for field in fields(Config):
-        text = f"{field.metadata['help']} (standard: {getattr(PRESETS['standard'], field.name)})".replace("%", "%%")
+        text = f"{field.metadata['help']} (auto: {_automatic(field.name)})".replace("%", "%%")
         flag = f"--{field.name.replace('_', '-')}"
         if field.type is bool:
             group.add_argument(flag, action="store_true", default=None, help=text)
@@ -405,6 +405,13 @@ def _add_hyperparameters(command: argparse.ArgumentParser) -> None:
             group.add_argument(flag, type=_value(field.name, field.type), metavar="X", help=text)
         else:
             group.add_argument(flag, choices=_choices(field.name), help=text)
+
+
+def _automatic(name: str) -> str:
+    value = getattr(PRESETS[DEFAULT_PRESET], name)
+    return {"window": f"the series' period, at least {value}", "epochs": f"{value}, fewer for a long series"}.get(
+        name, str(value)
+    )
 
 
 def _choices(name: str) -> tuple[str, ...]:
@@ -418,7 +425,7 @@ def _value(name: str, kind: Any) -> Any:
         except ValueError:
             raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
         try:
-            resolve("standard", {name: value})
+            resolve(DEFAULT_PRESET, {name: value})
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
         return value

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-Kind = Literal["point", "reconstruction", "window", "causal"]
+Kind = Literal["point", "reconstruction", "window", "causal", "multiscale"]
 Scaling = Literal["none", "standard"]
 Missing = Literal["error", "interpolate"]
 ThresholdMethod = Literal["maximum", "quantile", "robust", "pot"]
@@ -25,6 +25,9 @@ def described(default: Any, help: str) -> Any:  # noqa: A002
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Every hyperparameter of a detector. The defaults are the preset "tutorial".
+
+    The preset "auto" chooses `window` and `epochs` from the training series (`shared.suitable`), where they are not
+    given; its values here are the shortest window and the most epochs that it takes.
 
     Lengths are in time steps. Construction checks each value.
 
@@ -53,6 +56,7 @@ class Config:
     false_alarm_rate: float = described(1e-4, 'of "pot": wanted share of normal steps above the threshold')
     min_length: int = described(1, "time steps of the shortest event that is kept")
     merge_gap: int = described(20, "events at most this many time steps apart are one")
+    least_height: float = described(0.0, "ends of an event that score below this share of its peak are cut off")
     compile: bool = described(
         False, "PyTorch: compile the training (20 s once, then several times faster); JAX always does"
     )
@@ -69,7 +73,8 @@ class Config:
             _check_real(name, getattr(self, name), 0.0, math.inf, open_low=True)
         for name in ("quantile", "false_alarm_rate"):
             _check_real(name, getattr(self, name), 0.0, 1.0, open_low=True, open_high=True)
-        _check_real("validation_fraction", self.validation_fraction, 0.0, 1.0, open_high=True)
+        for name in ("validation_fraction", "least_height"):
+            _check_real(name, getattr(self, name), 0.0, 1.0, open_high=True)
         if not isinstance(self.compile, bool | np.bool_):
             raise TypeError(f"compile must be True or False, got {self.compile!r}")
         _check_choice("scaling", self.scaling, get_args(Scaling))
@@ -113,7 +118,11 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 PRESETS: Mapping[str, Config] = {
     "tutorial": Config(),
     "standard": Config(scaling="standard", kind="window", margin=1.5),
+    "auto": Config(
+        window=64, hidden_dim=64, latent_dim=16, scaling="standard", kind="multiscale", margin=3.0, least_height=0.1
+    ),
 }
+DEFAULT_PRESET = "auto"
 
 
 def resolve(preset: str, overrides: Mapping[str, Any]) -> Config:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from shared import plots
+from shared.config import Config
 from shared.detector import VAEDetector
 from shared.events import Event
 from shared.metrics import average_precision, roc_auc
@@ -111,10 +112,9 @@ def write_detection(
         out / "reconstruction.png", shown, names, stamp, title=f"{name}: reconstruction",
         reconstruction=detector.reconstruct(frame)[:, order], train_rows=train_rows, **common,
     )  # fmt: skip
-    unit = "squared error (training deviations)" if detector.config_.scaling == "standard" else "squared error"
     plots.plot_score(
         out / "score.png", scores, detector.threshold_, stamp,
-        title=f"{name}: anomaly score, {detector.config_.kind}", ylabel=unit, **common,
+        title=f"{name}: anomaly score, {detector.config_.kind}", ylabel=_unit(detector.config_), **common,
     )  # fmt: skip
     latent = detector.latent(frame)
     labels = np.zeros(len(scores), dtype=np.int8)
@@ -127,6 +127,12 @@ def write_detection(
             labels=("other windows", "windows with a detected event"),
         )  # fmt: skip
     return summary
+
+
+def _unit(config: Config) -> str:
+    if config.kind == "multiscale":
+        return "(error / largest training error)²"
+    return "squared error (training deviations)" if config.scaling == "standard" else "squared error"
 
 
 def _by_share(events: list[Event], names: tuple[str, ...]) -> list[int]:

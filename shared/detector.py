@@ -16,6 +16,7 @@ from jaxtyping import Float, Float64, Int8
 from shared import checkpoint
 from shared.backend import Backend, require_backend
 from shared.config import (
+    DEFAULT_PRESET,
     HYPERPARAMETERS,
     KINDS,
     Config,
@@ -29,8 +30,9 @@ from shared.config import (
     resolve,
 )
 from shared.events import Event, find_events
-from shared.scoring import SHORT, contributions
+from shared.scoring import SHORT, STATISTIC_OF, Statistic, calibrate, contributions
 from shared.series import are_numbers, as_series, channel_names
+from shared.suitable import suitable
 from shared.threshold import check_enough, threshold
 from shared.time_index import keeps_index
 from shared.training import held_out_steps, train
@@ -61,7 +63,7 @@ class VAEDetector:
     def __init__(
         self,
         *,
-        preset: str = "tutorial",
+        preset: str = DEFAULT_PRESET,
         seed: int = 0,
         window: int | None = None,
         hidden_dim: int | None = None,
@@ -83,6 +85,7 @@ class VAEDetector:
         false_alarm_rate: float | None = None,
         min_length: int | None = None,
         merge_gap: int | None = None,
+        least_height: float | None = None,
         compile: bool | None = None,  # noqa: A002  (PyTorch's word)
         dtype: DType | None = None,
         device: Device | None = None,
@@ -109,6 +112,7 @@ class VAEDetector:
         self.false_alarm_rate = false_alarm_rate
         self.min_length = min_length
         self.merge_gap = merge_gap
+        self.least_height = least_height
         self.compile = compile
         self.dtype = dtype
         self.device = device
@@ -161,6 +165,8 @@ class VAEDetector:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or self.seed < 0:
             raise ValueError(f"seed must be a whole number of at least 0, got {self.seed!r}")
         raw = as_series(series, missing=config.missing)
+        if self.preset == "auto":
+            config = suitable(config, raw, window=self.window is None, epochs=self.epochs is None)
         self.channels_ = channel_names(series, raw.shape[1])
         _check_length(len(raw), config.window)
         _check_constant(raw, self.channels_)
@@ -170,7 +176,7 @@ class VAEDetector:
         self.config_, self.arguments_ = config, self.get_params()
         self.scaler_ = fit_scaler(head, standardise=config.scaling == "standard")
         scaled = _scaled(raw, self.scaler_, config)
-        wait = self.backend.prepare(len(scaled), scaled.shape[1], KINDS, config)
+        wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), config)
         try:
             self.parameters_, self.history_ = train(self.backend, scaled, config, self.seed)
         finally:
@@ -180,18 +186,15 @@ class VAEDetector:
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
         config = self.config_
         inner = fully_covered(len(scaled), config.window)
-        self.warm_up_ = 0.0  # until it is known
-        statistics = self.backend.statistics(self.parameters_, scaled, KINDS, config)
+        statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(KINDS), config)
+        self.calibration_ = calibrate(statistics["point"], statistics["causal"], config.window)
         single_window = threshold(statistics["window"].mean(axis=1), config)
         thresholds: dict[str, float] = {}
         parts = self._contributions(scaled, KINDS) if config.draws else self._parts(scaled, statistics, KINDS)
         for kind, part in parts:  # one at a time: a series may be long
             scores = part.mean(axis=1)
             if kind == "causal":
-                known = scores[config.window - 1 :]
-                self.warm_up_ = float(np.median(known))
-                scores[: config.window - 1] = self.warm_up_
-                thresholds[kind] = threshold(known, config)
+                thresholds[kind] = threshold(scores[config.window - 1 :], config)
             else:
                 thresholds[kind] = threshold(scores[inner], config)
             if kind == config.kind:
@@ -258,7 +261,12 @@ class VAEDetector:
         labels = self.labels_of(contributions.mean(axis=1), kind=kind)
         config = self.config_
         return find_events(
-            labels, contributions, self.channels_, min_length=config.min_length, merge_gap=config.merge_gap
+            labels,
+            contributions,
+            self.channels_,
+            min_length=config.min_length,
+            merge_gap=config.merge_gap,
+            least_height=config.least_height,
         )
 
     def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
@@ -316,7 +324,7 @@ class VAEDetector:
             Path(path),
             checkpoint.Checkpoint(
                 preset, given, seed, replace(self.config_, device="auto"), self.channels_,
-                self.parameters_, self.scaler_, self.thresholds_, self.warm_up_,
+                self.parameters_, self.scaler_, self.thresholds_, self.calibration_,
             ),
         )  # fmt: skip
 
@@ -335,7 +343,7 @@ class VAEDetector:
         detector.config_ = replace(saved.config, device=device or "auto", missing=missing or saved.config.missing)
         detector.arguments_ = detector.get_params()
         detector.channels_, detector.scaler_, detector.parameters_ = saved.channels, saved.scaler, saved.parameters
-        detector.thresholds_, detector.warm_up_ = dict(saved.thresholds), saved.warm_up
+        detector.thresholds_, detector.calibration_ = dict(saved.thresholds), saved.calibration
         detector.threshold_ = saved.thresholds[saved.config.kind]
         return detector
 
@@ -370,22 +378,23 @@ class VAEDetector:
         return KINDS if short else (kind,)
 
     def _statistics(self, scaled: Float[np.ndarray, "time channel"], kind: Kind) -> Float[np.ndarray, "length channel"]:
-        """One of the statistics, from the posterior mean."""
-        kinds = self._company(kind, len(scaled))
-        return self.backend.statistics(self.parameters_, scaled, kinds, self.config_)[kind]
+        """The statistic of a kind of score, from the posterior mean."""
+        names = _statistics_of(self._company(kind, len(scaled)))
+        return self.backend.statistics(self.parameters_, scaled, names, self.config_)[STATISTIC_OF[kind]]
 
     def _contributions(
         self, scaled: Float[np.ndarray, "time channel"], kinds: tuple[Kind, ...]
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
         config = self.config_
         if not config.draws:
-            yield from self._parts(scaled, self.backend.statistics(self.parameters_, scaled, kinds, config), kinds)
+            statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(kinds), config)
+            yield from self._parts(scaled, statistics, kinds)
             return
         # One draw serves all windows, so that a score does not depend on where in a series it is.
         draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
         totals: dict[Kind, np.ndarray] = {}
         for noise in draws.astype(config.dtype):
-            statistics = self.backend.statistics(self.parameters_, scaled, kinds, config, noise)
+            statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(kinds), config, noise)
             for kind, part in self._parts(scaled, statistics, kinds):
                 totals[kind] = totals[kind] + part / config.draws if kind in totals else part / config.draws
         yield from totals.items()
@@ -394,8 +403,11 @@ class VAEDetector:
         self, scaled: Float[np.ndarray, "time channel"], statistics: dict[str, np.ndarray], kinds: tuple[Kind, ...]
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
         """The contributions of each kind in turn; uses the statistics up, to hold less of a long series."""
+        wanted = [STATISTIC_OF[kind] for kind in kinds]
         for kind in kinds:
-            yield kind, contributions(kind, scaled, statistics.pop(kind), self.config_.window, self.warm_up_)
+            name = wanted.pop(0)
+            statistic = statistics[name] if name in wanted else statistics.pop(name)
+            yield kind, contributions(kind, scaled, statistic, self.config_.window, self.calibration_)
 
 
 _ARGUMENTS: dict[str, Any] = {
@@ -414,6 +426,11 @@ def load_detector(name: str) -> type[VAEDetector]:
     require_backend(name)
     chosen: type[VAEDetector] = importlib.import_module(f"vae_{name}").VAEDetector
     return chosen
+
+
+def _statistics_of(kinds: tuple[Kind, ...]) -> tuple[Statistic, ...]:
+    """The statistics that scores of these kinds are made of, each once."""
+    return tuple(dict.fromkeys(STATISTIC_OF[kind] for kind in kinds))
 
 
 def _check_names(series: Any, channels: tuple[str, ...]) -> None:

@@ -38,6 +38,20 @@ def intervals(
     return [(start, end) for start, end in merged if end - start >= min_length]
 
 
+def without_low_ends(
+    labels: Integer[np.ndarray, " time"], scores: Float[np.ndarray, " time"], least_height: float
+) -> Integer[np.ndarray, " time"]:
+    """The labels without the ends of each run of 1 that score below `least_height` of the run's highest score.
+
+    A score that averages over time is raised for some way before and after a strong anomaly.
+    """
+    kept = np.zeros_like(labels)
+    for start, end in intervals(labels):
+        high = start + np.flatnonzero(scores[start:end] >= least_height * scores[start:end].max())
+        kept[high[0] : high[-1] + 1] = 1
+    return kept
+
+
 def find_events(
     labels: Integer[np.ndarray, " time"],
     contributions: Float[np.ndarray, "time channel"],
@@ -45,10 +59,12 @@ def find_events(
     *,
     min_length: int,
     merge_gap: int,
+    least_height: float,
 ) -> list[Event]:
     """The events of a labelled series, in order of time."""
     scores = contributions.mean(axis=1)
     events = []
+    labels = without_low_ends(labels, scores, least_height)
     for start, end in intervals(labels, min_length=min_length, merge_gap=merge_gap):
         peak = start + int(scores[start:end].argmax())
         parts = contributions[start:end].sum(axis=0, dtype=np.float64)

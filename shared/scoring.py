@@ -8,16 +8,25 @@ scores. Memory is proportional to the series, never to windows times window leng
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from shared.config import Kind
-from shared.windows import count, coverage, moving_sum
+from shared.windows import ROWS, count, coverage, fully_covered, moving_sum
 
 Statistic = Literal["point", "reconstruction", "window", "causal", "divergence"]
 STATISTICS: tuple[Statistic, ...] = ("point", "reconstruction", "window", "causal", "divergence")
+STATISTIC_OF: Mapping[Kind, Statistic] = {
+    "point": "point",
+    "reconstruction": "reconstruction",
+    "window": "window",
+    "causal": "causal",
+    "multiscale": "point",
+}
+DURATIONS = (1, 16, 64, 256)  # time steps over which the multiscale score averages the error
+LEAST_LARGEST = 0.1  # of the mean over the channels: the least that a channel's error is divided by
 SHORT = 2**18  # values in the windows of a series for which all statistics cost about as much as one
 
 Fold = Callable[[Any], Any]  # `shared.windows.fold`, or what a framework does faster
@@ -105,23 +114,49 @@ def series_statistics(
     return totals
 
 
+class Calibration(NamedTuple):
+    """What scores need to know of the training series."""
+
+    warm_up: float  # the median causal score: that of the steps which no window ends at
+    durations: tuple[int, ...]  # time steps over which the multiscale score averages the error
+    largest: Float[np.ndarray, "duration channel"]  # the largest such average of each duration and channel
+
+
+def calibrate(
+    point: Float[np.ndarray, "time channel"], causal: Float[np.ndarray, "n channel"], window: int
+) -> Calibration:
+    """The calibration from the statistics `point` and `causal` of the training series.
+
+    The durations are `DURATIONS`, at most a quarter of the series each. The ends, where fewer windows cover a step, are
+    left out of `largest`. A channel that hardly errs, a sensor that
+    stood still, counts as if its largest error were a tenth of the mean over the channels.
+    """
+    inner = fully_covered(len(point), window)
+    durations = tuple(min(duration, max(1, len(point) // 4)) for duration in DURATIONS)
+    largest = np.array([run_errors(point, duration)[inner].max(axis=0) for duration in durations], np.float64)
+    floor = np.maximum(LEAST_LARGEST * largest.mean(axis=1, keepdims=True), np.finfo(point.dtype).tiny)
+    return Calibration(float(np.median(causal.mean(axis=1))), durations, np.maximum(largest, floor))
+
+
 def contributions(
     kind: Kind,
     series: Float[np.ndarray, "time channel"],
     statistic: Float[np.ndarray, "length channel"],
     window: int,
-    warm_up: float,
+    calibration: Calibration,
 ) -> Float[np.ndarray, "time channel"]:
     """The score of each channel at each time step; their mean over channels is the score.
 
-    `statistic` is the result of `series_statistics` of the same name as `kind`. With x the scaled series and
+    `statistic` is the result of `series_statistics` of the name `STATISTIC_OF[kind]`. With x the scaled series and
     W the window length, at time t:
 
     - point: the mean over the windows that cover t of the squared error at t;
     - reconstruction: the squared difference of x[t] and the mean over the covering windows of x_hat[t];
     - window: the mean over the covering windows of the window's mean squared error;
     - causal: the squared error at the last step of the window that ends at t; the first W - 1 steps, which no
-      window ends at, get `warm_up`.
+      window ends at, get `calibration.warm_up`;
+    - multiscale: the mean over the durations of (e / largest)**2, where e is the point score averaged over runs of that
+      duration (`run_errors`), and largest the largest e of the training series. It has no unit.
     """
     if kind == "point":
         return statistic
@@ -130,8 +165,41 @@ def contributions(
         error *= error
         return error
     if kind == "window":
-        edge = np.zeros((window - 1, statistic.shape[1]), statistic.dtype)
-        sums = moving_sum(np.concatenate([edge, statistic, edge]), window)
+        sums = _covering_sum(statistic, window)
         sums /= coverage(len(series), window, statistic.dtype.name)[:, None]
         return sums
-    return np.concatenate([np.full((window - 1, statistic.shape[1]), warm_up, statistic.dtype), statistic])
+    if kind == "causal":
+        return np.concatenate(
+            [np.full((window - 1, statistic.shape[1]), calibration.warm_up, statistic.dtype), statistic]
+        )
+    result = np.zeros_like(statistic)
+    for duration, largest in zip(calibration.durations, calibration.largest, strict=True):
+        ratio = run_errors(statistic, duration)
+        ratio /= largest.astype(ratio.dtype)
+        ratio *= ratio
+        result += ratio
+    result /= len(calibration.durations)
+    return result
+
+
+def run_errors(point: Float[np.ndarray, "time channel"], duration: int) -> Float[np.ndarray, "time channel"]:
+    """At each time step, the mean over the runs of `duration` consecutive steps that cover it of the run's mean.
+
+    A series shorter than that is one run.
+    """
+    length = len(point)
+    duration = min(duration, length)
+    result = np.empty_like(point)
+    for begin in range(0, length, ROWS):
+        end = min(begin + ROWS, length)
+        first = max(0, begin - duration + 1)
+        runs = moving_sum(point[first : end + duration - 1], duration)
+        result[begin:end] = _covering_sum(runs, duration)[begin - first : end - first]
+    result /= duration * coverage(length, duration, point.dtype.name)[:, None]
+    return result
+
+
+def _covering_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "time channel"]:
+    """The sum, at each time step, of the values of the windows of `width` steps that cover it."""
+    edge = np.zeros((width - 1, values.shape[1]), values.dtype)
+    return moving_sum(np.concatenate([edge, values, edge]), width)

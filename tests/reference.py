@@ -1,6 +1,6 @@
 """The oracle: model, loss, gradient, Adam and scores in plain NumPy, slow and obvious.
 
-It shares no code with the product but the names of the parameters.
+It shares no code with the product but the names of the parameters and the durations of the multiscale score.
 """
 
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ import numpy as np
 
 from shared.parameters import Parameters
 from shared.schedule import Chunk
+from shared.scoring import DURATIONS
 
 
 def linear(x: np.ndarray, parameters: Parameters, layer: str) -> np.ndarray:
@@ -104,12 +105,20 @@ def train(
     return now, np.array(terms)
 
 
-def scores(series: np.ndarray, parameters: Parameters, window: int, kind: str) -> np.ndarray:
+def scores(
+    series: np.ndarray, parameters: Parameters, window: int, kind: str, largest: np.ndarray | float = 1.0
+) -> np.ndarray:
     """The contributions (time, channel) of a kind of score, by loops over time steps and windows.
 
-    The first steps of `causal`, which have no score, are NaN.
+    The first steps of `causal`, which have no score, are NaN. `largest` (duration, channel) is for `multiscale`.
     """
     length, channels = series.shape
+    if kind == "multiscale":
+        point = scores(series, parameters, window, "point")
+        largest = np.broadcast_to(largest, (len(DURATIONS), channels))
+        ratios = [run_errors(point, duration) / most for duration, most in zip(DURATIONS, largest, strict=True)]
+        squares: np.ndarray = np.mean(np.square(ratios), axis=0)
+        return squares
     every = windows(series, window)
     flat = every.reshape(len(every), -1)
     x_hat = decode(encode(flat, parameters)[0], parameters).reshape(every.shape)
@@ -125,3 +134,12 @@ def scores(series: np.ndarray, parameters: Parameters, window: int, kind: str) -
         elif kind == "causal" and t >= window - 1:
             result[t] = (series[t] - x_hat[t - window + 1, window - 1]) ** 2
     return result
+
+
+def run_errors(point: np.ndarray, duration: int) -> np.ndarray:
+    """The mean, at each step, over the runs of `duration` steps that cover it of their means."""
+    duration = min(duration, len(point))
+    runs = [point[s : s + duration].mean(axis=0) for s in range(len(point) - duration + 1)]
+    return np.array(
+        [np.mean(runs[max(0, t - duration + 1) : min(t, len(runs) - 1) + 1], axis=0) for t in range(len(point))]
+    )

@@ -27,7 +27,14 @@ from shared.adapters.pyod import PyODVAE
 from shared.adapters.tsb_ad import run_TwinVAE
 from tests.conftest import BACKENDS, assert_close, detector_of, unchecked
 
-MODEL: dict[str, Any] = {"hidden_dim": 4, "latent_dim": 2, "epochs": 3, "batch_size": 8, "dtype": "float64"}
+MODEL: dict[str, Any] = {
+    "preset": "tutorial",
+    "hidden_dim": 4,
+    "latent_dim": 2,
+    "epochs": 3,
+    "batch_size": 8,
+    "dtype": "float64",
+}
 RANDOM = np.random.default_rng(0)
 ROWS = RANDOM.normal(size=(100, 4)) * [1.0, 1.0, 0.1, 0.1]
 ROWS[::20] += 5.0

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,19 @@ import pytest
 
 from shared.config import HYPERPARAMETERS, PRESETS, Config, check_kind, resolve
 from shared.detector import VAEDetector
+from shared.suitable import suitable
 
 WHOLE = ("window", "hidden_dim", "latent_dim", "epochs", "batch_size", "patience", "min_length", "draws", "merge_gap")
-REAL = ("beta", "learning_rate", "margin", "mad_factor", "quantile", "false_alarm_rate", "validation_fraction")
+REAL = (
+    "beta",
+    "learning_rate",
+    "margin",
+    "mad_factor",
+    "quantile",
+    "false_alarm_rate",
+    "validation_fraction",
+    "least_height",
+)
 CHOICE = ("scaling", "missing", "kind", "threshold", "dtype", "device")
 
 
@@ -146,3 +156,26 @@ def test_the_detector_s_arguments_are_the_hyperparameters_a_preset_and_a_seed() 
     assert tuple(arguments) == ("self", "preset", "seed", *HYPERPARAMETERS)
     assert all(arguments[name].kind is inspect.Parameter.KEYWORD_ONLY for name in arguments if name != "self")
     assert all(arguments[name].default is None for name in HYPERPARAMETERS)
+
+
+# What suits a training series.
+
+SINE = np.sin(2 * np.pi * np.arange(2000)[:, None] / 90)
+
+
+def test_auto_takes_the_window_from_the_period_of_the_training_series() -> None:
+    chosen = suitable(PRESETS["auto"], SINE, window=True, epochs=True)
+    assert chosen.window == 90
+    assert replace(chosen, window=64) == PRESETS["auto"]
+    assert suitable(PRESETS["auto"], SINE[::3], window=True, epochs=True).window == 64, "not below the least"
+    assert suitable(PRESETS["auto"], SINE[:200], window=True, epochs=True).window == 50, "a quarter of the series"
+    assert suitable(PRESETS["auto"], np.hstack([SINE, SINE, SINE[::-1] ** 2]), window=True, epochs=True).window == 90
+    assert suitable(PRESETS["auto"], SINE, window=False, epochs=True).window == 64
+    assert suitable(PRESETS["auto"], SINE[:2], window=True, epochs=True).window == 1
+
+
+def test_auto_trains_a_long_series_for_fewer_epochs() -> None:
+    series = np.zeros((64 + 32 * 1024 - 1, 1))
+    assert suitable(PRESETS["auto"], series, window=False, epochs=True).epochs == 16
+    assert suitable(PRESETS["auto"], series, window=False, epochs=False).epochs == 100
+    assert suitable(replace(PRESETS["auto"], batch_size=1), series, window=False, epochs=True).epochs == 1

@@ -11,7 +11,7 @@ import pytest
 from shared.backend import load_backend
 from shared.config import KINDS, Config
 from shared.parameters import draw
-from shared.scoring import STATISTICS, contributions
+from shared.scoring import DURATIONS, STATISTIC_OF, STATISTICS, Calibration, contributions
 from tests import reference
 from tests.conftest import assert_all_close, assert_close, rounding
 
@@ -77,10 +77,12 @@ def test_our_scores_at_the_tutorial_s_size_are_numpy_s() -> None:
     series = np.random.default_rng(0).normal(size=(40_049, 1)).astype(np.float32)
     parameters = draw(config, 1, 0)
     expected = windows_statistics(series, parameters, config)
+    nothing_known = Calibration(0.0, DURATIONS, np.ones((len(DURATIONS), 1)))
     for kind in KINDS:
-        statistic = load_backend("jax").statistics(parameters, series, (kind,), config)[kind]
-        wanted = contributions(kind, series.astype(np.float64), expected[kind], 50, 0.0)
-        assert_close(contributions(kind, series, statistic, 50, 0.0), wanted, rounding("float32"), kind)
+        name = STATISTIC_OF[kind]
+        statistic = load_backend("jax").statistics(parameters, series, (name,), config)[name]
+        wanted = contributions(kind, series.astype(np.float64), expected[name], 50, nothing_known)
+        assert_close(contributions(kind, series, statistic, 50, nothing_known), wanted, rounding("float32"), kind)
 
 
 def test_our_bound_scorer_on_many_windows_is_numpy_s() -> None:

@@ -10,8 +10,8 @@ from shared.backend import load_backend
 from shared.config import KINDS, Config
 from shared.parameters import Parameters, draw
 from shared.schedule import chunks
-from shared.scoring import STATISTICS, contributions
-from shared.synthetic import noisy_sine
+from shared.scoring import DURATIONS, STATISTIC_OF, STATISTICS, Calibration, contributions
+from shared.synthetic import noisy_sine, suite
 from tests import reference
 from tests.conftest import (
     BACKENDS,
@@ -34,6 +34,11 @@ CASES = {
     "one window": (SMALL, 2, 5),
     "beta 0": (SMALL | {"beta": 0.0}, 1, 40),
 }
+
+
+def calibration(case: "Case") -> Calibration:
+    """Errors are divided by 1, and the steps that are warming up score 0.25."""
+    return Calibration(0.25, DURATIONS, np.ones((len(DURATIONS), case.series.shape[1])))
 
 
 class Case:
@@ -163,8 +168,8 @@ def test_scores_are_the_oracle_s(backend: Any, case_name: str, dtype: str, kind:
     case = Case(case_name, dtype, 6)
     expected = reference.scores(case.series.astype(np.float64), case.exact, case.config.window, kind)
     expected = np.where(np.isnan(expected), 0.25, expected)
-    statistic = backend.statistics(case.parameters, case.series, (kind,), case.config)[kind]
-    scores = contributions(kind, case.series, statistic, case.config.window, 0.25)
+    statistic = backend.statistics(case.parameters, case.series, (STATISTIC_OF[kind],), case.config)[STATISTIC_OF[kind]]
+    scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))
     assert_close(scores, expected, rounding(dtype), kind)
     assert scores.dtype == dtype
 
@@ -219,13 +224,12 @@ def test_encode_comparison_fails_on_a_shifted_bias(backend: Any, dtype: str, by:
 def test_score_comparison_fails_on_a_shifted_bias(backend: Any, kind: Any, dtype: str, by: float) -> None:
     case = Case("window of one" if kind == "causal" else "three channels", dtype, 0)
     moved = {**case.parameters, "output.bias": case.parameters["output.bias"] + np.dtype(dtype).type(by)}
-    statistic = backend.statistics(moved, case.series, (kind,), case.config)[kind]
+    statistic = backend.statistics(moved, case.series, (STATISTIC_OF[kind],), case.config)[STATISTIC_OF[kind]]
     expected = reference.scores(case.series.astype(np.float64), case.exact, case.config.window, kind)
     expected = np.where(np.isnan(expected), 0.25, expected)
+    scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))
     with pytest.raises(AssertionError, match="off by"):
-        assert_close(
-            contributions(kind, case.series, statistic, case.config.window, 0.25), expected, rounding(dtype), kind
-        )
+        assert_close(scores, expected, rounding(dtype), kind)
 
 
 def test_run_comparison_fails_on_a_bias_shifted_by_a_millionth(backend: Any) -> None:
@@ -320,7 +324,8 @@ def whole_run() -> tuple[np.ndarray, Parameters, np.ndarray]:
 def exact_detectors() -> dict[str, Any]:
     """Both detectors, trained apart on the tutorial's series in float64."""
     with unchecked():
-        return {name: detector_of(name)(dtype="float64").fit(noisy_sine(0).normal) for name in BACKENDS}
+        normal = noisy_sine(0).normal
+        return {name: detector_of(name)(preset="tutorial", dtype="float64").fit(normal) for name in BACKENDS}
 
 
 def test_the_tutorial_s_whole_run_is_the_oracle_s(
@@ -355,7 +360,8 @@ def test_detectors_trained_apart_in_float64_agree(exact_detectors: dict[str, Any
 @pytest.mark.parametrize("seed", range(1, 20))
 def test_detectors_of_every_demo_seed_agree_in_float64(seed: int) -> None:
     data = noisy_sine(seed)
-    one, other = (detector_of(name)(seed=seed, dtype="float64").fit(data.normal) for name in BACKENDS)
+    settings = {"preset": "tutorial", "seed": seed, "dtype": "float64"}
+    one, other = (detector_of(name)(**settings).fit(data.normal) for name in BACKENDS)
     expected = one.decision_function(data.anomalous)
     assert_close_in_range(other.decision_function(data.anomalous), expected, 1e-10)
     assert (one.predict(data.anomalous) == other.predict(data.anomalous)).all()
@@ -368,7 +374,7 @@ def test_detectors_of_every_demo_seed_agree_in_float64(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_same_weights_score_alike_in_float32(kind: Any, seed: int, tmp_path: Any) -> None:
     data = noisy_sine(seed)
-    detector_of("jax")(seed=seed, epochs=20).fit(data.normal).save(tmp_path / "model.safetensors")
+    detector_of("jax")(preset="tutorial", seed=seed, epochs=20).fit(data.normal).save(tmp_path / "model.safetensors")
     one, other = (
         detector_of(name).load(tmp_path / "model.safetensors").decision_function(data.anomalous, kind=kind)
         for name in BACKENDS
@@ -401,7 +407,7 @@ def test_the_injected_spike_is_the_one_event_on_twenty_seeds(name: str, seeds: r
     for seed in seeds:
         data = noisy_sine(seed)
         with unchecked():
-            detector = detector_of(name)(seed=seed).fit(data.normal)
+            detector = detector_of(name)(preset="tutorial", seed=seed).fit(data.normal)
         events = detector.events(data.anomalous)
         assert len(events) == 1, f"seed {seed}: {events}"
         event = events[0]
@@ -409,6 +415,17 @@ def test_the_injected_spike_is_the_one_event_on_twenty_seeds(name: str, seeds: r
         assert event.end <= 340, f"seed {seed}: {event}"
         assert 300 <= event.peak < 320, f"seed {seed}: {event}"
         assert not detector.labels_.any()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_default_preset_is_the_same_detector_in_both_backends(channels: int) -> None:
+    series = next(suite(0)).values[:, [0] * channels]  # 2,000 normal steps come first
+    one, other = (detector_of(name)(dtype="float64", epochs=20).fit(series[:2000]) for name in BACKENDS)
+    assert one.config_ == other.config_
+    assert one.config_.kind == "multiscale"
+    expected = one.decision_function(series)
+    assert_close_in_range(other.decision_function(series), expected, 1e-9)
+    assert [event[:3] for event in other.events(series)] == [event[:3] for event in one.events(series)]
 
 
 @pytest.mark.gpu

@@ -10,7 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.config import KINDS
-from shared.scoring import STATISTICS, Statistic, block_statistics, block_windows, contributions, series_statistics
+from shared.scoring import (
+    DURATIONS,
+    STATISTIC_OF,
+    STATISTICS,
+    Calibration,
+    Statistic,
+    block_statistics,
+    block_windows,
+    calibrate,
+    contributions,
+    run_errors,
+    series_statistics,
+)
 from shared.windows import fold
 from tests import reference
 from tests.conftest import assert_close
@@ -41,9 +53,13 @@ def scored(
     return series_statistics(run_block, series, window, kinds, block)
 
 
-def expected(series: np.ndarray, window: int, kind: str, warm_up: float) -> np.ndarray:
+def expected(series: np.ndarray, window: int, kind: str, calibration: Calibration) -> np.ndarray:
+    if kind == "multiscale":
+        point = expected(series, window, "point", calibration)
+        largest = zip(calibration.durations, calibration.largest, strict=True)
+        return np.mean([(reference.run_errors(point, duration) / most) ** 2 for duration, most in largest], axis=0)
     x, x_hat = reference.windows(series, window), reconstructions(series, window)
-    result = np.full(series.shape, warm_up)
+    result = np.full(series.shape, calibration.warm_up)
     for t in range(len(series)):
         covering = [w for w in range(len(x)) if w <= t < w + window]
         if kind == "point":
@@ -70,8 +86,33 @@ def test_each_score_is_the_loop_s_whatever_the_blocks(
     kind: Any, windows: int, window: int, channels: int, block: int, padding: int
 ) -> None:
     series = np.random.default_rng(windows).normal(size=(windows + window - 1, channels))
-    statistic = scored(series, window, (kind,), block, padding)[kind]
-    assert_close(contributions(kind, series, statistic, window, 0.7), expected(series, window, kind, 0.7), 1e-13)
+    calibration = Calibration(0.7, DURATIONS, np.random.default_rng(0).uniform(1, 2, (len(DURATIONS), channels)))
+    statistic = scored(series, window, (STATISTIC_OF[kind],), block, padding)[STATISTIC_OF[kind]]
+    found = contributions(kind, series, statistic, window, calibration)
+    assert_close(found, expected(series, window, kind, calibration), 1e-13)
+
+
+def test_run_errors_do_not_depend_on_how_many_rows_are_worked_on_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = np.random.default_rng(0).exponential(size=(700, 2))
+    whole = {duration: run_errors(point, duration) for duration in DURATIONS}
+    monkeypatch.setattr("shared.scoring.ROWS", 100)
+    for duration, errors in whole.items():
+        assert_close(run_errors(point, duration), errors, 1e-14)
+
+
+def test_the_largest_training_error_of_each_duration_scores_one_and_none_more() -> None:
+    point = np.random.default_rng(0).exponential(size=(2000, 1))
+    calibration = calibrate(point, point[9:], window=10)
+    scores = contributions("multiscale", point, point, 10, calibration)[9:-9]
+    assert 1 / len(DURATIONS) <= scores.max() <= 1
+    for duration, largest in zip(calibration.durations, calibration.largest, strict=True):
+        assert run_errors(point, duration)[9:-9].max() == largest
+
+
+def test_a_channel_without_errors_in_training_does_not_drown_the_others() -> None:
+    point = np.random.default_rng(0).exponential(size=(2000, 2)) * [1.0, 1e-9]
+    calibration = calibrate(point, point[9:], window=10)
+    assert calibration.largest[:, 1] == pytest.approx(calibration.largest[:, 0] / 20)
 
 
 def test_divergence_has_one_row_per_window_and_one_column() -> None:

@@ -18,7 +18,7 @@ class PyODVAE(BaseDetector):  # type: ignore[misc]  # PyOD has no types
     its own: to the detector, rows are a series whose windows have one time step, with a channel for each feature. So
     `scaling="standard"` scales each feature, and `window` must be left out. `contamination`, the share of outliers
     or a threshold object of PyOD's, makes the threshold, as everywhere in PyOD. The detector's own thresholds and
-    events have no part in it, nor has `kind`: at window 1 all four scores are the same.
+    events have no part in it, nor has `kind`: rows have no neighbours.
 
     After `fit`: `decision_scores_`, `threshold_`, `labels_`, and `detector_`, the fitted copy.
     """
@@ -41,7 +41,7 @@ class PyODVAE(BaseDetector):  # type: ignore[misc]  # PyOD has no types
             )
         rows = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
         self._set_n_classes(y)
-        self.detector_ = copy.set_params(window=1).fit(rows)
+        self.detector_ = copy.set_params(window=1, kind="point").fit(rows)
         self.decision_scores_ = self.detector_.decision_scores_
         self._process_decision_scores()
         return self
