@@ -33,7 +33,7 @@ def statistics(
         draw = None if noise is None else torch.as_tensor(noise, device=device)
 
         def run_block(values: np.ndarray) -> dict[str, np.ndarray]:
-            x = _windows(torch.as_tensor(values, device=device), config.window)
+            x = every_window(torch.as_tensor(values, device=device), config.window)
             mean, log_variance = model.encode(x.reshape(len(x), -1))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
@@ -53,7 +53,7 @@ def _block(series: Float[np.ndarray, "time channel"], config: Config) -> int:
     return block_windows(count(len(series), config.window), config.window * series.shape[1], BLOCK_VALUES)
 
 
-def _windows(series: Float[Tensor, "time channel"], window: int) -> Float[Tensor, "n window channel"]:
+def every_window(series: Float[Tensor, "time channel"], window: int) -> Float[Tensor, "n window channel"]:
     """All windows of a series, as a view of it."""
     return series.unfold(0, window, 1).transpose(1, 2)
 
@@ -81,7 +81,7 @@ def encode(
         parts = []
         for begin in range(0, windows, block):
             values = series[begin : min(begin + block, windows) + config.window - 1]
-            x = _windows(torch.as_tensor(values, device=device), config.window)
+            x = every_window(torch.as_tensor(values, device=device), config.window)
             parts.append(model.encode(x.reshape(len(x), -1)))
         mean, log_variance = (np.concatenate([p.numpy(force=True) for p in side]) for side in zip(*parts, strict=True))
     return mean, log_variance
