@@ -7,6 +7,7 @@ scores. Memory is proportional to the series, never to windows times window leng
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
@@ -30,7 +31,7 @@ LEAST_LARGEST = 0.1  # of the mean over the channels: the least that a channel's
 SHORT = 2**18  # values in the windows of a series for which all statistics cost about as much as one
 
 Fold = Callable[[Any], Any]  # `shared.windows.fold`, or what a framework does faster
-RunBlock = Callable[[Float[np.ndarray, "length channel"]], Mapping[str, Any]]
+RunBlock = Callable[[Float[np.ndarray, "length channel"]], Mapping[str, Any] | Future[Mapping[str, Any]]]
 
 
 def block_statistics(
@@ -82,12 +83,13 @@ def series_statistics(
     window: int,
     statistics: Sequence[Statistic],
     block: int,
+    ahead: int = 2,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
-    """Adds up the blocks of a series.
+    """Adds up the blocks of a series, `ahead` of them begun before the first is finished.
 
     `run_block(values)` gets the steps of one block, of `block` windows or, at the end of the series, fewer; it returns
-    `block_statistics` of them, perhaps of more (padded) windows. `point` and `reconstruction` come back as means over
-    the covering windows, one row per time step; the others have one row per window.
+    `block_statistics` of them, perhaps of more (padded) windows, or a future of these. `point` and `reconstruction`
+    come back as means over the covering windows, one row per time step; the others have one row per window.
     """
     length, channels = series.shape
     windows = count(length, window)
@@ -97,15 +99,16 @@ def series_statistics(
         for s in statistics
     }
 
-    def add(begin: int, parts: Mapping[str, Any]) -> None:
+    def add(begin: int, block_of: Mapping[str, Any] | Future[Mapping[str, Any]]) -> None:
+        parts = block_of.result() if isinstance(block_of, Future) else block_of
         for statistic, total in totals.items():
             rows = total[begin : begin + (block + window - 1 if statistic in folded else block)]
             rows += np.asarray(parts[statistic])[: len(rows)]
 
-    pending: deque[tuple[int, Mapping[str, Any]]] = deque()
+    pending: deque[tuple[int, Mapping[str, Any] | Future[Mapping[str, Any]]]] = deque()
     for begin in range(0, windows, block):
         pending.append((begin, run_block(series[begin : begin + block + window - 1])))
-        if len(pending) > 2:  # let a device that works asynchronously run ahead
+        if len(pending) > ahead:  # let a device that works asynchronously run ahead
             add(*pending.popleft())
     while pending:
         add(*pending.popleft())

@@ -9,12 +9,13 @@ from shared.config import Config
 
 
 @contextmanager
-def runtime(config: Config) -> Iterator[None]:
-    """Runs its body on the configured device, with 64-bit types if the model has them.
+def runtime(config: Config) -> Iterator[jax.Device | None]:
+    """Runs its body on the configured device, with 64-bit types if the model has them. Gives the device that is named.
 
     Raises:
         ValueError: if the configuration asks for a GPU and JAX sees none.
     """
+    device = None
     with ExitStack() as stack:
         if config.dtype == "float64":
             stack.enter_context(jax.enable_x64(True))
@@ -24,4 +25,4 @@ def runtime(config: Config) -> Iterator[None]:
             except RuntimeError:
                 raise ValueError(f"JAX sees no {config.device} here: use device='auto' or 'cpu'") from None
             stack.enter_context(jax.default_device(device))
-        yield
+        yield device

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache, partial
 
 import jax
@@ -19,6 +19,7 @@ from shared.windows import count, fold, slide
 from vae_jax.model import State, abstract, build, flatten, sample, to_state, unflatten
 from vae_jax.runtime import runtime
 
+NOTHING = nullcontext()
 BLOCK_VALUES = 2**20  # values in the windows of a block: fewer leave cores idle, more leave the cache
 
 
@@ -116,11 +117,13 @@ def bind(
     state = to_state(parameters)
     features, hidden = state["encoder"]["kernel"].shape
     run = _window_program(features, hidden, config.latent_dim)
-    with runtime(config):
-        vector = jax.device_put(flatten(state))
+    with runtime(config) as device:
+        vector = jax.device_put(flatten(state), device)
+    wide = config.dtype == "float64"
 
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
-        with runtime(config):
+        # The program runs where its parameters are: no need to name the device again, which takes longer than a window.
+        with jax.enable_x64(True) if wide else NOTHING:
             return np.asarray(run(vector, windows))
 
     return score

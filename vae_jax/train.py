@@ -15,7 +15,6 @@ from shared.backend import Gradient, Trained
 from shared.config import Config
 from shared.parameters import Parameters
 from shared.schedule import Chunk
-from shared.windows import slide
 from vae_jax.model import Loss, State, abstract, flatten, from_state, loss, to_state, unflatten
 from vae_jax.runtime import runtime
 
@@ -40,9 +39,7 @@ def train(
         features, hidden = like["encoder"]["kernel"].shape
         run = _compiled(features, hidden, config.latent_dim, config.window, config.beta, config.learning_rate)
         vector = flatten(like)
-        # Adam starts from zeros; made on the host, they need no programs of their own.
-        shapes = jax.eval_shape(optax.adam(config.learning_rate).init, vector)
-        progress = Progress(vector, jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
+        progress = Progress(vector, _start(len(vector), config.dtype))
         values = jax.device_put(series)
     previous: tuple[Any, Any, int] | None = None
     for chunk in chunks:
@@ -57,6 +54,13 @@ def train(
 
 def _to_host(vector: Array, terms: Array, used: int, like: State) -> Trained:
     return Trained(from_state(unflatten(np.asarray(vector), like)), np.asarray(terms)[:used])
+
+
+@functools.cache
+def _start(size: int, dtype: str) -> optax.OptState:
+    """Adam starts from zeros; made on the host, they need no programs of their own."""
+    shapes = jax.eval_shape(optax.adam(0.0).init, np.zeros(size, dtype))
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
 @functools.cache
@@ -86,7 +90,8 @@ def _compiled(
 
         def step(index: Any, carry: tuple[Progress, Array]) -> tuple[Progress, Array]:
             (vector, adam), terms = carry
-            windows = slide(series, starts[index], window, jnp)
+            # The same as `shared.windows.slide`, which gathers single values where this copies windows.
+            windows = jax.vmap(lambda start: jax.lax.dynamic_slice_in_dim(series, start, window))(starts[index])
             gradient, both = jax.grad(flat_loss, has_aux=True)(
                 vector, windows, weights[index].astype(dtype), noise[index].astype(dtype)
             )

@@ -51,10 +51,10 @@ def compiled_run(parameters: Parameters, config: Config, device: torch.device) -
         nonlocal progress
         terms = []
         active = torch.arange(-(-used // STEPS_PER_CALL) * STEPS_PER_CALL, device=values.device) < used
+        calls = zip(*(_calls(array) for array in (active, starts, weights, noise)), strict=False)  # `active` ends first
         with torch.no_grad():
-            for begin in range(0, used, STEPS_PER_CALL):
-                batch = [_some(a, begin) for a in (starts, weights, noise)]
-                progress, both = call(progress, active[begin : begin + STEPS_PER_CALL], values, *batch)
+            for some, *batch in calls:
+                progress, both = call(progress, some, values, *batch)
                 terms.append(both)
             _copy(progress.vector, model)
         return Trained(from_module(model), torch.cat(terms)[:used].numpy(force=True))
@@ -62,11 +62,11 @@ def compiled_run(parameters: Parameters, config: Config, device: torch.device) -
     return run
 
 
-def _some(array: Tensor, begin: int) -> Tensor:
-    """The rows of one call; the last ones of the array are repeated where it ends."""
-    rows = array[begin : begin + STEPS_PER_CALL]
-    missing = STEPS_PER_CALL - len(rows)
-    return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])]) if missing else rows
+def _calls(array: Tensor) -> tuple[Tensor, ...]:
+    """The rows of each call, cut at once; the last row is repeated where the array ends before its last call."""
+    missing = -len(array) % STEPS_PER_CALL
+    whole = torch.cat([array, array[-1:].expand(missing, *array.shape[1:])]) if missing else array
+    return torch.split(whole, STEPS_PER_CALL)
 
 
 def _copy(vector: Float[Tensor, " parameter"], model: torch.nn.Module) -> None:

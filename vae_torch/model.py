@@ -64,7 +64,7 @@ def loss(
     """The loss of one batch, and its two terms, summed over the batch."""
     x = windows.reshape(len(windows), -1)
     squared, divergence = loss_terms(x, *model(x, noise), weights, xp)
-    return squared + beta * divergence, torch.stack([squared, divergence]).detach()
+    return squared + beta * divergence, torch.stack([squared.detach(), divergence.detach()])
 
 
 def build(parameters: Parameters, device: torch.device) -> VAE:

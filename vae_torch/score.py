@@ -1,6 +1,9 @@
 """Scoring: one pass for each block of a series."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import array_api_compat.torch as xp
 import numpy as np
@@ -27,13 +30,14 @@ def statistics(
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
     """See `shared.backend.Backend.statistics`."""
-    one_thread = one_thread_if_small(count(len(series), config.window), series.shape[1], config)
-    with runtime(config) as device, one_thread, torch.inference_mode():
-        model = build(parameters, device)
-        draw = None if noise is None else torch.as_tensor(noise, device=device)
+    with runtime(config) as device, _workers(count(len(series), config.window), series.shape[1], config) as pool:
+        with torch.inference_mode():
+            model = build(parameters, device)
+            draw = None if noise is None else torch.as_tensor(noise, device=device)
 
-        def run_block(values: np.ndarray) -> dict[str, np.ndarray]:
-            x = _windows(torch.as_tensor(values, device=device), config.window)
+        @torch.inference_mode()
+        def run_block(values: np.ndarray) -> Mapping[str, Any]:
+            x = every_window(torch.as_tensor(values, device=device), config.window)
             mean, log_variance = model.encode(x.reshape(len(x), -1))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
@@ -41,7 +45,34 @@ def statistics(
             parts = block_statistics(x, x_hat, kl, None, statistics, xp, fold)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 
-        return series_statistics(run_block, series, config.window, statistics, _block(series, config))
+        block = _block(series, config)
+        if pool is None:
+            return series_statistics(run_block, series, config.window, statistics, block)
+
+        def submit(values: np.ndarray) -> Future[Mapping[str, Any]]:
+            return pool.submit(run_block, values)
+
+        ahead = 2 * torch.get_num_threads()
+        return series_statistics(submit, series, config.window, statistics, block, ahead)
+
+
+@contextmanager
+def _workers(windows: int, channels: int, config: Config) -> Iterator[ThreadPoolExecutor | None]:
+    """A thread for each block at a time: threads that share each small product wait for each other instead.
+
+    None on a GPU, on one thread, or for a single block of work; PyTorch's threads are as they were afterwards.
+    """
+    threads = torch.get_num_threads()
+    on_gpu = config.device != "cpu" and torch.cuda.is_available()
+    if threads == 1 or on_gpu or windows * config.window * channels <= BLOCK_VALUES:
+        with one_thread_if_small(windows, channels, config):
+            yield None
+        return
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(threads)
 
 
 def prepare(length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
@@ -53,7 +84,7 @@ def _block(series: Float[np.ndarray, "time channel"], config: Config) -> int:
     return block_windows(count(len(series), config.window), config.window * series.shape[1], BLOCK_VALUES)
 
 
-def _windows(series: Float[Tensor, "time channel"], window: int) -> Float[Tensor, "n window channel"]:
+def every_window(series: Float[Tensor, "time channel"], window: int) -> Float[Tensor, "n window channel"]:
     """All windows of a series, as a view of it."""
     return series.unfold(0, window, 1).transpose(1, 2)
 
@@ -81,7 +112,7 @@ def encode(
         parts = []
         for begin in range(0, windows, block):
             values = series[begin : min(begin + block, windows) + config.window - 1]
-            x = _windows(torch.as_tensor(values, device=device), config.window)
+            x = every_window(torch.as_tensor(values, device=device), config.window)
             parts.append(model.encode(x.reshape(len(x), -1)))
         mean, log_variance = (np.concatenate([p.numpy(force=True) for p in side]) for side in zip(*parts, strict=True))
     return mean, log_variance

@@ -1,21 +1,21 @@
 """Training: an eager loop over the steps of a chunk with PyTorch's fused Adam, or the same steps compiled."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import array_api_compat.torch as xp
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.optim.adam import adam
 
 from shared.backend import Gradient, Trained
 from shared.config import Config
 from shared.parameters import Parameters
 from shared.schedule import Chunk
-from shared.windows import slide
 from vae_torch.compiled import RunChunk, compiled_run
 from vae_torch.model import build, from_module, loss
 from vae_torch.runtime import one_thread_if_small, runtime
+from vae_torch.score import every_window
 
 
 def train(
@@ -37,20 +37,35 @@ def train(
 def eager_run(parameters: Parameters, config: Config, device: torch.device) -> RunChunk:
     """Runs chunks step by step, as PyTorch programs are usually written; holds the model and Adam's state."""
     model = build(parameters, device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    learned = list(model.parameters())
+    step = _step(torch.optim.Adam(learned, lr=config.learning_rate, fused=True))
 
     def run(values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int) -> Trained:
         terms = []
-        for step in range(used):
-            optimizer.zero_grad()
-            windows = slide(values, starts[step], config.window, xp)
-            total, both = loss(model, windows, weights[step], noise[step], config.beta)
-            total.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+        windows = every_window(values, config.window)
+        batches = zip(starts[:used].unbind(), weights[:used].unbind(), noise[:used].unbind(), strict=True)
+        for chosen, weight, draw in batches:
+            total, both = loss(model, windows[chosen], weight, draw, config.beta)
+            step(torch.autograd.grad(total, learned))
             terms.append(both)  # read at the end of the chunk: reading waits for the device
         return Trained(from_module(model), torch.stack(terms).numpy(force=True))
 
     return run
+
+
+def _step(optimizer: torch.optim.Adam) -> Callable[[Sequence[Tensor]], None]:
+    """A step of this optimizer from gradients: what its own method calls after bookkeeping that costs more."""
+    (group,) = optimizer.param_groups
+    options = {name: group[name] for name in ("lr", "eps", "weight_decay", "amsgrad", "maximize", "fused")}
+    beta1, beta2 = group["betas"]
+    learned = [parameter.detach() for parameter in group["params"]]  # the same memory, unknown to autograd
+    first, second = ([torch.zeros_like(tensor) for tensor in learned] for _ in range(2))
+    counts = [torch.zeros((), device=tensor.device) for tensor in learned]
+
+    def step(gradients: Sequence[Tensor]) -> None:
+        adam(learned, list(gradients), first, second, [], counts, beta1=beta1, beta2=beta2, **options)
+
+    return step
 
 
 def gradient(
