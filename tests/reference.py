@@ -1,15 +1,14 @@
 """The oracle: model, loss, gradient, Adam and scores in plain NumPy, slow and obvious.
 
-It shares no code with the product but the names of the parameters and the durations of the multiscale score.
+It shares no code with the product but the names of the parameters.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from shared.parameters import Parameters
 from shared.schedule import Chunk
-from shared.scoring import DURATIONS
 
 
 def linear(x: np.ndarray, parameters: Parameters, layer: str) -> np.ndarray:
@@ -106,17 +105,23 @@ def train(
 
 
 def scores(
-    series: np.ndarray, parameters: Parameters, window: int, kind: str, largest: np.ndarray | float = 1.0
+    series: np.ndarray,
+    parameters: Parameters,
+    window: int,
+    kind: str,
+    durations: Sequence[int] = (1, 16, 64, 256),
+    largest: np.ndarray | float = 1.0,
 ) -> np.ndarray:
     """The contributions (time, channel) of a kind of score, by loops over time steps and windows.
 
-    The first steps of `causal`, which have no score, are NaN. `largest` (duration, channel) is for `multiscale`.
+    The first steps of `causal`, which have no score, are NaN. `durations` and `largest` (duration, channel) are for
+    `multiscale`.
     """
     length, channels = series.shape
     if kind == "multiscale":
         point = scores(series, parameters, window, "point")
-        largest = np.broadcast_to(largest, (len(DURATIONS), channels))
-        ratios = [run_errors(point, duration) / most for duration, most in zip(DURATIONS, largest, strict=True)]
+        largest = np.broadcast_to(largest, (len(durations), channels))
+        ratios = [run_errors(point, duration) / most for duration, most in zip(durations, largest, strict=True)]
         squares: np.ndarray = np.mean(np.square(ratios), axis=0)
         return squares
     every = windows(series, window)

@@ -167,6 +167,28 @@ def test_a_training_left_in_the_middle_leaves_torch_s_threads_and_precision_alon
         torch.set_float32_matmul_precision(precision)
 
 
+def test_scoring_a_long_series_with_a_thread_for_each_block_changes_neither_scores_nor_threads() -> None:
+    import torch
+
+    from shared.config import Config
+    from shared.parameters import draw
+    from vae_torch.score import BLOCK_VALUES
+
+    config = Config(**SMALL)  # type: ignore[arg-type]
+    series = np.random.default_rng(0).normal(size=(BLOCK_VALUES, 1)).astype(np.float32)  # several blocks
+    parameters, threads = draw(config, 1, 0), torch.get_num_threads()
+    results = []
+    try:
+        for many in (1, 3):
+            torch.set_num_threads(many)
+            results.append(load_backend("torch").statistics(parameters, series, ("point", "window"), config))
+            assert torch.get_num_threads() == many
+    finally:
+        torch.set_num_threads(threads)
+    for name, one in results[0].items():
+        assert (results[1][name] == one).all()
+
+
 def test_torch_keeps_a_lower_precision_that_the_user_set_but_computes_in_full() -> None:
     import torch
 
