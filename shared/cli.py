@@ -20,6 +20,7 @@ from shared.download import DOWNLOADS, download
 from shared.injection import ANOMALY_KINDS
 from shared.series import are_numbers
 from shared.signals import SIGNAL_KINDS
+from shared.stream_lines import LINE_FORMATS
 from shared.table import Table, read_table
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -202,6 +203,29 @@ def _download(options: argparse.Namespace) -> None:
     _print(options, {"name": options.name, "folder": str(folder)}, f"{options.name} is in {folder}")
 
 
+def _watch(options: argparse.Namespace) -> None:
+    from shared.stream import Stream
+    from shared.stream_lines import LineReader
+    from shared.watch import Watch
+
+    if options.replay and not options.state:
+        raise ValueError("--replay is for --state FILE: it leaves out what the state has seen")
+    if options.state:
+        _check_writable(options.state)
+    stream = Stream.load(options.model, missing=options.missing)
+    reader = LineReader(stream.channels, form=options.format, columns=options.columns, time=options.time)
+    watch = Watch(stream, reader, state=options.state, state_every=options.state_every, complain=_complain)
+    seen = watch.run(sys.stdin.buffer, sys.stdout.buffer, replay=options.replay)
+    if options.json:
+        print(json.dumps(seen._asdict()), file=sys.stderr)
+    else:
+        still = ", one still open" if seen.open_event else ""
+        counts = f"{seen.points} points, {seen.alarms} alarms, {seen.events} events{still}, {seen.bad_lines} bad lines"
+        _complain("note", counts)
+    if watch.interrupted:
+        raise KeyboardInterrupt
+
+
 def _doctor(options: argparse.Namespace) -> None:
     from shared.diagnosis import diagnose
 
@@ -378,9 +402,26 @@ def _parser() -> argparse.ArgumentParser:
     wanted.add_argument("--list", action="store_true", help="say what there is, with its licence")
     fetch.add_argument("--cache", type=Path, metavar="DIR", help="where to keep it; default: the user's cache")
 
+    _add_watch(commands)
+
     doctor = _command(commands, "doctor", _doctor, "what is installed, and whether it is fit for use", "twinvae doctor")
     doctor.add_argument("--backend", choices=BACKENDS, help="default: all that are installed")
     return parser
+
+
+def _add_watch(commands: Any) -> None:
+    watch = _command(
+        commands, "watch", _watch, "score points as they come, line by line, on standard input",
+        "tail -n +1 -F sensors.csv | twinvae watch --model model.safetensors --state watch.state",
+    )  # fmt: skip
+    watch.add_argument("--model", type=Path, required=True, metavar="FILE")
+    watch.add_argument("--state", type=Path, metavar="FILE", help="where to keep what a restart needs to continue")
+    watch.add_argument("--state-every", type=_count, default=10_000, metavar="N", help="points; default: 10000, or 1 s")
+    watch.add_argument("--replay", action="store_true", help="the input begins anew: skip the lines the state has seen")
+    watch.add_argument("--format", choices=LINE_FORMATS, default="auto", help="of the lines; default: by the first")
+    watch.add_argument("--columns", type=_names, metavar="A,B", help="the model's channels, as the input names them")
+    watch.add_argument("--time", metavar="COLUMN", help="the time stamps; default: timestamp, time, datetime, date")
+    watch.add_argument("--missing", choices=_choices("missing"), help="interpolate holds the last value")
 
 
 def _command(commands: Any, name: str, run: Any, summary: str, example: str) -> argparse.ArgumentParser:

@@ -32,6 +32,7 @@ from shared.config import (
 from shared.events import Event, find_events
 from shared.scoring import SHORT, STATISTIC_OF, Statistic, calibrate, contributions
 from shared.series import are_numbers, as_series, channel_names
+from shared.stream import Stream
 from shared.suitable import suitable
 from shared.threshold import check_enough, threshold
 from shared.time_index import keeps_index
@@ -309,6 +310,10 @@ class VAEDetector:
 
         return score_windows
 
+    def stream(self) -> Stream:
+        """Scores an endless stream point by point, as `kind="causal"` does a series: no framework, constant memory."""
+        return Stream(self._checkpoint())
+
     # Files.
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -318,15 +323,15 @@ class VAEDetector:
             NotFittedError: before `fit`.
             OSError: if the file cannot be written; an old file of that name stays.
         """
+        checkpoint.write(Path(path), self._checkpoint())
+
+    def _checkpoint(self) -> checkpoint.Checkpoint:
         self._check_fitted()
         given = {name: value for name, value in self.arguments_.items() if value is not None and name != "device"}
         preset, seed = given.pop("preset"), given.pop("seed")
-        checkpoint.write(
-            Path(path),
-            checkpoint.Checkpoint(
-                preset, given, seed, replace(self.config_, device="auto"), self.channels_,
-                self.parameters_, self.scaler_, self.thresholds_, self.calibration_,
-            ),
+        return checkpoint.Checkpoint(
+            preset, given, seed, replace(self.config_, device="auto"), self.channels_,
+            self.parameters_, self.scaler_, self.thresholds_, self.calibration_,
         )  # fmt: skip
 
     @classmethod
