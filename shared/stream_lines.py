@@ -31,7 +31,7 @@ class LineReader:
     - `jsonl`: a number, a list, or an object of channel names and numbers, which may have a time stamp;
     - `csv`: cells between commas, semicolons or tabs. A first line without a single number is the header, and chooses
       the columns by name. Without one the cells are the channels in the order of the model, perhaps after a time stamp.
-    - `auto`: jsonl if the first line begins with a bracket or a brace, else csv.
+    - `auto`: jsonl if the first good line begins with a bracket or a brace, else csv.
 
     `columns` are the names of the model's channels in the input, if they are called otherwise there. The time stamp is
     the column or key `time`, or the first called timestamp, time, datetime or date; "none" if there is none.
@@ -66,9 +66,13 @@ class LineReader:
         text = line.strip(" \r\n\ufeff")
         if not text.strip():
             return None
-        if self._form == "auto":
-            self._form = "jsonl" if text[0] in "[{" else "csv"
-        return self._json(text) if self._form == "jsonl" else self._row(text)
+        form = self._form
+        if form == "auto":
+            form = "jsonl" if text[0] in "[{" else "csv"
+        point = self._json(text) if form == "jsonl" else self._row(text)
+        if point is not None:
+            self._form = form
+        return point
 
     # JSON lines.
 
@@ -105,18 +109,22 @@ class LineReader:
     # CSV.
 
     def _row(self, text: str) -> Point | None:
-        if self._separator is None:
-            self._separator = max(SEPARATORS, key=text.count)
-        quoted = '"' in text
-        cells = next(csv.reader([text], delimiter=self._separator)) if quoted else text.split(self._separator)
+        separator = self._separator or max(SEPARATORS, key=text.count)
+        try:
+            cells = next(csv.reader([text], delimiter=separator)) if '"' in text else text.split(separator)
+        except csv.Error as error:
+            raise ValueError(f"cannot be read ({error}): {_short(text)}") from None
         cells = [cell.strip() for cell in cells]
         if cells == self._header:
             return None  # again, as in a log that is rotated
         if self._places is None and self._header is None:
             if not any(map(_is_number, cells)):
+                if len(cells) == 1 < len(self._channels):
+                    raise ValueError(f"neither a header nor numbers: {_short(text)}")
                 self._take_header(cells)
+                self._separator = separator if len(cells) > 1 else None
                 return None
-            self._header = []  # there is none
+            self._header, self._separator = [], separator if len(cells) > 1 else None  # there is none
         if self._places is None:
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME

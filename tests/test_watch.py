@@ -1,0 +1,301 @@
+"""`twinvae watch`: the reader of lines, and the process with its pipes, signals and restarts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared import checkpoint
+from shared.stream import Stream
+from shared.stream_lines import LineReader, Point, UnsuitedHeaderError
+from tests.conftest import ROOT, in_a_fresh_process
+from tests.test_stream import model, points
+
+NAN: Any = pytest.approx(float("nan"), nan_ok=True)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A model of the channels a and b."""
+    path = tmp_path / "m.safetensors"
+    checkpoint.write(path, model(2))
+    return path
+
+
+def process(*arguments: str | Path, **options: Any) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "shared.cli", "watch", *map(str, arguments)]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    running: subprocess.Popen[bytes] = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, **pipes)
+    return running
+
+
+def watch(text: str | bytes, *arguments: str | Path) -> tuple[int, list[dict[str, Any]], list[str]]:
+    """The exit code, what was written, and the lines on stderr."""
+    with process(*arguments) as running:
+        out, err = running.communicate(text.encode() if isinstance(text, str) else text, timeout=120)
+    assert b"Traceback" not in err
+    return running.returncode, [json.loads(line) for line in out.splitlines()], err.decode().splitlines()
+
+
+def jsonl(length: int) -> list[bytes]:
+    return [f"{json.dumps(row)}\n".encode() for row in points(length, 2).tolist()]
+
+
+# Lines.
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["[1, 2.5]", " [3, null] "], [Point([1, 2.5], None), Point([3, NAN], None)]),
+        (['{"b": 2, "a": 1, "time": "x", "c": "?"}'], [Point([1, 2], "x")]),
+        (['{"b": 2, "a": 1}', "", "[NaN, 4]"], [Point([1, 2], None), None, Point([NAN, 4], None)]),
+        (["1,2", "3,"], [Point([1, 2], None), Point([3, NAN], None)]),
+        (["2026-01-01 00:00;1;2", "x;3;NA"], [Point([1, 2], "2026-01-01 00:00"), Point([3, NAN], "x")]),
+        (["\ufeffb\tc\tTime\ta\r\n", "1\tx\t7\t2", "b\tc\tTime\ta"], [None, Point([2, 1], "7"), None]),
+        (['"a",b', '"1","2"'], [None, Point([1, 2], None)]),
+    ],
+)
+def test_lines_by_example(lines: list[str], expected: list[Point | None]) -> None:
+    reader = LineReader(("a", "b"))
+    assert [reader.read(line) for line in lines] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "line", "expected"),
+    [
+        ({"columns": ("x", "y")}, '{"y": 2, "x": 1, "a": 5}', Point([1, 2], None)),
+        ({"time": "at"}, '{"a": 1, "b": 2, "time": 3, "at": [4]}', Point([1, 2], [4])),
+        ({"time": "none"}, '{"a": 1, "b": 2, "time": 3}', Point([1, 2], None)),
+    ],
+)
+def test_columns_and_time_are_chosen_by_name(options: dict[str, Any], line: str, expected: Point) -> None:
+    assert LineReader(("a", "b"), **options).read(line) == expected
+
+
+@pytest.mark.parametrize("line", ["7.5", "[7.5]", '{"temperature": 7.5}', '{"value": 7.5, "time": null}'])
+def test_one_unnamed_channel_is_the_only_number(line: str) -> None:
+    assert LineReader(("0",)).read(line) == Point(7.5, None)
+
+
+def test_one_unnamed_channel_takes_the_only_column() -> None:
+    reader = LineReader(("0",))
+    assert [reader.read(line) for line in ("date,temperature", "x,7.5")] == [None, Point(7.5, "x")]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[1, 2", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"a": 1}', "no channel 'b': the line has a"),
+        ('[1, "2"]', '"2" is not a number'),
+        ("[true, 2]", "true is not a number"),
+        ("[[1], 2]", "is not a number"),
+        ("[1, 1" + "0" * 400 + "]", "too large"),
+        ("[1, 1" + "0" * 9000 + "]", "not JSON"),
+        ('1,"' + "2" * 200_000, "cannot be read"),
+    ],
+)
+def test_a_bad_line_says_what_is_wrong_and_the_next_is_read(line: str, message: str) -> None:
+    reader = LineReader(("a", "b"))
+    with pytest.raises(ValueError, match=message) as raised:
+        reader.read(line)
+    assert len(str(raised.value)) < 200
+    assert reader.read("[1, 2]") == Point([1, 2], None)
+
+
+def test_bad_rows_of_a_csv() -> None:
+    reader = LineReader(("a", "b"))
+    reader.read("a,b")
+    for row, message in (("1,x", "'x' is not a number"), ("1", "1 cells, the header has 2"), ("1,2,3", "3 cells")):
+        with pytest.raises(ValueError, match=message):
+            reader.read(row)
+    assert reader.read("1,2") == Point([1, 2], None)
+
+
+@pytest.mark.parametrize(("header", "message"), [("a,c", "no column 'b'"), ("a,a,b", "a column is there twice")])
+def test_a_header_without_the_channels_ends_it(header: str, message: str) -> None:
+    with pytest.raises(UnsuitedHeaderError, match=message):
+        LineReader(("a", "b")).read(header)
+
+
+@pytest.mark.parametrize("channels", [("a", "b"), ("0",), ("0", "1")])
+@pytest.mark.parametrize("row", ["1,2", "[1, 2]"])
+def test_a_bad_first_line_does_not_decide_the_format(channels: tuple[str, ...], row: str) -> None:
+    row = row if len(channels) == 2 else row.replace("2", "").replace(",", "").replace(" ", "")
+    reader = LineReader(channels)
+    if len(channels) == 2:
+        with pytest.raises(ValueError, match="neither"):
+            reader.read("oops")
+    else:
+        reader.read("oops")  # may be the name of the column
+    assert reader.read(row) == Point([1, 2] if len(channels) == 2 else 1, None)
+
+
+def test_a_reader_continues_where_another_knew_the_header() -> None:
+    first, second = LineReader(("a", "b")), LineReader(("a", "b"))
+    first.read("b;time;a")
+    second.restore(json.loads(json.dumps(first.state)))
+    assert second.read("1;x;2") == first.read("1;x;2") == Point([2, 1], "x")
+
+
+# The process.
+
+
+def test_each_point_gets_its_line_and_events_open_and_close(saved: Path) -> None:
+    series = points(60, 2)
+    text = "time,a,b\n" + "".join(f"t{at},{a!r},{b!r}\n" for at, (a, b) in enumerate(series.tolist()))
+    code, lines, err = watch(text, "--model", saved)
+    assert code == 0
+    stream = Stream.load(saved)
+    steps = [stream.step(row, f"t{at}") for at, row in enumerate(series)]
+    assert [(line["index"], line["time"], line["score"], line["label"]) for line in lines[:60]] == [
+        (step.at, f"t{step.at}", step.score, step.label) for step in steps
+    ]
+    said = [(event["change"], event["number"], event["start_time"]) for ln in lines for event in ln.get("events", [])]
+    assert said == [(c.what, c.number, c.event.start_time) for step in steps for c in step.changes] + [
+        (c.what, c.number, c.event.start_time) for c in stream.tracker.finish()
+    ]
+    assert said
+    assert err == [f"twinvae: note: 60 points, {stream_alarms(steps)} alarms, {len(said) // 2} events, 0 bad lines"]
+
+
+def stream_alarms(steps: list[Any]) -> int:
+    return sum(step.label for step in steps)
+
+
+def test_bad_lines_are_reported_counted_and_do_not_matter(saved: Path) -> None:
+    good = jsonl(24)
+    bad = [b"oops\n", b"[1, 2, 3]\n", b"\xff\xfe\n", b"[1, NaN]\n", b"[1" + b" " * 2**21 + b", 2]\n", b"\n", b"[1]"]
+    code, lines, err = watch(b"".join([good[0], *bad[:3], *good[1:], *bad[3:]]), "--model", saved, "--json")
+    assert code == 0
+    assert lines == watch(b"".join(good), "--model", saved)[1]
+    starts = ["line 2: not JSON", "line 3: point 1 has 3 values", "line 4: not JSON", "line 28: missing value",
+              "line 29: longer than", "line 31: point 24 has 1 values"]  # fmt: skip
+    assert [line.startswith(f"twinvae: {start}") for line, start in zip(err[:-1], starts, strict=True)] == [True] * 6
+    assert json.loads(err[-1]) == {
+        "points": 24, "alarms": sum(line["label"] for line in lines[:24]), "events": 1,
+        "bad_lines": 6, "points_in_all": 24, "open_event": False,
+    }  # fmt: skip
+
+
+def test_empty_input_is_no_points(saved: Path) -> None:
+    assert watch("", "--model", saved) == (0, [], ["twinvae: note: 0 points, 0 alarms, 0 events, 0 bad lines"])
+
+
+def test_input_of_nothing_but_bad_lines_fails(saved: Path) -> None:
+    code, lines, err = watch("x\ny\n", "--model", saved, "--format", "jsonl")
+    assert (code, lines, err[-1]) == (1, [], "twinvae: error: none of the 2 lines could be scored")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "absent.safetensors"], "absent.safetensors: No such file or directory"),
+        (["--state", "absent/state"], "absent/state"),
+        (["--state", "damaged"], "damaged: not a whole state of a stream"),
+        (["--state", "other"], "other: this state cannot be restored: it belongs to another model"),
+        (["--replay"], "--replay is for --state FILE"),
+        (["--columns", "a"], "1 columns are named, the detector was fitted on 2 channels"),
+    ],
+)
+def test_what_cannot_work_is_said_in_one_line(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("damaged").write_bytes(b"{}")
+    Stream(model(2, seed=3)).save_state("other")
+    code, lines, err = watch("[1, 2]\n", "--model", saved, *arguments)
+    assert (code, lines, len(err)) == (1, [], 1)
+    if message == "absent/state":
+        assert "No such file or directory" in err[0]
+    else:
+        assert message in err[0]
+
+
+def test_a_reader_that_goes_ends_it_in_silence_and_the_state_is_not_ahead(saved: Path, tmp_path: Path) -> None:
+    source, state = tmp_path / "in", tmp_path / "state"
+    source.write_bytes(b"".join(jsonl(5000)))
+    with (
+        source.open("rb") as lines,
+        process("--model", saved, "--state", state, "--state-every", "10", stdin=lines) as running,
+    ):
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert [json.loads(running.stdout.readline())["index"] for _ in range(30)] == list(range(30))
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(60) == 1
+    stream = Stream.load(saved)
+    assert stream.load_state(state)["lines"] == stream.index
+    assert 20 <= stream.index < 5000
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_told_to_end_it_saves_and_a_restart_continues(saved: Path, tmp_path: Path, number: int, code: int) -> None:
+    rows, state = jsonl(60), tmp_path / "state"
+    expected = watch(b"".join(rows), "--model", saved, "--state", tmp_path / "whole")[1]
+    with process("--model", saved, "--state", state) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdin.write(b"".join(rows[:33]))
+        running.stdin.flush()
+        lines = [json.loads(running.stdout.readline()) for _ in range(33)]  # so each is flushed
+        running.send_signal(number)
+        assert running.wait(60) == code
+        assert running.stdout.read() == b""
+        assert b"Traceback" not in running.stderr.read()
+    ended, rest, err = watch(b"".join(rows[33:]), "--model", saved, "--state", state)
+    assert ended == 0
+    assert err[0] == "twinvae: note: continues with point 33, after line 33 of the input"
+    assert lines + rest == expected
+    assert any("events" in line for line in rest)
+
+
+def test_after_a_kill_the_replay_gives_the_same_lines_and_loses_none(saved: Path, tmp_path: Path) -> None:
+    rows, state = [b"b,a\n", *jsonl_as_csv(120)], tmp_path / "state"
+    expected = watch(b"".join(rows), "--model", saved, "--state", tmp_path / "whole")[1]
+    with process("--model", saved, "--state", state, "--state-every", "20") as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write(b"".join(rows[:68]))
+        running.stdin.flush()
+        lines = [json.loads(running.stdout.readline()) for _ in range(67)]
+        running.kill()
+        running.wait(60)
+    at = Stream.load(saved)
+    kept = at.load_state(state)
+    assert 60 <= at.index <= 67
+    assert kept["lines"] == at.index + 1  # the header
+    code, rest, _ = watch(b"".join(rows), "--model", saved, "--state", state, "--replay")
+    assert code == 0
+    assert lines == expected[:67]
+    assert rest == expected[at.index :]
+    # Or without --replay, from the line that the state names: the header is known.
+    again = tmp_path / "again"
+    at.save_state(again, **kept)
+    assert watch(b"".join(rows[kept["lines"] :]), "--model", saved, "--state", again)[1] == rest
+
+
+def jsonl_as_csv(length: int) -> list[bytes]:
+    return [f"{b!r},{a!r}\n".encode() for a, b in points(length, 2).tolist()]
+
+
+def test_watching_imports_no_framework(saved: Path) -> None:
+    code = f"""
+import io, sys
+from types import SimpleNamespace
+from shared import cli
+sys.stdin = SimpleNamespace(buffer=io.BytesIO(b"[1, 2]\\n" * 9))
+assert cli.main(["watch", "--model", {str(saved)!r}]) == 0
+loaded = [m for m in ("jax", "torch", "vae_jax", "vae_torch", "polars", "scipy.stats") if m in sys.modules]
+assert not loaded, loaded
+"""
+    assert len(in_a_fresh_process(code).splitlines()) == 9
