@@ -45,13 +45,12 @@ def points(length: int, channels: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
-    ("options", "tolerance"),
+    ("channels", "options", "tolerance"),
     [
-        ({"dtype": "float64"}, 1e-12),
-        ({"preset": "auto", "window": 7, "hidden_dim": 8, "latent_dim": 3}, 1e-5),
-        ({"dtype": "float64", "draws": 3, "scaling": "standard"}, 1e-12),
+        (1, {"dtype": "float64"}, 1e-12),
+        (3, {"preset": "auto", "window": 7, "hidden_dim": 8, "latent_dim": 3}, 1e-5),
+        (2, {"dtype": "float64", "draws": 3, "scaling": "standard"}, 1e-12),
     ],
 )
 def test_a_stream_scores_labels_and_finds_what_the_batch_does(
