@@ -17,7 +17,7 @@ class AeonVAE(BaseSeriesAnomalyDetector):  # type: ignore[misc]  # aeon has no t
     `detector` is a `vae_jax.VAEDetector` or a `vae_torch.VAEDetector`; it is copied, not fitted. Fit on a normal
     series (semi-supervised), or call `fit_predict` on the series itself, where it may hold few anomalies
     (unsupervised). Labels given to `fit` are ignored. Missing values are allowed where the detector has
-    `missing="interpolate"`.
+    `missing="mask"` or `missing="interpolate"`.
 
     After `fit`: `detector_`, the fitted copy, with its thresholds, labels and events.
     """
@@ -36,7 +36,7 @@ class AeonVAE(BaseSeriesAnomalyDetector):  # type: ignore[misc]  # aeon has no t
         self.detector = detector
         super().__init__(axis=0)
         # aeon calls this again at the start of each fit, so the tag follows set_params.
-        self.set_tags(**{"capability:missing_values": getattr(detector, "missing", None) == "interpolate"})
+        self.set_tags(**{"capability:missing_values": getattr(detector, "missing", None) in ("mask", "interpolate")})
 
     def _fit(self, X: Float[np.ndarray, "time channel"], y: Any = None) -> Self:  # noqa: N803  (aeon's name)
         self.detector_ = unfitted(self.detector).fit(X)
