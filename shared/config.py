@@ -119,7 +119,14 @@ PRESETS: Mapping[str, Config] = {
     "tutorial": Config(),
     "standard": Config(scaling="standard", kind="window", margin=1.5),
     "auto": Config(
-        window=64, hidden_dim=64, latent_dim=16, scaling="standard", kind="multiscale", margin=3.0, least_height=0.1
+        window=64,
+        hidden_dim=64,
+        latent_dim=16,
+        scaling="standard",
+        missing="mask",
+        kind="multiscale",
+        margin=3.0,
+        least_height=0.1,
     ),
 }
 DEFAULT_PRESET = "auto"

@@ -166,6 +166,7 @@ class VAEDetector:
             raise ValueError(f"seed must be a whole number of at least 0, got {self.seed!r}")
         raw = as_series(series, missing=config.missing)
         self.channels_ = channel_names(series, raw.shape[1])
+        _warn_of_gaps(raw, self.channels_, self.missing)
         whole = interpolated(raw, self.channels_) if np.isnan(raw).any() else raw
         if self.preset == "auto":
             config = suitable(config, whole, window=self.window is None, epochs=self.epochs is None)
@@ -325,9 +326,10 @@ class VAEDetector:
                 scaled = ((values.reshape(shape) - shift) / scale).astype(config.dtype)
                 scores = score(scaled).astype(np.float64)
             if np.count_nonzero(np.isfinite(scores)) < len(scores):  # `all` takes longer than the rest of the line
-                if score_masked is None or not np.isfinite(scaled[~np.isnan(values.reshape(shape))]).all():
+                if score_masked is not None and not np.isinf(scaled).any():
+                    scores = score_masked(scaled).astype(np.float64)
+                if score_masked is None or not np.isfinite(scores[~np.isnan(scaled).all(axis=(1, 2))]).all():
                     raise ValueError("a window holds values that are missing, infinite or too large")
-                scores = score_masked(scaled).astype(np.float64)
             return scores
 
         return score_windows
@@ -363,7 +365,8 @@ class VAEDetector:
             OSError: if it cannot be read.
         """
         saved = checkpoint.read(Path(path))
-        detector = cls(**{"preset": saved.preset, "seed": saved.seed, **saved.overrides, "device": device})
+        given = {**saved.overrides, "device": device} | ({} if missing is None else {"missing": missing})
+        detector = cls(preset=saved.preset, seed=saved.seed, **given)
         detector.config_ = replace(saved.config, device=device or "auto", missing=missing or saved.config.missing)
         detector.arguments_ = detector.get_params()
         detector.channels_, detector.scaler_, detector.parameters_ = saved.channels, saved.scaler, saved.parameters
@@ -393,6 +396,7 @@ class VAEDetector:
             )
         _check_names(series, self.channels_)
         _check_length(len(raw), self.config_.window)
+        _warn_of_gaps(raw, self.channels_, self.arguments_["missing"])
         return _scaled(raw, self.scaler_, self.config_)
 
     def _company(self, kind: Kind, length: int) -> tuple[Kind, ...]:
@@ -485,6 +489,18 @@ def _of_windows(
     values = observed_values(scaled, config.window)
     known = values.sum(axis=1)
     return np.divide((statistic * values).sum(axis=1), known, out=np.full_like(known, np.nan), where=known > 0)
+
+
+def _warn_of_gaps(series: Float[np.ndarray, "time channel"], names: tuple[str, ...], asked: Missing | None) -> None:
+    """Says what is left out, unless that was asked for."""
+    missing = np.isnan(series)
+    if asked is None and missing.any():
+        row, column = np.argwhere(missing)[0]
+        warnings.warn(
+            f"{missing.sum()} missing values ({missing.mean():.1%}) are left out, the first at row {row}, column "
+            f'{names[column]}: missing="mask" says that this is meant, "error" refuses them',
+            stacklevel=4,
+        )
 
 
 def _check_values(head: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:

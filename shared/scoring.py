@@ -96,13 +96,15 @@ def series_statistics(
     statistics: Sequence[Statistic],
     block: int,
     ahead: int = 2,
+    *,
+    masked: bool = False,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
     """Adds up the blocks of a series, `ahead` of them begun before the first is finished.
 
     `run_block(values)` gets the steps of one block, of `block` windows or, at the end of the series, fewer; it returns
     `block_statistics` of them, perhaps of more (padded) windows, or a future of these. `point` and `reconstruction`
-    come back as means over the covering windows, one row per time step; the others have one row per window. In a series
-    with missing values (NaN) the windows are weighted by the number of values that they hold; without any, it is NaN.
+    come back as means over the covering windows, one row per time step; the others have one row per window. If
+    `masked`, the mean weighs a window by the number of its values that are not missing; NaN if none of them has any.
     """
     length, channels = series.shape
     windows = count(length, window)
@@ -125,7 +127,7 @@ def series_statistics(
             add(*pending.popleft())
     while pending:
         add(*pending.popleft())
-    if np.isnan(series).any():
+    if masked:
         values = observed_values(series, window).sum(axis=1, keepdims=True)
         return totals | {s: _ratio(totals[s], _covering_sum(values, window)) for s in folded}
     for statistic in folded:

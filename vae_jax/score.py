@@ -42,7 +42,7 @@ def statistics(
                 state, padded, used, noise, window=config.window, statistics=tuple(statistics), masked=masked
             )
 
-        return series_statistics(run_block, series, config.window, statistics, block)
+        return series_statistics(run_block, series, config.window, statistics, block, masked=masked)
 
 
 def _block(series: Float[np.ndarray, "time channel"], config: Config) -> int:

@@ -48,13 +48,13 @@ def statistics(
 
         block = _block(series, config)
         if pool is None:
-            return series_statistics(run_block, series, config.window, statistics, block)
+            return series_statistics(run_block, series, config.window, statistics, block, masked=masked)
 
         def submit(values: np.ndarray) -> Future[Mapping[str, Any]]:
             return pool.submit(run_block, values)
 
         ahead = 2 * torch.get_num_threads()
-        return series_statistics(submit, series, config.window, statistics, block, ahead)
+        return series_statistics(submit, series, config.window, statistics, block, ahead, masked=masked)
 
 
 @contextmanager
