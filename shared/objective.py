@@ -6,9 +6,7 @@ from typing import Any
 
 from jaxtyping import Bool, Float
 
-REFILLS = (
-    3  # of missing values; more rank no better (mean VUS-PR with gaps 0.555 without, 0.571, 0.578, 0.579 with ten)
-)
+REFILLS = 3  # mean VUS-PR on NAB with gaps: 0.555 without, 0.571 after one, 0.578 after three, 0.579 after ten
 
 
 def divergence(
