@@ -140,6 +140,7 @@ def test_detect_can_fit_on_another_file(sensors: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "events.json").read_text())["train_rows"] == 0
 
 
+@pytest.mark.filterwarnings("default")
 def test_missing_values_are_refused_with_their_place_interpolated_or_left_out(
     sensors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +158,7 @@ def test_missing_values_are_refused_with_their_place_interpolated_or_left_out(
     assert "1 missing values (0.4%) are left out, the first at row 7, column b" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default")
 def test_rows_without_a_value_near_them_have_empty_scores(
     sensors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
