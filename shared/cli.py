@@ -18,6 +18,7 @@ from shared.datasets import DATASETS, load_dataset
 from shared.detector import VAEDetector, load_detector
 from shared.download import DOWNLOADS, download
 from shared.injection import ANOMALY_KINDS
+from shared.scoring import mean_over_channels
 from shared.series import are_numbers
 from shared.signals import SIGNAL_KINDS
 from shared.stream_lines import LINE_FORMATS
@@ -120,7 +121,7 @@ def _score(options: argparse.Namespace) -> None:
     parts = detector.contributions(table.frame())
     write_scores(options.out, table, detector, parts)
     events = [event_record(event, table) for event in detector.events_of(parts)]
-    measured = quality(table, parts.mean(axis=1))
+    measured = quality(table, mean_over_channels(parts))
     result = {"rows": len(parts), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
     text = f"{_events_text(events)}{_quality_text(measured)}scores of {len(parts)} rows in {options.out}"
     _print(options, result | measured, text)

@@ -9,7 +9,7 @@ import numpy as np
 
 Kind = Literal["point", "reconstruction", "window", "causal", "multiscale"]
 Scaling = Literal["none", "standard"]
-Missing = Literal["error", "interpolate"]
+Missing = Literal["error", "interpolate", "mask"]
 ThresholdMethod = Literal["maximum", "quantile", "robust", "pot"]
 DType = Literal["float32", "float64"]
 Device = Literal["auto", "cpu", "gpu"]
@@ -46,7 +46,7 @@ class Config:
     validation_fraction: float = described(0.0, "held-out tail of the training series, for early stopping; 0 is none")
     patience: int = described(10, "epochs without a better held-out loss before training stops")
     scaling: Scaling = described("none", "standard: each channel to mean 0 and deviation 1 of the training series")
-    missing: Missing = described("error", "what to do with missing values: refuse them, or interpolate in time")
+    missing: Missing = described("error", "missing values: refuse them, interpolate in time, or leave them out (mask)")
     kind: Kind = described("reconstruction", "which score decides")
     draws: int = described(0, "latent draws that a score is averaged over; 0 is the posterior mean")
     threshold: ThresholdMethod = described("maximum", "how training scores become a threshold")
@@ -119,7 +119,14 @@ PRESETS: Mapping[str, Config] = {
     "tutorial": Config(),
     "standard": Config(scaling="standard", kind="window", margin=1.5),
     "auto": Config(
-        window=64, hidden_dim=64, latent_dim=16, scaling="standard", kind="multiscale", margin=3.0, least_height=0.1
+        window=64,
+        hidden_dim=64,
+        latent_dim=16,
+        scaling="standard",
+        missing="mask",
+        kind="multiscale",
+        margin=3.0,
+        least_height=0.1,
     ),
 }
 DEFAULT_PRESET = "auto"

@@ -13,6 +13,7 @@ from shared.detector import VAEDetector
 from shared.events import Event
 from shared.metrics import average_precision, roc_auc
 from shared.output import replacing, write_text
+from shared.scoring import mean_over_channels
 from shared.series import as_series
 from shared.table import Table
 
@@ -29,12 +30,12 @@ def write_scores(
     import polars as pl
 
     check_suffix(path)
-    scores = contributions.mean(axis=1)
+    scores = mean_over_channels(contributions)
     columns: dict[str, Any] = {"score": scores, "label": detector.labels_of(scores)}
     if len(table.names) > 1:
         columns |= {f"score_{name}": contributions[:, index] for index, name in enumerate(table.names)}
     time = pl.Series("row", range(len(table))) if table.time is None else table.time
-    frame = pl.DataFrame(columns)
+    frame = pl.DataFrame(columns).fill_nan(None)  # a score that is not known is an empty cell
     # A file's own column of time stamps may be called as one of ours.
     frame = frame.insert_column(0, time.rename(f"time_{time.name}") if time.name in columns else time)
     with replacing(path) as temporary:
@@ -51,13 +52,14 @@ def check_suffix(path: Path) -> None:
 
 
 def quality(table: Table, scores: Float[np.ndarray, " time"]) -> dict[str, float]:
-    """ROC AUC and average precision of the scores, if the table has labels of both kinds."""
-    if table.labels is None or not 0 < table.labels.sum() < len(table.labels):
+    """ROC AUC and average precision of the known scores (not NaN), if the table has labels of both kinds there."""
+    if table.labels is None:
         return {}
-    return {
-        "roc_auc": roc_auc(table.labels, scores),
-        "average_precision": average_precision(table.labels, scores),
-    }
+    known = ~np.isnan(scores)
+    labels, scores = table.labels[known], scores[known]
+    if not 0 < labels.sum() < len(labels):
+        return {}
+    return {"roc_auc": roc_auc(labels, scores), "average_precision": average_precision(labels, scores)}
 
 
 def event_record(event: Event, table: Table) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def write_detection(
     """
     frame = table.frame()
     parts = detector.contributions(frame)
-    scores = parts.mean(axis=1)
+    scores = mean_over_channels(parts)
     events = detector.events_of(parts)
     spans = [event[:2] for event in events]
     out.mkdir(parents=True, exist_ok=True)

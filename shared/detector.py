@@ -30,14 +30,14 @@ from shared.config import (
     resolve,
 )
 from shared.events import Event, find_events
-from shared.scoring import SHORT, STATISTIC_OF, Statistic, calibrate, contributions
-from shared.series import are_numbers, as_series, channel_names
+from shared.scoring import SHORT, STATISTIC_OF, Statistic, calibrate, contributions, known_only, mean_over_channels
+from shared.series import are_numbers, as_series, channel_names, interpolated
 from shared.stream import Stream
 from shared.suitable import suitable
 from shared.threshold import check_enough, threshold
 from shared.time_index import keeps_index
 from shared.training import held_out_steps, train
-from shared.windows import count, fit_scaler, fully_covered, standardise
+from shared.windows import count, fit_scaler, fully_covered, observed_values, standardise
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -166,20 +166,23 @@ class VAEDetector:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or self.seed < 0:
             raise ValueError(f"seed must be a whole number of at least 0, got {self.seed!r}")
         raw = as_series(series, missing=config.missing)
-        if self.preset == "auto":
-            config = suitable(config, raw, window=self.window is None, epochs=self.epochs is None)
         self.channels_ = channel_names(series, raw.shape[1])
+        _warn_of_gaps(raw, self.channels_, self.missing)
+        whole = interpolated(raw, self.channels_) if np.isnan(raw).any() else raw
+        if self.preset == "auto":
+            config = suitable(config, whole, window=self.window is None, epochs=self.epochs is None)
         _check_length(len(raw), config.window)
-        _check_constant(raw, self.channels_)
-        inner = fully_covered(len(raw), config.window)
-        check_enough(min(count(len(raw), config.window), inner.stop - inner.start), config)
+        _check_constant(whole, self.channels_)
+        check_enough(_least_scores(raw, config), config)
         head = raw[: len(raw) - held_out_steps(len(raw), config)]
         self.config_, self.arguments_ = config, self.get_params()
+        _check_values(head, self.channels_)
         self.scaler_ = fit_scaler(head, standardise=config.scaling == "standard")
         scaled = _scaled(raw, self.scaler_, config)
-        wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), config)
+        needed = _needed(scaled, config)
+        wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), needed)
         try:
-            self.parameters_, self.history_ = train(self.backend, scaled, config, self.seed)
+            self.parameters_, self.history_ = train(self.backend, scaled, needed, self.seed)
         finally:
             wait()
         self._calibrate(scaled)
@@ -187,17 +190,16 @@ class VAEDetector:
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
         config = self.config_
         inner = fully_covered(len(scaled), config.window)
-        statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(KINDS), config)
+        observed = ~np.isnan(scaled).all(axis=1)
+        statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(KINDS), _needed(scaled, config))
         self.calibration_ = calibrate(statistics["point"], statistics["causal"], config.window)
-        single_window = threshold(statistics["window"].mean(axis=1), config)
+        single_window = threshold(known_only(_of_windows(scaled, statistics["window"], config)), config)
         thresholds: dict[str, float] = {}
         parts = self._contributions(scaled, KINDS) if config.draws else self._parts(scaled, statistics, KINDS)
         for kind, part in parts:  # one at a time: a series may be long
-            scores = part.mean(axis=1)
-            if kind == "causal":
-                thresholds[kind] = threshold(scores[config.window - 1 :], config)
-            else:
-                thresholds[kind] = threshold(scores[inner], config)
+            scores = mean_over_channels(part)
+            used = slice(config.window - 1, None) if kind == "causal" else inner
+            thresholds[kind] = threshold(scores[used][observed[used]], config)
             if kind == config.kind:
                 self.decision_scores_ = scores
         thresholds[checkpoint.SINGLE_WINDOW] = single_window
@@ -213,23 +215,38 @@ class VAEDetector:
         Scores are squared errors of the scaled series: in squared standard deviations of the training series with
         `scaling="standard"`, in squared units of the series with `scaling="none"`.
 
+        With `missing="mask"`, a missing step has a score from its neighbours. Where there is no value within a window,
+        the score is NaN and the label 0; a warning says so.
+
         Raises:
             TypeError, ValueError: if the series is not fit for use, shorter than a window, or has other channels.
         """
-        return self.contributions(series, kind=kind).mean(axis=1)
+        return mean_over_channels(self.contributions(series, kind=kind))
 
     @keeps_index("score")
     def contributions(self, series: Any, *, kind: Kind | None = None) -> Float[np.ndarray, "time channel"]:
-        """The score of each channel at each time step; their mean over the channels is the decision function."""
+        """The score of each channel at each time step; their mean over the channels is the decision function.
+
+        With `missing="mask"`, NaN where there is no value of the channel within a window; the mean leaves it out.
+        """
         chosen = self._kind(kind)
         scaled = self._prepared(series)
         with np.errstate(over="ignore", invalid="ignore"):  # said in words below
             result = dict(self._contributions(scaled, self._company(chosen, len(scaled))))[chosen]
         if not np.isfinite(result).all():
-            row = int(np.argwhere(~np.isfinite(result))[0, 0])
-            raise ValueError(
-                f"the score at row {row} overflows {self.config_.dtype}: remove the outlier or fit in float64"
-            )
+            overflows = np.isinf(result) | (np.isnan(result) & ~np.isnan(scaled))
+            if overflows.any():
+                row = int(np.argwhere(overflows)[0, 0])
+                raise ValueError(
+                    f"the score at row {row} overflows {self.config_.dtype}: remove the outlier or fit in float64"
+                )
+            unknown = int(np.isnan(result).all(axis=1).sum())
+            if unknown:
+                warnings.warn(
+                    f"{unknown} of {len(result)} time steps have no value within a window: their score is NaN, "
+                    "their label 0",
+                    stacklevel=2,
+                )
         return result
 
     @keeps_index("label")
@@ -259,7 +276,7 @@ class VAEDetector:
     @keeps_index("event")
     def events_of(self, contributions: Float[np.ndarray, "time channel"], *, kind: Kind | None = None) -> list[Event]:
         """`events` of a series whose contributions are known."""
-        labels = self.labels_of(contributions.mean(axis=1), kind=kind)
+        labels = self.labels_of(mean_over_channels(contributions), kind=kind)
         config = self.config_
         return find_events(
             labels,
@@ -273,11 +290,14 @@ class VAEDetector:
     def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
         """The posterior mean of each window of the series, n = time - window + 1."""
         scaled = self._prepared(series)
-        return self.backend.encode(self.parameters_, scaled, self.config_)[0]
+        return self.backend.encode(self.parameters_, scaled, _needed(scaled, self.config_))[0]
 
     @keeps_index("value")
     def reconstruct(self, series: Any) -> Float[np.ndarray, "time channel"]:
-        """The mean over the covering windows of their reconstructions, in the units of the series."""
+        """The mean over the covering windows of their reconstructions, in the units of the series.
+
+        With `missing="mask"` it says what the model expects at missing steps.
+        """
         scaled = self._prepared(series)
         result = self._statistics(scaled, "reconstruction")
         return result * self.scaler_.scale.astype(result.dtype) + self.scaler_.shift.astype(result.dtype)
@@ -286,11 +306,13 @@ class VAEDetector:
         """A function that scores separate windows, with the parameters converted once: for a sensor's next point.
 
         It takes windows of shape (n, window, channel), one of shape (window, channel), or (window,) where there is one
-        channel, and returns (n,) mean squared errors, to be held against `thresholds_["single_window"]`.
+        channel, and returns (n,) mean squared errors, to be held against `thresholds_["single_window"]`. With
+        `missing="mask"` the mean is over the values of a window that are not missing, NaN if there are none.
         """
         self._check_fitted()
         config = self.config_
-        score = self.backend.bind(self.parameters_, config)
+        score = self.backend.bind(self.parameters_, replace(config, missing="error"))
+        score_masked = self.backend.bind(self.parameters_, config) if config.missing == "mask" else None
         shape = (-1, config.window, len(self.channels_))
         shift, scale = self.scaler_
 
@@ -305,7 +327,10 @@ class VAEDetector:
                 scaled = ((values.reshape(shape) - shift) / scale).astype(config.dtype)
                 scores = score(scaled).astype(np.float64)
             if np.count_nonzero(np.isfinite(scores)) < len(scores):  # `all` takes longer than the rest of the line
-                raise ValueError("a window holds values that are missing, infinite or too large")
+                if score_masked is not None and not np.isinf(scaled).any():
+                    scores = score_masked(scaled).astype(np.float64)
+                if score_masked is None or not np.isfinite(scores[~np.isnan(scaled).all(axis=(1, 2))]).all():
+                    raise ValueError("a window holds values that are missing, infinite or too large")
             return scores
 
         return score_windows
@@ -345,7 +370,8 @@ class VAEDetector:
             OSError: if it cannot be read.
         """
         saved = checkpoint.read(Path(path))
-        detector = cls(**{"preset": saved.preset, "seed": saved.seed, **saved.overrides, "device": device})
+        given = {**saved.overrides, "device": device} | ({} if missing is None else {"missing": missing})
+        detector = cls(preset=saved.preset, seed=saved.seed, **given)
         detector.config_ = replace(saved.config, device=device or "auto", missing=missing or saved.config.missing)
         detector.arguments_ = detector.get_params()
         detector.channels_, detector.scaler_, detector.parameters_ = saved.channels, saved.scaler, saved.parameters
@@ -375,6 +401,7 @@ class VAEDetector:
             )
         _check_names(series, self.channels_)
         _check_length(len(raw), self.config_.window)
+        _warn_of_gaps(raw, self.channels_, self.arguments_["missing"])
         return _scaled(raw, self.scaler_, self.config_)
 
     def _company(self, kind: Kind, length: int) -> tuple[Kind, ...]:
@@ -385,13 +412,13 @@ class VAEDetector:
 
     def _statistics(self, scaled: Float[np.ndarray, "time channel"], kind: Kind) -> Float[np.ndarray, "length channel"]:
         """The statistic of a kind of score, from the posterior mean."""
-        names = _statistics_of(self._company(kind, len(scaled)))
-        return self.backend.statistics(self.parameters_, scaled, names, self.config_)[STATISTIC_OF[kind]]
+        names, config = _statistics_of(self._company(kind, len(scaled))), _needed(scaled, self.config_)
+        return self.backend.statistics(self.parameters_, scaled, names, config)[STATISTIC_OF[kind]]
 
     def _contributions(
         self, scaled: Float[np.ndarray, "time channel"], kinds: tuple[Kind, ...]
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
-        config = self.config_
+        config = _needed(scaled, self.config_)
         if not config.draws:
             statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(kinds), config)
             yield from self._parts(scaled, statistics, kinds)
@@ -453,6 +480,57 @@ def _check_length(length: int, window: int) -> None:
         raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: lower window")
 
 
+def _needed(scaled: Float[np.ndarray, "time channel"], config: Config) -> Config:
+    """The configuration that a backend needs for this series: masks cost time, and are of no use without gaps."""
+    return config if np.isnan(scaled).any() else replace(config, missing="error")
+
+
+def _of_windows(
+    scaled: Float[np.ndarray, "time channel"], statistic: Float[np.ndarray, "n channel"], config: Config
+) -> Float[np.ndarray, " n"]:
+    """The mean squared error of each window over its values; NaN if all are missing."""
+    if not np.isnan(scaled).any():
+        return statistic.mean(axis=1)
+    values = observed_values(scaled, config.window)
+    known = values.sum(axis=1)
+    return np.divide((statistic * values).sum(axis=1), known, out=np.full_like(known, np.nan), where=known > 0)
+
+
+def _warn_of_gaps(series: Float[np.ndarray, "time channel"], names: tuple[str, ...], asked: Missing | None) -> None:
+    """Says what is left out, unless that was asked for."""
+    missing = np.isnan(series)
+    if asked is None and missing.any():
+        row, column = np.argwhere(missing)[0]
+        warnings.warn(
+            f"{missing.sum()} missing values ({missing.mean():.1%}) are left out, the first at row {row}, column "
+            f'{names[column]}: missing="mask" says that this is meant, "error" refuses them',
+            stacklevel=4,
+        )
+
+
+def _check_values(head: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
+    for name, empty in zip(names, np.isnan(head).all(axis=0), strict=True):
+        if empty:
+            raise ValueError(f"column {name} has no values in the part that is trained on: leave it out")
+
+
+def _least_scores(series: Float[np.ndarray, "time channel"], config: Config) -> int:
+    """How many training scores the kind of score with the fewest has.
+
+    Raises:
+        ValueError: if it has none.
+    """
+    inner = fully_covered(len(series), config.window)
+    observed = ~np.isnan(series).all(axis=1)
+    least = min(int(observed[config.window - 1 :].sum()), int(observed[inner].sum()))
+    if not least:
+        raise ValueError(
+            f"the training series has no values away from its ends, where no window of {config.window} is whole: train "
+            "on a longer series"
+        )
+    return least
+
+
 def _check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
     constant = (series == series[0]).all(axis=0)
     if constant.all():
@@ -467,7 +545,10 @@ def _scaled(
 ) -> Float[np.ndarray, "time channel"]:
     with np.errstate(over="ignore"):
         scaled = standardise(series, scaler, config.dtype)
-    if not np.isfinite(scaled).all():
-        row = int(np.argwhere(~np.isfinite(scaled))[0, 0])
+    bad = ~np.isfinite(scaled)
+    if bad.any() and config.missing == "mask":
+        bad &= ~np.isnan(series)
+    if bad.any():
+        row = int(np.argwhere(bad)[0, 0])
         raise ValueError(f'the value at row {row} is too large for {config.dtype}: use scaling="standard" or float64')
     return scaled

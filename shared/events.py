@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
+from shared.scoring import mean_over_channels
+
 
 class Event(NamedTuple):
     """An anomaly: the time steps [start, end), its highest score and where, and each channel's share of it.
@@ -62,12 +64,12 @@ def find_events(
     least_height: float,
 ) -> list[Event]:
     """The events of a labelled series, in order of time."""
-    scores = contributions.mean(axis=1)
+    scores = mean_over_channels(contributions)
     events = []
     labels = without_low_ends(labels, scores, least_height)
     for start, end in intervals(labels, min_length=min_length, merge_gap=merge_gap):
-        peak = start + int(scores[start:end].argmax())
-        parts = contributions[start:end].sum(axis=0, dtype=np.float64)
+        peak = start + int(np.nanargmax(scores[start:end]))
+        parts = np.nansum(contributions[start:end], axis=0, dtype=np.float64)
         shares = parts / parts.sum()
         order = np.argsort(-shares, kind="stable")
         events.append(Event(start, end, peak, float(scores[peak]), {names[i]: float(shares[i]) for i in order}))

@@ -70,12 +70,12 @@ def plot_score(
     from matplotlib.ticker import LogLocator
 
     figure, axes = _figure(1, height=3.0)
-    floor = max(float(np.min(scores)), threshold * 1e-5, 1e-30)
+    floor = max(float(np.nanmin(scores)), threshold * 1e-5, 1e-30)
     _line(axes[0], np.maximum(scores, floor), color=BLUE, label="score")
     axes[0].axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
     _shade(axes[0], shaded, ORANGE, shaded_as)
     axes[0].set_yscale("log")
-    decades = np.log10(max(float(np.max(scores)), threshold) / floor)
+    decades = np.log10(max(float(np.nanmax(scores)), threshold) / floor)
     axes[0].yaxis.set_major_formatter("{x:g}")
     axes[0].yaxis.set_minor_locator(LogLocator(subs=(2, 5) if decades < 2 else "auto"))
     axes[0].yaxis.set_minor_formatter("{x:g}" if decades < 2 else "")
@@ -106,10 +106,10 @@ def plot_detection(
     _line(axes[shown], scores, color=BLACK, label="score")
     axes[shown].axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
     axes[shown].set_ylabel("score")
-    if scores.max() > 20 * threshold > 0:  # else a large peak would hide what happens at the threshold
+    if np.nanmax(scores) > 20 * threshold > 0:  # else a large peak would hide what happens at the threshold
         axes[shown].set_yscale("symlog", linthresh=threshold)
         axes[shown].set_ylabel("score (log above\nthe threshold)")
-    axes[shown].set_ylim(bottom=min(0.0, float(scores.min())))
+    axes[shown].set_ylim(bottom=min(0.0, float(np.nanmin(scores))))
     for axis in axes[:-1]:
         _shade(axis, labelled, ORANGE, "labelled anomaly")
         if train_rows:
@@ -189,7 +189,7 @@ def _line(axis: "Axes", values: Float[np.ndarray, " time"], **style: Any) -> Non
     if len(values) > 2 * BINS:
         size = -(-len(values) // BINS)
         padded = np.pad(values, (0, -len(values) % size), mode="edge").reshape(-1, size)
-        values = np.stack([padded.min(axis=1), padded.max(axis=1)], axis=1).reshape(-1)
+        values = np.stack([np.fmin.reduce(padded, axis=1), np.fmax.reduce(padded, axis=1)], axis=1).reshape(-1)
         steps = np.repeat(steps[::size], 2)
     axis.plot(steps, values, linewidth=1.1, **style)
 

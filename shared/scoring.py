@@ -12,10 +12,10 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from shared.config import Kind
-from shared.windows import ROWS, count, coverage, fully_covered, moving_sum
+from shared.windows import ROWS, count, coverage, fully_covered, moving_sum, observed_values
 
 Statistic = Literal["point", "reconstruction", "window", "causal", "divergence"]
 STATISTICS: tuple[Statistic, ...] = ("point", "reconstruction", "window", "causal", "divergence")
@@ -42,12 +42,16 @@ def block_statistics(
     statistics: Sequence[Statistic],
     xp: ModuleType,
     fold: Fold,
+    masked: bool = False,
 ) -> dict[str, Any]:
     """What a block of windows adds to each statistic. Windows from `used` on, if given, are padding and add nothing.
 
     Over the n + window - 1 steps of the block, per channel: `point`, the sum over the covering windows of the
     squared error; `reconstruction`, that of x_hat. Over its n windows: `window`, the mean squared error per
     channel; `causal`, the squared error of the last step per channel; `divergence`, the KL divergence in nats.
+
+    If `masked`, x may hold NaN, which x_hat does not: `point` and `causal` are NaN there, `window` is the mean over
+    the other values, 0 if there are none; `point` and `reconstruction` count each window as often as it has values.
     """
     n = x.shape[0]
 
@@ -56,12 +60,20 @@ def block_statistics(
 
     error = x - x_hat
     squared = error * error
+    held = xp.astype(~xp.isnan(x), x.dtype) if masked else None
+
+    def weighted(values: Any) -> Any:
+        return values if held is None else values * xp.sum(held, axis=(1, 2), keepdims=True)
+
     result: dict[str, Any] = {}
     for statistic in statistics:
         if statistic == "point":
-            result[statistic] = fold(real(squared))
+            result[statistic] = fold(real(weighted(squared)))
         elif statistic == "reconstruction":
-            result[statistic] = fold(real(x_hat))
+            result[statistic] = fold(real(weighted(x_hat)))
+        elif statistic == "window" and held is not None:
+            sums = xp.sum(xp.where(held > 0, squared, 0.0), axis=1)
+            result[statistic] = sums / xp.maximum(xp.sum(held, axis=1), xp.ones_like(sums))
         elif statistic == "window":
             result[statistic] = xp.mean(squared, axis=1)
         elif statistic == "causal":
@@ -84,12 +96,15 @@ def series_statistics(
     statistics: Sequence[Statistic],
     block: int,
     ahead: int = 2,
+    *,
+    masked: bool = False,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
     """Adds up the blocks of a series, `ahead` of them begun before the first is finished.
 
     `run_block(values)` gets the steps of one block, of `block` windows or, at the end of the series, fewer; it returns
     `block_statistics` of them, perhaps of more (padded) windows, or a future of these. `point` and `reconstruction`
-    come back as means over the covering windows, one row per time step; the others have one row per window.
+    come back as means over the covering windows, one row per time step; the others have one row per window. If
+    `masked`, the mean weighs a window by the number of its values that are not missing; NaN if none of them has any.
     """
     length, channels = series.shape
     windows = count(length, window)
@@ -112,6 +127,9 @@ def series_statistics(
             add(*pending.popleft())
     while pending:
         add(*pending.popleft())
+    if masked:
+        values = observed_values(series, window).sum(axis=1, keepdims=True)
+        return totals | {s: _ratio(totals[s], _covering_sum(values, window)) for s in folded}
     for statistic in folded:
         totals[statistic] /= coverage(length, window, series.dtype.name)[:, None]
     return totals
@@ -131,14 +149,18 @@ def calibrate(
     """The calibration from the statistics `point` and `causal` of the training series.
 
     The durations are `DURATIONS`, at most a quarter of the series each. The ends, where fewer windows cover a step, are
-    left out of `largest`. A channel that hardly errs, a sensor that
+    left out of `largest`, and so are steps without a value (NaN). A channel that hardly errs, a sensor that
     stood still, counts as if its largest error were a tenth of the mean over the channels.
     """
     inner = fully_covered(len(point), window)
     durations = tuple(min(duration, max(1, len(point) // 4)) for duration in DURATIONS)
-    largest = np.array([run_errors(point, duration)[inner].max(axis=0) for duration in durations], np.float64)
+    known = ~np.isnan(point[inner])
+    largest = np.array(
+        [run_errors(point, duration)[inner].max(axis=0, initial=0.0, where=known) for duration in durations], np.float64
+    )
     floor = np.maximum(LEAST_LARGEST * largest.mean(axis=1, keepdims=True), np.finfo(point.dtype).tiny)
-    return Calibration(float(np.median(causal.mean(axis=1))), durations, np.maximum(largest, floor))
+    warm_up = float(np.median(known_only(mean_over_channels(causal))))
+    return Calibration(warm_up, durations, np.maximum(largest, floor))
 
 
 def contributions(
@@ -160,13 +182,55 @@ def contributions(
       window ends at, get `calibration.warm_up`;
     - multiscale: the mean over the durations of (e / largest)**2, where e is the point score averaged over runs of that
       duration (`run_errors`), and largest the largest e of the training series. It has no unit.
+
+    Means are over the values that are not missing (NaN in `series`). A missing value gets the score of its neighbours,
+    interpolated in time (causal: the last one before it). It is NaN where no window that the score is made of holds a
+    value of the channel: further than W - 1 steps from any (causal: after the last one).
     """
+    result = _contributions(kind, series, statistic, window, calibration)
+    observed = ~np.isnan(series)
+    if not observed.all():
+        result = result.copy() if result is statistic else result
+        for channel, known in enumerate(observed.T):
+            _fill_gaps(result[:, channel], known, window, only_past=kind == "causal")
+    return result
+
+
+def _fill_gaps(
+    scores: Float[np.ndarray, " time"], observed: Bool[np.ndarray, " time"], window: int, *, only_past: bool
+) -> None:
+    """Puts scores where a value is missing, and NaN where none is near; in place."""
+    step = np.arange(len(scores))
+    before = np.maximum.accumulate(np.where(observed, step, -window))
+    after = np.minimum.accumulate(np.where(observed, step, len(scores) + window)[::-1])[::-1]
+    if only_past:  # the steps before the first window ends are known in every series
+        scores[:] = scores[np.maximum.accumulate(np.where(np.isnan(scores), 0, step))]
+        far = step - before >= window
+        far[: window - 1] = False
+    else:
+        if observed.any():
+            scores[~observed] = np.interp(step[~observed], step[observed], scores[observed])
+        far = np.minimum(step - before, after - step) >= window
+    scores[far] = np.nan
+
+
+def _contributions(
+    kind: Kind,
+    series: Float[np.ndarray, "time channel"],
+    statistic: Float[np.ndarray, "length channel"],
+    window: int,
+    calibration: Calibration,
+) -> Float[np.ndarray, "time channel"]:
+    """`contributions`, NaN where a score is not known."""
     if kind == "point":
         return statistic
     if kind == "reconstruction":
         error = series - statistic
         error *= error
         return error
+    if kind == "window" and np.isnan(series).any():
+        values = observed_values(series, window)
+        return _ratio(_covering_sum(statistic * values, window), _covering_sum(values, window))
     if kind == "window":
         sums = _covering_sum(statistic, window)
         sums /= coverage(len(series), window, statistic.dtype.name)[:, None]
@@ -188,18 +252,48 @@ def contributions(
 def run_errors(point: Float[np.ndarray, "time channel"], duration: int) -> Float[np.ndarray, "time channel"]:
     """At each time step, the mean over the runs of `duration` consecutive steps that cover it of the run's mean.
 
-    A series shorter than that is one run.
+    A series shorter than that is one run. A run counts by its share of known errors (not NaN); where there are none
+    the result is NaN.
     """
+    duration = min(duration, len(point))
+    known = ~np.isnan(point)
+    if not known.all():
+        sums = _sum_of_runs(np.where(known, point, 0.0), duration)
+        return _ratio(sums, _sum_of_runs(known.astype(point.dtype), duration))
+    result = _sum_of_runs(point, duration)
+    result /= duration * coverage(len(point), duration, point.dtype.name)[:, None]
+    return result
+
+
+def _sum_of_runs(point: Float[np.ndarray, "time channel"], duration: int) -> Float[np.ndarray, "time channel"]:
+    """At each time step, the sum over the runs of `duration` steps that cover it of the run's sum."""
     length = len(point)
-    duration = min(duration, length)
     result = np.empty_like(point)
     for begin in range(0, length, ROWS):
         end = min(begin + ROWS, length)
         first = max(0, begin - duration + 1)
         runs = moving_sum(point[first : end + duration - 1], duration)
         result[begin:end] = _covering_sum(runs, duration)[begin - first : end - first]
-    result /= duration * coverage(length, duration, point.dtype.name)[:, None]
     return result
+
+
+def mean_over_channels(contributions: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, " time"]:
+    """The score: the mean over the channels whose part is known (not NaN); NaN where none is."""
+    known = ~np.isnan(contributions)
+    if known.all():
+        return contributions.mean(axis=1)
+    values = known.sum(axis=1).astype(contributions.dtype)
+    return _ratio(np.where(known, contributions, 0.0).sum(axis=1), values)
+
+
+def known_only(scores: Float[np.ndarray, " time"]) -> Float[np.ndarray, " n"]:
+    """The scores that are not NaN."""
+    return scores[~np.isnan(scores)]
+
+
+def _ratio(sums: Float[np.ndarray, "*shape"], values: Float[np.ndarray, "*_"]) -> Float[np.ndarray, "*shape"]:
+    """`sums / values`, NaN where there are no values."""
+    return np.divide(sums, values, out=np.full_like(sums, np.nan), where=values > 0)
 
 
 def _covering_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "time channel"]:

@@ -3,14 +3,14 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 
 def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time channel"]:
     """Any array-like, data frame or darts series of shape (time,) or (time, channel) as a float array (time, channel).
 
     float32 stays float32; everything else becomes float64 in native byte order. With `missing="interpolate"`, NaN
-    is replaced by linear interpolation in time, and by the nearest value at both ends.
+    is replaced by linear interpolation in time, and by the nearest value at both ends; with `missing="mask"` it stays.
 
     Raises:
         TypeError: if the values are not real numbers.
@@ -44,13 +44,17 @@ def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time
     if np.isinf(array).any():
         row, column = np.argwhere(np.isinf(array))[0]
         raise ValueError(f"infinite value at row {row}, column {names[column]}: remove it, or mark it as missing")
+    if missing == "mask":
+        if not finite.any():
+            raise ValueError("the series has no values at all: every one is missing")
+        return array
     if missing != "interpolate":
         row, column = np.argwhere(~finite)[0]
         raise ValueError(
             f"missing value at row {row}, column {names[column]} ({(~finite).sum()} in all): "
-            'fill it, or use missing="interpolate" (--missing interpolate)'
+            'leave them out with missing="mask" (--missing mask), or use missing="interpolate" (--missing interpolate)'
         )
-    return _interpolate(array, finite, names)
+    return interpolated(array, names)
 
 
 def as_array(values: Any) -> Any:
@@ -79,10 +83,13 @@ def _described(array: np.ndarray) -> str:
     return type(array.reshape(-1)[0]).__name__ if array.dtype == object and array.size else str(array.dtype)
 
 
-def _interpolate(
-    array: Float[np.ndarray, "time channel"], finite: Bool[np.ndarray, "time channel"], names: tuple[str, ...]
-) -> Float[np.ndarray, "time channel"]:
-    filled = array.copy()
+def interpolated(array: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> Float[np.ndarray, "time channel"]:
+    """A copy with linear interpolation in time in place of NaN, and the nearest value at both ends.
+
+    Raises:
+        ValueError: if a channel has no values.
+    """
+    filled, finite = array.copy(), np.isfinite(array)
     step = np.arange(len(array))
     for channel, known in enumerate(finite.T):
         if not known.any():

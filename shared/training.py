@@ -16,7 +16,7 @@ from shared.config import Config
 from shared.parameters import Parameters
 from shared.progress import training_progress
 from shared.schedule import CHUNK_STEPS, chunks, steps_per_epoch
-from shared.windows import count
+from shared.windows import count, observed_values
 
 History = dict[str, list[float]]
 
@@ -122,6 +122,11 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
 def _loss(backend: Backend, trained: Parameters, part: Float[np.ndarray, "time channel"], config: Config) -> float:
     """The loss at the posterior mean, averaged over the windows."""
     result = backend.statistics(trained, part, ("window", "divergence"), config)
+    if config.missing == "mask":
+        values = observed_values(part, config.window)
+        errors = (result["window"] * values).sum(axis=1, dtype=np.float64)
+        share = values.mean(axis=1, dtype=np.float64) / config.window
+        return float((errors + config.beta * share * result["divergence"][:, 0]).mean())
     squared = result["window"].mean(dtype=np.float64) * config.window * part.shape[1]
     return float(squared + config.beta * result["divergence"].mean(dtype=np.float64))
 

@@ -24,7 +24,7 @@ class Scaler(NamedTuple):
 def fit_scaler(series: Float[np.ndarray, "time channel"], *, standardise: bool) -> Scaler:
     """Mean and standard deviation of each channel, or 0 and 1.
 
-    A constant channel keeps its unit: its scale is 1.
+    A constant channel keeps its unit: its scale is 1. Missing values (NaN) are left out.
 
     Raises:
         ValueError: if a channel's values are too large for float64.
@@ -33,12 +33,14 @@ def fit_scaler(series: Float[np.ndarray, "time channel"], *, standardise: bool) 
     if not standardise:
         return Scaler(np.zeros(channels), np.ones(channels))
     with np.errstate(over="ignore", invalid="ignore"):
-        shift = series.mean(axis=0, dtype=np.float64)
-        scale = series.std(axis=0, dtype=np.float64)
+        # What looks for NaN copies the series.
+        mean, deviation = (np.nanmean, np.nanstd) if np.isnan(series).any() else (np.mean, np.std)
+        shift = mean(series, axis=0, dtype=np.float64)
+        scale = deviation(series, axis=0, dtype=np.float64)
     if not np.isfinite([shift, scale]).all():
         raise ValueError("the values of the series are too large to take their standard deviation")
-    flat = scale <= CONSTANT * np.abs(series).max(axis=0)
-    return Scaler(shift, np.where(flat, 1.0, scale))
+    flat = scale <= CONSTANT * np.fmax.reduce(np.abs(series))
+    return Scaler(np.asarray(shift), np.where(flat, 1.0, scale))
 
 
 def standardise(
@@ -94,6 +96,11 @@ def fold(values: Float[Any, "n window channel"], xp: ModuleType) -> Float[Any, "
     length, last = n + window - 1, window - 1
     columns = [padded[last - i : last - i + length, i : i + 1] for i in range(window)]
     return xp.reshape(sum(columns), (length, channels))
+
+
+def observed_values(series: Float[np.ndarray, "time channel"], window: int) -> Float[np.ndarray, "n channel"]:
+    """How many values each window holds that are not missing (NaN), in the dtype of the series."""
+    return moving_sum((~np.isnan(series)).astype(series.dtype), window)
 
 
 def moving_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "m channel"]:

@@ -1,6 +1,7 @@
 """Checks of compiled training; `test_compiled` runs them in fresh processes: beartype's wrappers do not compile."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,6 +26,17 @@ def a_compiled_run_is_the_oracles() -> None:
     steps = list(schedule.chunks(23, SMALL, 0, limit=12 + STEPS_PER_CALL - 1))
     expected, terms = reference.train(start, series, steps, window=5, beta=2.0, learning_rate=0.01)
     trained = list(load_backend("torch").train(start, series, steps, SMALL))
+    assert_all_close(trained[-1].parameters, expected, 1e-10)
+    assert_close(np.concatenate([state.terms for state in trained]), terms, 1e-10)
+
+
+def a_compiled_run_leaves_missing_values_out() -> None:
+    series = np.where(np.arange(27) % 7 == 3, np.nan, np.sin(np.arange(27.0)))[:, None]
+    series[10:18] = np.nan
+    start = parameters.draw(SMALL, 1, 0)
+    steps = list(schedule.chunks(23, SMALL, 0))
+    expected, terms = reference.train(start, series, steps, window=5, beta=2.0, learning_rate=0.01)
+    trained = list(load_backend("torch").train(start, series, steps, replace(SMALL, missing="mask")))
     assert_all_close(trained[-1].parameters, expected, 1e-10)
     assert_close(np.concatenate([state.terms for state in trained]), terms, 1e-10)
 

@@ -29,16 +29,22 @@ def decode(z: np.ndarray, parameters: Parameters) -> np.ndarray:
 def loss(
     x: np.ndarray, weights: np.ndarray, noise: np.ndarray, parameters: Parameters
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Squared error and KL divergence, summed over the batch."""
-    mean, log_variance = encode(x, parameters)
+    """Squared error and KL divergence, summed over the batch; NaN is a missing value."""
+    mean, log_variance = encode(np.nan_to_num(x), parameters)
     x_hat = decode(mean + np.exp(log_variance / 2) * noise, parameters)
-    squared = (weights[:, None] * (x - x_hat) ** 2).sum()
-    divergence = (weights[:, None] * 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance)).sum()
+    squared = np.nansum(weights[:, None] * (x - x_hat) ** 2)
+    share = np.isfinite(x).mean(axis=1)
+    divergence = (weights[:, None] * share[:, None] * 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance)).sum()
     return squared, divergence
 
 
-def gradient(x: np.ndarray, weights: np.ndarray, noise: np.ndarray, parameters: Parameters, beta: float) -> Parameters:
-    """Gradient of squared error + beta * KL, by hand."""
+def gradient(
+    x: np.ndarray, weights: np.ndarray, noise: np.ndarray, parameters: Parameters, beta: float | np.ndarray
+) -> Parameters:
+    """Gradient of squared error + beta * KL, by hand; NaN is a missing value."""
+    known = np.isfinite(x)
+    x = np.nan_to_num(x)
+    beta = beta * known.mean(axis=1)[:, None]
     hidden_in = linear(x, parameters, "encoder")
     hidden = np.maximum(hidden_in, 0)
     mean, log_variance = encode(x, parameters)
@@ -56,7 +62,7 @@ def gradient(x: np.ndarray, weights: np.ndarray, noise: np.ndarray, parameters: 
         result[f"{layer}.bias"] = outputs.sum(axis=0)
         return outputs @ parameters[f"{layer}.weight"]
 
-    d_x_hat = 2 * weights[:, None] * (x_hat - x)
+    d_x_hat = 2 * weights[:, None] * (x_hat - x) * known
     d_back = through("output", back, d_x_hat) * (back_in > 0)
     d_z = through("decoder", z, d_back)
     d_mean = d_z + beta * weights[:, None] * mean
@@ -115,7 +121,7 @@ def scores(
     """The contributions (time, channel) of a kind of score, by loops over time steps and windows.
 
     The first steps of `causal`, which have no score, are NaN. `durations` and `largest` (duration, channel) are for
-    `multiscale`.
+    `multiscale`. A series that holds NaN is for `masked_scores`.
     """
     length, channels = series.shape
     if kind == "multiscale":
@@ -148,3 +154,75 @@ def run_errors(point: np.ndarray, duration: int) -> np.ndarray:
     return np.array(
         [np.mean(runs[max(0, t - duration + 1) : min(t, len(runs) - 1) + 1], axis=0) for t in range(len(point))]
     )
+
+
+def reconstructions(series: np.ndarray, parameters: Parameters, window: int) -> np.ndarray:
+    """The reconstruction (n, window, channel) of each window, missing values (NaN) filled in four rounds."""
+    every = windows(series, window)
+    flat = every.reshape(len(every), -1)
+    guess = np.zeros_like(flat)
+    for _ in range(4):
+        guess = decode(encode(np.where(np.isnan(flat), guess, flat), parameters)[0], parameters)
+    return guess.reshape(every.shape)
+
+
+def masked_scores(
+    series: np.ndarray,
+    parameters: Parameters,
+    window: int,
+    kind: str,
+    durations: Sequence[int] = (1, 16, 64, 256),
+    largest: np.ndarray | float = 1.0,
+) -> np.ndarray:
+    """`scores` of a series with missing values (NaN), one step and channel at a time."""
+    length, channels = series.shape
+    known, x_hat = np.isfinite(series), reconstructions(series, parameters, window)
+    held = [int(known[w : w + window].sum()) for w in range(len(x_hat))]
+    largest = np.broadcast_to(largest, (len(durations), channels))
+    result = np.full((length, channels), np.nan)
+
+    def error(t: int, w: int, c: int) -> float:
+        return float((series[t, c] - x_hat[w, t - w, c]) ** 2)
+
+    def covering(t: int) -> list[int]:
+        return [w for w in range(len(x_hat)) if w <= t < w + window and held[w]]
+
+    def point(t: int, c: int) -> float:
+        return float(np.average([error(t, w, c) for w in covering(t)], weights=[held[w] for w in covering(t)]))
+
+    points = {(t, c): point(t, c) for t in range(length) for c in range(channels) if known[t, c]}
+    for (t, c), own in points.items():
+        if kind == "point":
+            result[t, c] = own
+        elif kind == "reconstruction":
+            drawn = np.average([x_hat[w, t - w, c] for w in covering(t)], weights=[held[w] for w in covering(t)])
+            result[t, c] = (series[t, c] - drawn) ** 2
+        elif kind == "window":
+            steps = [(s, w) for w in covering(t) for s in range(w, w + window) if known[s, c]]
+            result[t, c] = np.mean([error(s, w, c) for s, w in steps])
+        elif kind == "causal" and t >= window - 1:
+            result[t, c] = error(t, t - window + 1, c)
+        elif kind == "multiscale":
+            ratios = []
+            for duration, most in zip(durations, largest[:, c], strict=True):
+                size = min(duration, length)
+                runs = [s for s in range(length - size + 1) if s <= t < s + size]
+                inside = [points[u, c] for s in runs for u in range(s, s + size) if known[u, c]]
+                ratios.append(np.mean(inside) / most)
+            result[t, c] = np.mean(np.square(ratios))
+    for c in range(channels):
+        fill_gaps(result[:, c], known[:, c], window, kind)
+    return result
+
+
+def fill_gaps(scores: np.ndarray, known: np.ndarray, window: int, kind: str) -> None:
+    """Scores of missing steps from their neighbours; those with no value within a window stay NaN."""
+    for t in np.flatnonzero(~known):
+        before = [s for s in np.flatnonzero(known) if s < t]
+        after = [s for s in np.flatnonzero(known) if s > t]
+        if kind == "causal":
+            if t >= window - 1 and before and t - before[-1] < window:
+                scores[t] = scores[t - 1]  # NaN: still warming up
+        elif min([t - s for s in before[-1:]] + [s - t for s in after[:1]], default=window) < window:
+            ends = [*before[-1:], *after[:1]]
+            scores[t] = np.interp(t, ends, scores[ends])

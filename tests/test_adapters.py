@@ -243,11 +243,13 @@ def test_aeon_gives_the_detector_s_scores_along_either_axis(detector_class: Any)
 
 def test_aeon_missing_values_follow_the_detector(detector_class: Any) -> None:
     gap = np.where(TIME == 9, np.nan, SERIES[:, 0])
-    adapter = AeonVAE(detector_class(**MODEL, window=6))
+    adapter = AeonVAE(detector_class(**MODEL, window=6, missing="error"))
     with pytest.raises(ValueError, match="Missing values not supported"):
         adapter.fit(gap)
-    adapter.set_params(detector__missing="interpolate")
-    assert np.isfinite(adapter.fit(gap).predict(gap)).all()
+    for missing in ("interpolate", "mask"):
+        adapter.set_params(detector__missing=missing)
+        assert np.isfinite(adapter.fit(gap).predict(gap)).all()
+    assert AeonVAE(detector_class()).get_tag("capability:missing_values"), "the default leaves them out"
 
 
 # TSB-AD.

@@ -140,7 +140,8 @@ def test_detect_can_fit_on_another_file(sensors: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "events.json").read_text())["train_rows"] == 0
 
 
-def test_missing_values_are_refused_with_their_place_or_interpolated(
+@pytest.mark.filterwarnings("default")
+def test_missing_values_are_refused_with_their_place_interpolated_or_left_out(
     sensors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gap = tmp_path / "gap.csv"
@@ -151,7 +152,28 @@ def test_missing_values_are_refused_with_their_place_or_interpolated(
     assert "column b" in message
     assert "--missing interpolate" in message
     assert not (tmp_path / "out").exists()
+    assert "--missing mask" in message
     assert cli.main([*map(str, arguments), "--missing", "interpolate"]) == 0
+    assert cli.main([*map(str, arguments), "--preset", "auto"]) == 0
+    assert "1 missing values (0.4%) are left out, the first at row 7, column b" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default")
+def test_rows_without_a_value_near_them_have_empty_scores(
+    sensors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gap = tmp_path / "gap.csv"
+    away = pl.int_range(pl.len()).is_between(130, 189)
+    pl.read_csv(sensors).with_columns(pl.when(~away).then(pl.col("a", "b"))).write_csv(gap)
+    arguments = ("detect", gap, "--train-rows", "120", "--labels", "fault", "--out", tmp_path / "out", *QUICK)
+    assert cli.main([*map(str, arguments), "--missing", "mask"]) == 0
+    errors = capsys.readouterr().err
+    assert "no value within a window" in errors
+    assert "left out" not in errors, "that was asked for"
+    scores = pl.read_csv(tmp_path / "out" / "scores.csv")
+    assert scores["score"][155:165].null_count() == 10
+    assert scores["label"][155:165].sum() == 0
+    assert scores["score"][120:130].null_count() == 0
 
 
 def test_the_public_series_is_found_with_the_defaults(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from shared.objective import loss_terms
+from shared.objective import filled, loss_terms
 from shared.parameters import Parameters
 
 Loss = tuple[Float[Array, ""], Float[Array, " 2"]]
@@ -68,11 +68,13 @@ def loss(
     weights: Float[Array, " batch"],
     noise: Float[Array, "batch latent"],
     beta: float,
+    masked: bool,
 ) -> Loss:
-    """The loss of one batch, and its two terms, summed over the batch."""
+    """The loss of one batch, and its two terms, summed over the batch. If `masked`, NaN is a value left out."""
     model = build(state)
     x = windows.reshape(len(windows), -1)
-    squared, divergence = loss_terms(x, *model(x, noise), weights, jnp)
+    x, observed = filled(x, jnp) if masked else (x, None)
+    squared, divergence = loss_terms(x, *model(x, noise), weights, jnp, observed)
     return squared + beta * divergence, jnp.stack([squared, divergence])
 
 

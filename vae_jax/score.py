@@ -12,11 +12,11 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from shared.config import Config
-from shared.objective import divergence
+from shared.objective import divergence, refilled
 from shared.parameters import Parameters, draw
 from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
 from shared.windows import count, fold, slide
-from vae_jax.model import State, abstract, build, flatten, sample, to_state, unflatten
+from vae_jax.model import VAE, State, abstract, build, flatten, sample, to_state, unflatten
 from vae_jax.runtime import runtime
 
 NOTHING = nullcontext()
@@ -31,16 +31,18 @@ def statistics(
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
     """See `shared.backend.Backend.statistics`."""
-    block = _block(series, config)
+    block, masked = _block(series, config), config.missing == "mask"
     with runtime(config):
         state = jax.device_put(to_state(parameters))
 
         def run_block(values: np.ndarray) -> dict[str, Array]:
             used = count(len(values), config.window)
             padded = _padded(values, block, config.window)
-            return _run_block(state, padded, used, noise, window=config.window, statistics=tuple(statistics))
+            return _run_block(
+                state, padded, used, noise, window=config.window, statistics=tuple(statistics), masked=masked
+            )
 
-        return series_statistics(run_block, series, config.window, statistics, block)
+        return series_statistics(run_block, series, config.window, statistics, block, masked=masked)
 
 
 def _block(series: Float[np.ndarray, "time channel"], config: Config) -> int:
@@ -68,7 +70,7 @@ def _compile_block(steps: int, channels: int, names: tuple[Statistic, ...], conf
         statistics(draw(config, channels, seed=0), np.zeros((steps, channels), config.dtype), names, config)
 
 
-@partial(jax.jit, static_argnames=("window", "statistics"))
+@partial(jax.jit, static_argnames=("window", "statistics", "masked"))
 def _run_block(
     state: State,
     values: Float[Array, "length channel"],
@@ -77,15 +79,16 @@ def _run_block(
     *,
     window: int,
     statistics: tuple[Statistic, ...],
+    masked: bool,
 ) -> dict[str, Array]:
     model = build(state)
     x = slide(values, jnp.arange(count(len(values), window)), window, jnp)
-    mean, log_variance = model.encode(x.reshape(len(x), -1))
+    mean, log_variance = model.encode(_inputs(model, x, masked))
     z = mean if noise is None else sample(mean, log_variance, noise)
     x_hat = model.decode(z).reshape(x.shape)
     kl = divergence(mean, log_variance, jnp)
     return block_statistics(
-        x, x_hat, kl, used, statistics, jnp, partial(fold, xp=jnp)
+        x, x_hat, kl, used, statistics, jnp, partial(fold, xp=jnp), masked
     )  # what is not asked for is not computed
 
 
@@ -99,15 +102,24 @@ def encode(
         parts = []
         for begin in range(0, windows, block):
             values = _padded(series[begin : begin + block + config.window - 1], block, config.window)
-            parts.append(_encode_block(state, values, window=config.window))
+            parts.append(_encode_block(state, values, window=config.window, masked=config.missing == "mask"))
         mean, log_variance = (np.concatenate([np.asarray(p) for p in side]) for side in zip(*parts, strict=True))
     return mean[:windows], log_variance[:windows]
 
 
-@partial(jax.jit, static_argnames=("window",))
-def _encode_block(state: State, values: Float[Array, "length channel"], *, window: int) -> tuple[Array, Array]:
+@partial(jax.jit, static_argnames=("window", "masked"))
+def _encode_block(
+    state: State, values: Float[Array, "length channel"], *, window: int, masked: bool
+) -> tuple[Array, Array]:
+    model = build(state)
     x = slide(values, jnp.arange(count(len(values), window)), window, jnp)
-    return build(state).encode(x.reshape(len(x), -1))
+    return model.encode(_inputs(model, x, masked))
+
+
+def _inputs(model: VAE, x: Float[Array, "n *window"], masked: bool) -> Float[Array, "n feature"]:
+    """The windows as the model takes them."""
+    flat = x.reshape(len(x), -1)
+    return refilled(flat, lambda values: model.decode(model.encode(values)[0]), jnp) if masked else flat
 
 
 def bind(
@@ -116,7 +128,7 @@ def bind(
     """See `shared.backend.Backend.bind`."""
     state = to_state(parameters)
     features, hidden = state["encoder"]["kernel"].shape
-    run = _window_program(features, hidden, config.latent_dim)
+    run = _window_program(features, hidden, config.latent_dim, config.missing == "mask")
     with runtime(config) as device:
         vector = jax.device_put(flatten(state), device)
     wide = config.dtype == "float64"
@@ -130,7 +142,7 @@ def bind(
 
 
 @cache
-def _window_program(features: int, hidden: int, latent: int) -> Callable[[Array, np.ndarray], Array]:
+def _window_program(features: int, hidden: int, latent: int, masked: bool) -> Callable[[Array, np.ndarray], Array]:
     """The program that scores separate windows. One argument for all parameters halves what a call costs."""
     like = nnx.to_pure_dict(nnx.state(abstract(features, hidden, latent)))
 
@@ -138,7 +150,7 @@ def _window_program(features: int, hidden: int, latent: int) -> Callable[[Array,
     def run(vector: Float[Array, " parameter"], windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
         model = build(unflatten(vector, like))
         x = windows.reshape(len(windows), -1)
-        error = x - model.decode(model.encode(x)[0])
-        return jnp.mean(error * error, axis=1)
+        error = x - model.decode(model.encode(_inputs(model, x, masked))[0])
+        return jnp.nanmean(error * error, axis=1) if masked else jnp.mean(error * error, axis=1)
 
     return run

@@ -37,7 +37,8 @@ def train(
     with runtime(config):
         like = to_state(parameters)
         features, hidden = like["encoder"]["kernel"].shape
-        run = _compiled(features, hidden, config.latent_dim, config.window, config.beta, config.learning_rate)
+        masked = config.missing == "mask"
+        run = _compiled(features, hidden, config.latent_dim, config.window, config.beta, config.learning_rate, masked)
         vector = flatten(like)
         progress = Progress(vector, _start(len(vector), config.dtype))
         values = jax.device_put(series)
@@ -65,9 +66,9 @@ def _start(size: int, dtype: str) -> optax.OptState:
 
 @functools.cache
 def _compiled(
-    features: int, hidden: int, latent: int, window: int, beta: float, learning_rate: float
+    features: int, hidden: int, latent: int, window: int, beta: float, learning_rate: float, masked: bool
 ) -> Callable[..., tuple[Progress, Float[Array, "step 2"]]]:
-    """The program that runs a chunk, compiled once for each model, window, beta and learning rate.
+    """The program that runs a chunk, compiled once for each model, window, beta and learning rate, masked or not.
 
     It is a scan whose length is data, so that a chunk that is not full runs the same program.
     """
@@ -75,7 +76,7 @@ def _compiled(
     optimizer = optax.adam(learning_rate)
 
     def flat_loss(vector: Array, windows: Array, weights: Array, noise: Array) -> Loss:
-        return loss(unflatten(vector, like), windows, weights, noise, beta)
+        return loss(unflatten(vector, like), windows, weights, noise, beta, masked)
 
     @jax.jit
     def run(
@@ -113,8 +114,8 @@ def gradient(
 ) -> Gradient:
     """See `shared.backend.Backend.gradient`."""
     with runtime(config):
-        result, terms = _gradient(to_state(parameters), windows, weights, noise, config.beta)
+        result, terms = _gradient(to_state(parameters), windows, weights, noise, config.beta, config.missing == "mask")
         return Gradient(float(terms[0]), float(terms[1]), from_state(result))
 
 
-_gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=4)
+_gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=(4, 5))

@@ -41,7 +41,8 @@ def compiled_run(parameters: Parameters, config: Config, device: torch.device) -
         raise ValueError("compile=True needs a C++ compiler: install g++ or clang++, or leave compile out")
     model = build(parameters, device)
     shapes = tuple((name, tuple(p.shape)) for name, p in model.named_parameters())
-    call = _compiled(shapes, config.window, config.beta, config.learning_rate, device.type)
+    masked = config.missing == "mask"
+    call = _compiled(shapes, config.window, config.beta, config.learning_rate, masked, device.type)
     vector = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
     # A float64 count: 0.999**step must not lose digits before 1 - 0.999**step is taken.
     count = torch.zeros((), dtype=torch.float64, device=device)
@@ -77,9 +78,14 @@ def _copy(vector: Float[Tensor, " parameter"], model: torch.nn.Module) -> None:
 
 @functools.cache
 def _compiled(
-    shapes: tuple[tuple[str, tuple[int, ...]], ...], window: int, beta: float, learning_rate: float, device: str
+    shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    window: int,
+    beta: float,
+    learning_rate: float,
+    masked: bool,
+    device: str,
 ) -> Callable[..., tuple[Progress, Float[Tensor, "step 2"]]]:
-    """The program of a few steps, compiled once for each model, window, beta and learning rate."""
+    """The program of a few steps, compiled once for each model, window, beta and learning rate, with masks or not."""
     sizes = dict(shapes)
     hidden, features = sizes["encoder.weight"]
     with torch.device("meta"):
@@ -89,7 +95,7 @@ def _compiled(
     def flat_loss(vector: Tensor, windows: Tensor, weights: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         parts = zip(shapes, torch.split(vector, lengths), strict=True)
         named = {name: part.reshape(shape) for (name, shape), part in parts}
-        return loss(lambda *inputs: functional_call(model, named, inputs), windows, weights, noise, beta)
+        return loss(lambda *inputs: functional_call(model, named, inputs), windows, weights, noise, beta, masked)
 
     def steps(
         progress: Progress,

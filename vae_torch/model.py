@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from shared.objective import loss_terms
+from shared.objective import filled, loss_terms
 from shared.parameters import Parameters
 
 
@@ -60,10 +60,12 @@ def loss(
     weights: Float[Tensor, " batch"],
     noise: Float[Tensor, "batch latent"],
     beta: float,
+    masked: bool,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, " 2"]]:
-    """The loss of one batch, and its two terms, summed over the batch."""
+    """The loss of one batch, and its two terms, summed over the batch. If `masked`, NaN is a value left out."""
     x = windows.reshape(len(windows), -1)
-    squared, divergence = loss_terms(x, *model(x, noise), weights, xp)
+    x, observed = filled(x, xp) if masked else (x, None)
+    squared, divergence = loss_terms(x, *model(x, noise), weights, xp, observed)
     return squared + beta * divergence, torch.stack([squared.detach(), divergence.detach()])
 
 

@@ -12,11 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from shared.config import Config
-from shared.objective import divergence
+from shared.objective import divergence, refilled
 from shared.parameters import Parameters
 from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
 from shared.windows import count
-from vae_torch.model import build, sample
+from vae_torch.model import VAE, build, sample
 from vae_torch.runtime import one_thread_if_small, runtime
 
 BLOCK_VALUES = 2**18  # values in the windows of a block: its intermediates stay in a core's cache
@@ -30,6 +30,7 @@ def statistics(
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
     """See `shared.backend.Backend.statistics`."""
+    masked = config.missing == "mask"
     with runtime(config) as device, _workers(count(len(series), config.window), series.shape[1], config) as pool:
         with torch.inference_mode():
             model = build(parameters, device)
@@ -38,22 +39,22 @@ def statistics(
         @torch.inference_mode()
         def run_block(values: np.ndarray) -> Mapping[str, Any]:
             x = every_window(torch.as_tensor(values, device=device), config.window)
-            mean, log_variance = model.encode(x.reshape(len(x), -1))
+            mean, log_variance = model.encode(_inputs(model, x, config))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
             kl = divergence(mean, log_variance, xp) if "divergence" in statistics else None
-            parts = block_statistics(x, x_hat, kl, None, statistics, xp, fold)
+            parts = block_statistics(x, x_hat, kl, None, statistics, xp, fold, masked)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 
         block = _block(series, config)
         if pool is None:
-            return series_statistics(run_block, series, config.window, statistics, block)
+            return series_statistics(run_block, series, config.window, statistics, block, masked=masked)
 
         def submit(values: np.ndarray) -> Future[Mapping[str, Any]]:
             return pool.submit(run_block, values)
 
         ahead = 2 * torch.get_num_threads()
-        return series_statistics(submit, series, config.window, statistics, block, ahead)
+        return series_statistics(submit, series, config.window, statistics, block, ahead, masked=masked)
 
 
 @contextmanager
@@ -113,9 +114,17 @@ def encode(
         for begin in range(0, windows, block):
             values = series[begin : min(begin + block, windows) + config.window - 1]
             x = every_window(torch.as_tensor(values, device=device), config.window)
-            parts.append(model.encode(x.reshape(len(x), -1)))
+            parts.append(model.encode(_inputs(model, x, config)))
         mean, log_variance = (np.concatenate([p.numpy(force=True) for p in side]) for side in zip(*parts, strict=True))
     return mean, log_variance
+
+
+def _inputs(model: VAE, x: Float[Tensor, "n *window"], config: Config) -> Float[Tensor, "n feature"]:
+    """The windows as the model takes them."""
+    flat = x.reshape(len(x), -1)
+    if config.missing != "mask":
+        return flat
+    return refilled(flat, lambda values: model.decode(model.encode(values)[0]), xp)
 
 
 def bind(
@@ -129,8 +138,10 @@ def bind(
         channels = windows.shape[2]
         with runtime(config), one_thread_if_small(len(windows), channels, config), torch.inference_mode():
             x = torch.as_tensor(windows, device=device).reshape(len(windows), -1)
-            error = x - model.decode(model.encode(x)[0])
-            result: np.ndarray = (error * error).mean(dim=1).numpy(force=True)
+            error = x - model.decode(model.encode(_inputs(model, x, config))[0])
+            squared = error * error
+            means = squared.nanmean(dim=1) if config.missing == "mask" else squared.mean(dim=1)
+            result: np.ndarray = means.numpy(force=True)
             return result
 
     return score

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from shared.adapters.prototype import unfitted
 from shared.backend import installed_backends
+from shared.config import PRESETS
 from shared.detector import VAEDetector, load_detector
 
 
@@ -17,6 +18,7 @@ class AeonVAE(BaseSeriesAnomalyDetector):  # type: ignore[misc]  # aeon has no t
     `detector` is a `vae_jax.VAEDetector` or a `vae_torch.VAEDetector`; it is copied, not fitted. Fit on a normal
     series (semi-supervised), or call `fit_predict` on the series itself, where it may hold few anomalies
     (unsupervised). Labels given to `fit` are ignored. Missing values are allowed where the detector has
+    `missing="mask"` (the preset "auto" has it) or
     `missing="interpolate"`.
 
     After `fit`: `detector_`, the fitted copy, with its thresholds, labels and events.
@@ -36,7 +38,7 @@ class AeonVAE(BaseSeriesAnomalyDetector):  # type: ignore[misc]  # aeon has no t
         self.detector = detector
         super().__init__(axis=0)
         # aeon calls this again at the start of each fit, so the tag follows set_params.
-        self.set_tags(**{"capability:missing_values": getattr(detector, "missing", None) == "interpolate"})
+        self.set_tags(**{"capability:missing_values": _takes_gaps(detector)})
 
     def _fit(self, X: Float[np.ndarray, "time channel"], y: Any = None) -> Self:  # noqa: N803  (aeon's name)
         self.detector_ = unfitted(self.detector).fit(X)
@@ -50,3 +52,8 @@ class AeonVAE(BaseSeriesAnomalyDetector):  # type: ignore[misc]  # aeon has no t
         """What aeon's checks construct it with: their series have 20 time points."""
         detector_class = load_detector(installed_backends()[0])
         return {"detector": detector_class(window=5, hidden_dim=4, latent_dim=2, epochs=2)}
+
+
+def _takes_gaps(detector: Any) -> bool:
+    missing, preset = getattr(detector, "missing", None), PRESETS.get(getattr(detector, "preset", ""))
+    return (missing or (preset.missing if preset else "error")) != "error"
