@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from jaxtyping import Float, Float64, Int8
+from jaxtyping import Bool, Float, Float64, Int8
 
 from shared import checkpoint
 from shared.backend import Backend, require_backend
@@ -19,6 +19,7 @@ from shared.config import (
     DEFAULT_PRESET,
     HYPERPARAMETERS,
     KINDS,
+    Centring,
     Config,
     Device,
     DType,
@@ -30,7 +31,7 @@ from shared.config import (
     resolve,
 )
 from shared.events import Event, find_events
-from shared.scoring import SHORT, STATISTIC_OF, Statistic, calibrate, contributions
+from shared.scoring import SHORT, STATISTIC_OF, Statistic, calibrate, contributions, largest_share, trimmed, without
 from shared.series import are_numbers, as_series, channel_names
 from shared.suitable import suitable
 from shared.threshold import check_enough, threshold
@@ -74,7 +75,9 @@ class VAEDetector:
         batch_size: int | None = None,
         validation_fraction: float | None = None,
         patience: int | None = None,
+        trim: float | None = None,
         scaling: Scaling | None = None,
+        centring: Centring | None = None,
         missing: Missing | None = None,
         kind: Kind | None = None,
         draws: int | None = None,
@@ -101,7 +104,9 @@ class VAEDetector:
         self.batch_size = batch_size
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.trim = trim
         self.scaling = scaling
+        self.centring = centring
         self.missing = missing
         self.kind = kind
         self.draws = draws
@@ -148,7 +153,7 @@ class VAEDetector:
     # Training.
 
     def fit(self, series: Any, y: object = None) -> Self:
-        """Trains on a normal series and calibrates the thresholds on it. `y` is ignored.
+        """Trains on a normal series (with `trim`: almost normal) and calibrates the thresholds on it. `y` is ignored.
 
         Ctrl-C ends the training early: the parameters of the last finished epoch are kept, with a warning.
 
@@ -171,10 +176,10 @@ class VAEDetector:
         _check_length(len(raw), config.window)
         _check_constant(raw, self.channels_)
         inner = fully_covered(len(raw), config.window)
-        check_enough(min(count(len(raw), config.window), inner.stop - inner.start), config)
+        check_enough(int((1 - config.trim) * min(count(len(raw), config.window), inner.stop - inner.start)), config)
         head = raw[: len(raw) - held_out_steps(len(raw), config)]
         self.config_, self.arguments_ = config, self.get_params()
-        self.scaler_ = fit_scaler(head, standardise=config.scaling == "standard")
+        self.scaler_ = fit_scaler(head, config.scaling)
         scaled = _scaled(raw, self.scaler_, config)
         wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), config)
         try:
@@ -187,18 +192,25 @@ class VAEDetector:
         config = self.config_
         inner = fully_covered(len(scaled), config.window)
         statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(KINDS), config)
+        errors, left_out = statistics["window"].mean(axis=1), None
+        if config.trim:
+            left_out = trimmed(errors, len(scaled), config.window, config.trim)
+            errors = errors[~largest_share(errors, config.trim)]
+            statistics["point"] = without(statistics["point"], left_out)
         self.calibration_ = calibrate(statistics["point"], statistics["causal"], config.window)
-        single_window = threshold(statistics["window"].mean(axis=1), config)
+        single_window = threshold(errors, config)
         thresholds: dict[str, float] = {}
-        parts = self._contributions(scaled, KINDS) if config.draws else self._parts(scaled, statistics, KINDS)
+        once = not config.draws and not config.trim
+        parts = self._parts(scaled, statistics, KINDS) if once else self._contributions(scaled, KINDS, left_out)
         for kind, part in parts:  # one at a time: a series may be long
             scores = part.mean(axis=1)
-            if kind == "causal":
-                thresholds[kind] = threshold(scores[config.window - 1 :], config)
-            else:
-                thresholds[kind] = threshold(scores[inner], config)
+            counted = slice(config.window - 1, None) if kind == "causal" else inner
+            usual = scores[counted] if left_out is None else scores[counted][~left_out[counted]]
+            thresholds[kind] = threshold(usual, config)
             if kind == config.kind:
                 self.decision_scores_ = scores
+        if left_out is not None:
+            self.decision_scores_ = dict(self._contributions(scaled, KINDS))[config.kind].mean(axis=1)
         thresholds[checkpoint.SINGLE_WINDOW] = single_window
         self.thresholds_, self.threshold_ = thresholds, thresholds[config.kind]
         self.labels_ = self.labels_of(self.decision_scores_)
@@ -210,7 +222,7 @@ class VAEDetector:
         """The score of each time step: higher is more anomalous. `kind` chooses another score than the fitted one.
 
         Scores are squared errors of the scaled series: in squared standard deviations of the training series with
-        `scaling="standard"`, in squared units of the series with `scaling="none"`.
+        `scaling="standard"` or "robust", in squared units of the series with `scaling="none"`.
 
         Raises:
             TypeError, ValueError: if the series is not fit for use, shorter than a window, or has other channels.
@@ -384,30 +396,42 @@ class VAEDetector:
         return self.backend.statistics(self.parameters_, scaled, names, self.config_)[STATISTIC_OF[kind]]
 
     def _contributions(
-        self, scaled: Float[np.ndarray, "time channel"], kinds: tuple[Kind, ...]
+        self,
+        scaled: Float[np.ndarray, "time channel"],
+        kinds: tuple[Kind, ...],
+        left_out: Bool[np.ndarray, " time"] | None = None,
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
         config = self.config_
         if not config.draws:
             statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(kinds), config)
-            yield from self._parts(scaled, statistics, kinds)
+            yield from self._parts(scaled, statistics, kinds, left_out)
             return
         # One draw serves all windows, so that a score does not depend on where in a series it is.
         draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
         totals: dict[Kind, np.ndarray] = {}
         for noise in draws.astype(config.dtype):
             statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(kinds), config, noise)
-            for kind, part in self._parts(scaled, statistics, kinds):
+            for kind, part in self._parts(scaled, statistics, kinds, left_out):
                 totals[kind] = totals[kind] + part / config.draws if kind in totals else part / config.draws
         yield from totals.items()
 
     def _parts(
-        self, scaled: Float[np.ndarray, "time channel"], statistics: dict[str, np.ndarray], kinds: tuple[Kind, ...]
+        self,
+        scaled: Float[np.ndarray, "time channel"],
+        statistics: dict[str, np.ndarray],
+        kinds: tuple[Kind, ...],
+        left_out: Bool[np.ndarray, " time"] | None = None,
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
-        """The contributions of each kind in turn; uses the statistics up, to hold less of a long series."""
+        """The contributions of each kind in turn; uses the statistics up, to hold less of a long series.
+
+        The multiscale score, which averages far, is then that of a series that errs at the steps left out as elsewhere.
+        """
         wanted = [STATISTIC_OF[kind] for kind in kinds]
         for kind in kinds:
             name = wanted.pop(0)
             statistic = statistics[name] if name in wanted else statistics.pop(name)
+            if left_out is not None and kind == "multiscale":
+                statistic = without(statistic, left_out)
             yield kind, contributions(kind, scaled, statistic, self.config_.window, self.calibration_)
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from shared.config import Kind
 from shared.windows import ROWS, count, coverage, fully_covered, moving_sum
@@ -42,8 +42,10 @@ def block_statistics(
     statistics: Sequence[Statistic],
     xp: ModuleType,
     fold: Fold,
+    level: Float[Any, "n 1 channel"] | None = None,
 ) -> dict[str, Any]:
     """What a block of windows adds to each statistic. Windows from `used` on, if given, are padding and add nothing.
+    `level`, if given, was taken off the windows.
 
     Over the n + window - 1 steps of the block, per channel: `point`, the sum over the covering windows of the
     squared error; `reconstruction`, that of x_hat. Over its n windows: `window`, the mean squared error per
@@ -61,7 +63,7 @@ def block_statistics(
         if statistic == "point":
             result[statistic] = fold(real(squared))
         elif statistic == "reconstruction":
-            result[statistic] = fold(real(x_hat))
+            result[statistic] = fold(real(x_hat if level is None else x_hat + level))
         elif statistic == "window":
             result[statistic] = xp.mean(squared, axis=1)
         elif statistic == "causal":
@@ -123,6 +125,32 @@ class Calibration(NamedTuple):
     warm_up: float  # the median causal score: that of the steps which no window ends at
     durations: tuple[int, ...]  # time steps over which the multiscale score averages the error
     largest: Float[np.ndarray, "duration channel"]  # the largest such average of each duration and channel
+
+
+def largest_share(values: Float[np.ndarray, " n"], share: float) -> Bool[np.ndarray, " n"]:
+    """Which values are the largest: this share of them, rounded down; of equal ones the first."""
+    chosen = np.zeros(len(values), bool)
+    chosen[np.argsort(-values, kind="stable")[: int(share * len(values))]] = True
+    return chosen
+
+
+def trimmed(errors: Float[np.ndarray, " n"], length: int, window: int, share: float) -> Bool[np.ndarray, " time"]:
+    """Which steps calibration leaves out, given the errors of the windows: this share of the steps that it counts.
+
+    They are those whose covering windows err most on average.
+    """
+    scores = _covering_sum(errors[:, None], window)[:, 0] / coverage(length, window)
+    inner = fully_covered(length, window)
+    steps = np.zeros(length, bool)
+    steps[inner] = largest_share(scores[inner], share)
+    return steps
+
+
+def without(
+    statistic: Float[np.ndarray, "time channel"], steps: Bool[np.ndarray, " time"]
+) -> Float[np.ndarray, "time channel"]:
+    """The statistic with the mean of the other steps at these."""
+    return np.where(steps[:, None], statistic[~steps].mean(axis=0), statistic)
 
 
 def calibrate(

@@ -10,8 +10,10 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
+from shared.config import Centring
 from shared.objective import loss_terms
 from shared.parameters import Parameters
+from shared.windows import centred
 
 Loss = tuple[Float[Array, ""], Float[Array, " 2"]]
 State = dict[str, dict[str, Float[Array | np.ndarray, "..."]]]  # layer -> kernel (inputs, outputs) and bias
@@ -68,10 +70,11 @@ def loss(
     weights: Float[Array, " batch"],
     noise: Float[Array, "batch latent"],
     beta: float,
+    centring: Centring = "none",
 ) -> Loss:
     """The loss of one batch, and its two terms, summed over the batch."""
     model = build(state)
-    x = windows.reshape(len(windows), -1)
+    x = centred(windows, centring, jnp)[0].reshape(len(windows), -1)
     squared, divergence = loss_terms(x, *model(x, noise), weights, jnp)
     return squared + beta * divergence, jnp.stack([squared, divergence])
 

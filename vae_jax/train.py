@@ -12,7 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from shared.backend import Gradient, Trained
-from shared.config import Config
+from shared.config import Centring, Config
 from shared.parameters import Parameters
 from shared.schedule import Chunk
 from vae_jax.model import Loss, State, abstract, flatten, from_state, loss, to_state, unflatten
@@ -37,7 +37,9 @@ def train(
     with runtime(config):
         like = to_state(parameters)
         features, hidden = like["encoder"]["kernel"].shape
-        run = _compiled(features, hidden, config.latent_dim, config.window, config.beta, config.learning_rate)
+        run = _compiled(
+            features, hidden, config.latent_dim, config.window, config.beta, config.learning_rate, config.centring
+        )
         vector = flatten(like)
         progress = Progress(vector, _start(len(vector), config.dtype))
         values = jax.device_put(series)
@@ -65,9 +67,9 @@ def _start(size: int, dtype: str) -> optax.OptState:
 
 @functools.cache
 def _compiled(
-    features: int, hidden: int, latent: int, window: int, beta: float, learning_rate: float
+    features: int, hidden: int, latent: int, window: int, beta: float, learning_rate: float, centring: Centring
 ) -> Callable[..., tuple[Progress, Float[Array, "step 2"]]]:
-    """The program that runs a chunk, compiled once for each model, window, beta and learning rate.
+    """The program that runs a chunk, compiled once for each model, window, beta, learning rate and centring.
 
     It is a scan whose length is data, so that a chunk that is not full runs the same program.
     """
@@ -75,7 +77,7 @@ def _compiled(
     optimizer = optax.adam(learning_rate)
 
     def flat_loss(vector: Array, windows: Array, weights: Array, noise: Array) -> Loss:
-        return loss(unflatten(vector, like), windows, weights, noise, beta)
+        return loss(unflatten(vector, like), windows, weights, noise, beta, centring)
 
     @jax.jit
     def run(
@@ -113,8 +115,8 @@ def gradient(
 ) -> Gradient:
     """See `shared.backend.Backend.gradient`."""
     with runtime(config):
-        result, terms = _gradient(to_state(parameters), windows, weights, noise, config.beta)
+        result, terms = _gradient(to_state(parameters), windows, weights, noise, config.beta, config.centring)
         return Gradient(float(terms[0]), float(terms[1]), from_state(result))
 
 
-_gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=4)
+_gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=(4, 5))

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import functional_call, grad
 
 from shared.backend import Trained
-from shared.config import Config
+from shared.config import Centring, Config
 from shared.parameters import Parameters
 from shared.windows import slide
 from vae_torch.model import VAE, build, from_module, loss
@@ -41,7 +41,7 @@ def compiled_run(parameters: Parameters, config: Config, device: torch.device) -
         raise ValueError("compile=True needs a C++ compiler: install g++ or clang++, or leave compile out")
     model = build(parameters, device)
     shapes = tuple((name, tuple(p.shape)) for name, p in model.named_parameters())
-    call = _compiled(shapes, config.window, config.beta, config.learning_rate, device.type)
+    call = _compiled(shapes, config.window, config.beta, config.learning_rate, config.centring, device.type)
     vector = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
     # A float64 count: 0.999**step must not lose digits before 1 - 0.999**step is taken.
     count = torch.zeros((), dtype=torch.float64, device=device)
@@ -77,9 +77,14 @@ def _copy(vector: Float[Tensor, " parameter"], model: torch.nn.Module) -> None:
 
 @functools.cache
 def _compiled(
-    shapes: tuple[tuple[str, tuple[int, ...]], ...], window: int, beta: float, learning_rate: float, device: str
+    shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    window: int,
+    beta: float,
+    learning_rate: float,
+    centring: Centring,
+    device: str,
 ) -> Callable[..., tuple[Progress, Float[Tensor, "step 2"]]]:
-    """The program of a few steps, compiled once for each model, window, beta and learning rate."""
+    """The program of a few steps, compiled once for each model, window, beta, learning rate and centring."""
     sizes = dict(shapes)
     hidden, features = sizes["encoder.weight"]
     with torch.device("meta"):
@@ -89,7 +94,7 @@ def _compiled(
     def flat_loss(vector: Tensor, windows: Tensor, weights: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         parts = zip(shapes, torch.split(vector, lengths), strict=True)
         named = {name: part.reshape(shape) for (name, shape), part in parts}
-        return loss(lambda *inputs: functional_call(model, named, inputs), windows, weights, noise, beta)
+        return loss(lambda *inputs: functional_call(model, named, inputs), windows, weights, noise, beta, centring)
 
     def steps(
         progress: Progress,

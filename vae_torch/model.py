@@ -7,8 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from shared.config import Centring
 from shared.objective import loss_terms
 from shared.parameters import Parameters
+from shared.windows import centred
 
 
 class VAE(nn.Module):
@@ -60,9 +62,10 @@ def loss(
     weights: Float[Tensor, " batch"],
     noise: Float[Tensor, "batch latent"],
     beta: float,
+    centring: Centring = "none",
 ) -> tuple[Float[Tensor, ""], Float[Tensor, " 2"]]:
     """The loss of one batch, and its two terms, summed over the batch."""
-    x = windows.reshape(len(windows), -1)
+    x = centred(windows, centring, xp)[0].reshape(len(windows), -1)
     squared, divergence = loss_terms(x, *model(x, noise), weights, xp)
     return squared + beta * divergence, torch.stack([squared.detach(), divergence.detach()])
 

@@ -15,7 +15,7 @@ from shared.config import Config
 from shared.objective import divergence
 from shared.parameters import Parameters
 from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
-from shared.windows import count
+from shared.windows import centred, count
 from vae_torch.model import build, sample
 from vae_torch.runtime import one_thread_if_small, runtime
 
@@ -37,12 +37,12 @@ def statistics(
 
         @torch.inference_mode()
         def run_block(values: np.ndarray) -> Mapping[str, Any]:
-            x = every_window(torch.as_tensor(values, device=device), config.window)
+            x, level = centred(every_window(torch.as_tensor(values, device=device), config.window), config.centring, xp)
             mean, log_variance = model.encode(x.reshape(len(x), -1))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
             kl = divergence(mean, log_variance, xp) if "divergence" in statistics else None
-            parts = block_statistics(x, x_hat, kl, None, statistics, xp, fold)
+            parts = block_statistics(x, x_hat, kl, None, statistics, xp, fold, level)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 
         block = _block(series, config)
@@ -112,7 +112,7 @@ def encode(
         parts = []
         for begin in range(0, windows, block):
             values = series[begin : min(begin + block, windows) + config.window - 1]
-            x = every_window(torch.as_tensor(values, device=device), config.window)
+            x, _ = centred(every_window(torch.as_tensor(values, device=device), config.window), config.centring, xp)
             parts.append(model.encode(x.reshape(len(x), -1)))
         mean, log_variance = (np.concatenate([p.numpy(force=True) for p in side]) for side in zip(*parts, strict=True))
     return mean, log_variance
@@ -128,7 +128,7 @@ def bind(
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
         channels = windows.shape[2]
         with runtime(config), one_thread_if_small(len(windows), channels, config), torch.inference_mode():
-            x = torch.as_tensor(windows, device=device).reshape(len(windows), -1)
+            x = centred(torch.as_tensor(windows, device=device), config.centring, xp)[0].reshape(len(windows), -1)
             error = x - model.decode(model.encode(x)[0])
             result: np.ndarray = (error * error).mean(dim=1).numpy(force=True)
             return result
