@@ -46,7 +46,7 @@ class Config:
     batch_size: int = described(32, "windows in a training step")
     validation_fraction: float = described(0.0, "held-out tail of the training series, for early stopping; 0 is none")
     patience: int = described(10, "epochs without a better held-out loss before training stops")
-    trim: float = described(0.0, "share of the training windows, those with the largest errors, that is left out")
+    trim: float = described(0.0, "share of the training steps, where errors are largest, that calibration leaves out")
     scaling: Scaling = described(
         "none", "standard: each channel to mean 0 and deviation 1 of the training series; robust: by its quartiles"
     )

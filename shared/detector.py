@@ -153,7 +153,9 @@ class VAEDetector:
     # Training.
 
     def fit(self, series: Any, y: object = None) -> Self:
-        """Trains on a normal series (with `trim`: almost normal) and calibrates the thresholds on it. `y` is ignored.
+        """Trains on a normal series and calibrates the thresholds on it. `y` is ignored.
+
+        With `trim` the series may hold a few anomalies: calibration leaves out that share of it.
 
         Ctrl-C ends the training early: the parameters of the last finished epoch are kept, with a warning.
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Float32, Int32
 
 from shared.config import Config
 
@@ -37,21 +37,14 @@ def steps_per_epoch(windows: int, batch_size: int) -> int:
     return math.ceil(windows / batch_size)
 
 
-def chunks(
-    windows: int,
-    config: Config,
-    seed: int,
-    *,
-    limit: int = CHUNK_STEPS,
-    keep: Bool[np.ndarray, " windows"] | None = None,
-) -> Iterator[Chunk]:
+def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS) -> Iterator[Chunk]:
     """The steps of a whole training run: whole epochs while they fit into `limit` steps, else parts of one.
 
-    With `keep`, those of the second part of a run, with shuffles and noise of its own; a window not kept has weight 0.
     Noise is drawn in float32 whatever the model's dtype, so that both precisions see the same values.
     """
     config = replace(config, batch_size=min(config.batch_size, windows))  # the rest would be padding
-    shuffles, normals = (np.random.default_rng([seed, n]) for n in ((1, 2) if keep is None else (4, 5)))
+    shuffles = np.random.default_rng([seed, 1])
+    normals = np.random.default_rng([seed, 2])
     limit = max(1, min(limit, CHUNK_NOISE // (config.batch_size * config.latent_dim)))
     steps = steps_per_epoch(windows, config.batch_size)
     together = min(config.epochs, max(1, limit // steps))
@@ -69,8 +62,6 @@ def chunks(
             padded = np.full(shape, -1, dtype=np.int32)
             padded[:used] = part
             weights = (padded >= 0).astype(np.float32)
-            if keep is not None:
-                weights *= keep[padded]
             yield Chunk(np.maximum(padded, 0), weights, noise, used)
 
 

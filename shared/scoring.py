@@ -135,9 +135,10 @@ def largest_share(values: Float[np.ndarray, " n"], share: float) -> Bool[np.ndar
 
 
 def trimmed(errors: Float[np.ndarray, " n"], length: int, window: int, share: float) -> Bool[np.ndarray, " time"]:
-    """Which steps calibration leaves out, given the errors of the windows: this share of the steps that it counts.
+    """Which steps of a training series calibration leaves out: this share of those that it counts.
 
-    They are those whose covering windows err most on average.
+    They are the steps whose covering windows err most on average, given the error of each window: whole stretches, so
+    that what is left has its largest errors still.
     """
     scores = _covering_sum(errors[:, None], window)[:, 0] / coverage(length, window)
     inner = fully_covered(length, window)

@@ -5,19 +5,17 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from shared import parameters
-from shared.backend import Backend, Trained
+from shared.backend import Backend
 from shared.config import Config
 from shared.parameters import Parameters
 from shared.progress import training_progress
 from shared.schedule import CHUNK_STEPS, chunks, steps_per_epoch
-from shared.scoring import STATISTIC_OF, largest_share
 from shared.windows import count
 
 History = dict[str, list[float]]
@@ -57,7 +55,7 @@ def train(
     windows = count(len(part), config.window)
     steps = steps_per_epoch(windows, config.batch_size)
     # A held-out loss after every epoch needs chunks of at most one epoch.
-    run = _run(backend, kept, part, config, seed, min(steps, CHUNK_STEPS) if len(tail) else CHUNK_STEPS)
+    schedule = chunks(windows, config, seed, limit=min(steps, CHUNK_STEPS) if len(tail) else CHUNK_STEPS)
     history: History = {"loss": [], "reconstruction": [], "kl": []}
     if len(tail):
         history["validation_loss"] = []
@@ -65,14 +63,14 @@ def train(
     best: tuple[float, int] | None = None  # held-out loss and epoch of what is kept
     with training_progress(config.epochs) as report, _asked_to_stop() as asked:
         try:
-            for state, counted in run:
+            for state in backend.train(kept, part, schedule, config):
                 _check_finite(state.parameters)
                 terms = np.concatenate([unfinished, state.terms.astype(np.float64)])
                 finished = len(terms) // steps
                 unfinished = terms[finished * steps :]
                 if finished and not len(unfinished):
                     loss = _loss(backend, state.parameters, tail, config) if len(tail) else 0.0
-                    means = terms.reshape(finished, steps, 2).sum(axis=1) / counted
+                    means = terms.reshape(finished, steps, 2).sum(axis=1) / windows
                     history["loss"] += (means @ [1.0, config.beta]).tolist()
                     history["reconstruction"] += means[:, 0].tolist()
                     history["kl"] += means[:, 1].tolist()
@@ -93,29 +91,6 @@ def train(
                 f"training interrupted: kept the parameters of epoch {best[1]} of {config.epochs}", stacklevel=3
             )
     return kept, history
-
-
-def _run(
-    backend: Backend, start: Parameters, part: Float[np.ndarray, "time channel"], config: Config, seed: int, limit: int
-) -> Iterator[tuple[Trained, int]]:
-    """The states of a training run, and how many windows an epoch counts.
-
-    To trim, the first half of the epochs trains on all windows; the second leaves out those that the model then errs
-    on most. Adam's moments start anew there.
-    """
-    windows = count(len(part), config.window)
-    first = -(-config.epochs // 2) if config.trim else config.epochs
-    halfway = start
-    for state in backend.train(start, part, chunks(windows, replace(config, epochs=first), seed, limit=limit), config):
-        halfway = state.parameters
-        yield state, windows
-    if first < config.epochs:
-        names = tuple(dict.fromkeys(STATISTIC_OF.values()))  # what calibration asks for: compiled already
-        errors = backend.statistics(halfway, part, names, config)["window"].mean(axis=1)
-        keep = ~largest_share(errors, config.trim)
-        rest = chunks(windows, replace(config, epochs=config.epochs - first), seed, limit=limit, keep=keep)
-        for state in backend.train(halfway, part, rest, config):
-            yield state, int(keep.sum())
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Checks of compiled training; `test_compiled` runs them in fresh processes: beartype's wrappers do not compile."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,6 +28,15 @@ def a_compiled_run_is_the_oracles() -> None:
     trained = list(load_backend("torch").train(start, series, steps, SMALL))
     assert_all_close(trained[-1].parameters, expected, 1e-10)
     assert_close(np.concatenate([state.terms for state in trained]), terms, 1e-10)
+
+
+def a_compiled_centred_run_is_the_oracles() -> None:
+    series = np.sin(np.arange(27.0))[:, None] + 3.0
+    start = parameters.draw(SMALL, 1, 0)
+    steps = list(schedule.chunks(23, SMALL, 0))
+    expected, _ = reference.train(start, series, steps, window=5, beta=2.0, learning_rate=0.01, centring="window")
+    *_, last = load_backend("torch").train(start, series, steps, replace(SMALL, centring="window"))
+    assert_all_close(last.parameters, expected, 1e-10)
 
 
 def steps_that_do_not_fill_a_call_change_nothing() -> None:

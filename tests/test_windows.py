@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vae_torch.score
-from shared.windows import count, coverage, fit_scaler, fold, fully_covered, moving_sum, slide, standardise
+from shared.windows import centred, count, coverage, fit_scaler, fold, fully_covered, moving_sum, slide, standardise
 
 modest = settings(max_examples=40, deadline=None)
 lengths = st.integers(1, 40)
@@ -132,6 +132,40 @@ def test_a_constant_channel_keeps_its_unit(level: float) -> None:
     assert scaler.scale[0] == 1.0
     assert scaler.scale[1] == pytest.approx(series[:, 1].std())
     assert scaler.shift[0] == pytest.approx(level)
+
+
+def test_robust_scaling_is_that_of_normal_data_and_outliers_hardly_move_it() -> None:
+    series = np.random.default_rng(0).normal(5.0, 3.0, (20_000, 2))
+    clean = fit_scaler(series, "robust")
+    assert clean.shift == pytest.approx([5.0, 5.0], abs=0.1)
+    assert clean.scale == pytest.approx([3.0, 3.0], rel=0.03)
+    series[::100, 0] = -1e9
+    spoilt = fit_scaler(series, "robust")
+    assert spoilt.shift[0] == pytest.approx(5.0, abs=0.1)
+    assert spoilt.scale[0] == pytest.approx(3.0, rel=0.05)
+    assert (spoilt.shift[1], spoilt.scale[1]) == (clean.shift[1], clean.scale[1])
+    assert fit_scaler(series, "standard").scale[0] > 1e7
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9])
+def test_robust_scaling_of_a_mostly_constant_channel_takes_its_deviation(noise: float) -> None:
+    series = np.zeros((1000, 1)) + noise * np.random.default_rng(0).normal(size=(1000, 1))
+    series[::5] = 4.0
+    scaler = fit_scaler(series, "robust")
+    assert scaler.shift[0] == pytest.approx(0.0, abs=1e-8)
+    assert scaler.scale[0] == pytest.approx(series.std())
+    assert fit_scaler(np.full((9, 1), 3.0), "robust").scale == [1.0]
+
+
+def test_centred_takes_the_mean_off_each_window_and_nothing_where_it_is_off() -> None:
+    x = np.random.default_rng(0).normal(size=(7, 4, 2)) + 3.0
+    seen, level = centred(x, "window", np)
+    assert level is not None
+    np.testing.assert_allclose(seen.mean(axis=1), 0.0, atol=1e-14)
+    np.testing.assert_allclose(seen + level, x, rtol=1e-14)
+    same, nothing = centred(x, "none", np)
+    assert same is x
+    assert nothing is None
 
 
 def test_scaling_rounds_once_and_in_blocks_alike() -> None:
