@@ -127,11 +127,11 @@ def test_the_largest_share_is_that_many_and_none_left_is_larger(values: list[int
     assert not chosen.any() or array[chosen].min() >= array[~chosen].max()
 
 
-def test_trimmed_steps_are_where_an_anomaly_is_and_none_at_the_ends() -> None:
+def test_trimmed_steps_are_where_an_anomaly_is_and_fully_covered() -> None:
     errors = np.full(191, 0.1)
-    errors[0], errors[51:61] = 99.0, 5.0  # windows of 10 steps that cover step 60
+    errors[0], errors[51:61] = 49.0, 5.0  # the first of 10 steps, and those that cover step 60
     steps = trimmed(errors, 200, 10, 0.05)
-    assert np.flatnonzero(steps).tolist() == list(range(56, 65))
+    assert np.flatnonzero(steps).tolist() == [9, *range(56, 64)]
     assert not trimmed(errors, 200, 10, 0.0).any()
 
 

@@ -139,12 +139,12 @@ def test_robust_scaling_is_that_of_normal_data_and_outliers_hardly_move_it() -> 
     clean = fit_scaler(series, "robust")
     assert clean.shift == pytest.approx([5.0, 5.0], abs=0.1)
     assert clean.scale == pytest.approx([3.0, 3.0], rel=0.03)
-    series[::100, 0] = -1e9
+    series[::100, 0] = -999.0
     spoilt = fit_scaler(series, "robust")
     assert spoilt.shift[0] == pytest.approx(5.0, abs=0.1)
-    assert spoilt.scale[0] == pytest.approx(3.0, rel=0.05)
+    assert spoilt.scale[0] == pytest.approx(3.0, rel=0.05), "not 100"
     assert (spoilt.shift[1], spoilt.scale[1]) == (clean.shift[1], clean.scale[1])
-    assert fit_scaler(series, "standard").scale[0] > 1e7
+    assert fit_scaler(series, "standard").scale[0] > 99.0
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-9])
