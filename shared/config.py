@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 Kind = Literal["point", "reconstruction", "window", "causal", "multiscale"]
-Scaling = Literal["none", "standard"]
+Scaling = Literal["none", "standard", "robust"]
+Centring = Literal["none", "window"]
 Missing = Literal["error", "interpolate", "mask"]
 ThresholdMethod = Literal["maximum", "quantile", "robust", "pot"]
 DType = Literal["float32", "float64"]
@@ -45,7 +46,11 @@ class Config:
     batch_size: int = described(32, "windows in a training step")
     validation_fraction: float = described(0.0, "held-out tail of the training series, for early stopping; 0 is none")
     patience: int = described(10, "epochs without a better held-out loss before training stops")
-    scaling: Scaling = described("none", "standard: each channel to mean 0 and deviation 1 of the training series")
+    trim: float = described(0.0, "share of the training steps, where errors are largest, that calibration leaves out")
+    scaling: Scaling = described(
+        "none", "standard: each channel to mean 0 and deviation 1 of the training series; robust: by its quartiles"
+    )
+    centring: Centring = described("none", "window: each window loses its mean, so levels and slow trends are ignored")
     missing: Missing = described("error", "missing values: refuse them, interpolate in time, or leave them out (mask)")
     kind: Kind = described("reconstruction", "which score decides")
     draws: int = described(0, "latent draws that a score is averaged over; 0 is the posterior mean")
@@ -75,9 +80,13 @@ class Config:
             _check_real(name, getattr(self, name), 0.0, 1.0, open_low=True, open_high=True)
         for name in ("validation_fraction", "least_height"):
             _check_real(name, getattr(self, name), 0.0, 1.0, open_high=True)
+        _check_real("trim", self.trim, 0.0, 0.5, open_high=True)
         if not isinstance(self.compile, bool | np.bool_):
             raise TypeError(f"compile must be True or False, got {self.compile!r}")
         _check_choice("scaling", self.scaling, get_args(Scaling))
+        _check_choice("centring", self.centring, get_args(Centring))
+        if self.centring == "window" and self.window == 1:
+            raise ValueError('centring="window" leaves nothing of a window of 1 step: take a longer window')
         _check_choice("missing", self.missing, get_args(Missing))
         _check_choice("kind", self.kind, KINDS)
         _check_choice("threshold", self.threshold, get_args(ThresholdMethod))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from jaxtyping import Float, Float64, Int8
+from jaxtyping import Bool, Float, Float64, Int8
 
 from shared import checkpoint
 from shared.backend import Backend, require_backend
@@ -19,6 +19,7 @@ from shared.config import (
     DEFAULT_PRESET,
     HYPERPARAMETERS,
     KINDS,
+    Centring,
     Config,
     Device,
     DType,
@@ -30,7 +31,18 @@ from shared.config import (
     resolve,
 )
 from shared.events import Event, find_events
-from shared.scoring import SHORT, STATISTIC_OF, Statistic, calibrate, contributions, known_only, mean_over_channels
+from shared.scoring import (
+    SHORT,
+    STATISTIC_OF,
+    Statistic,
+    calibrate,
+    contributions,
+    known_only,
+    largest_share,
+    mean_over_channels,
+    trimmed,
+    without,
+)
 from shared.series import are_numbers, as_series, channel_names, interpolated
 from shared.stream import Stream
 from shared.suitable import suitable
@@ -75,7 +87,9 @@ class VAEDetector:
         batch_size: int | None = None,
         validation_fraction: float | None = None,
         patience: int | None = None,
+        trim: float | None = None,
         scaling: Scaling | None = None,
+        centring: Centring | None = None,
         missing: Missing | None = None,
         kind: Kind | None = None,
         draws: int | None = None,
@@ -102,7 +116,9 @@ class VAEDetector:
         self.batch_size = batch_size
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.trim = trim
         self.scaling = scaling
+        self.centring = centring
         self.missing = missing
         self.kind = kind
         self.draws = draws
@@ -151,6 +167,8 @@ class VAEDetector:
     def fit(self, series: Any, y: object = None) -> Self:
         """Trains on a normal series and calibrates the thresholds on it. `y` is ignored.
 
+        With `trim` the series may hold a few anomalies: calibration leaves out that share of it.
+
         Ctrl-C ends the training early: the parameters of the last finished epoch are kept, with a warning.
 
         Raises:
@@ -173,11 +191,11 @@ class VAEDetector:
             config = suitable(config, whole, window=self.window is None, epochs=self.epochs is None)
         _check_length(len(raw), config.window)
         _check_constant(whole, self.channels_)
-        check_enough(_least_scores(raw, config), config)
+        check_enough(int((1 - config.trim) * _least_scores(raw, config)), config)
         head = raw[: len(raw) - held_out_steps(len(raw), config)]
         self.config_, self.arguments_ = config, self.get_params()
         _check_values(head, self.channels_)
-        self.scaler_ = fit_scaler(head, standardise=config.scaling == "standard")
+        self.scaler_ = fit_scaler(head, config.scaling)
         scaled = _scaled(raw, self.scaler_, config)
         needed = _needed(scaled, config)
         wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), needed)
@@ -190,18 +208,28 @@ class VAEDetector:
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
         config = self.config_
         inner = fully_covered(len(scaled), config.window)
-        observed = ~np.isnan(scaled).all(axis=1)
+        counted = ~np.isnan(scaled).all(axis=1)
         statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(KINDS), _needed(scaled, config))
+        errors, left_out = _of_windows(scaled, statistics["window"], config), None
+        if config.trim:
+            errors = np.nan_to_num(errors)  # a window without values
+            left_out = trimmed(errors, len(scaled), config.window, config.trim)
+            errors = errors[~largest_share(errors, config.trim)]
+            statistics["point"] = without(statistics["point"], left_out)
+            counted &= ~left_out
         self.calibration_ = calibrate(statistics["point"], statistics["causal"], config.window)
-        single_window = threshold(known_only(_of_windows(scaled, statistics["window"], config)), config)
+        single_window = threshold(known_only(errors), config)
         thresholds: dict[str, float] = {}
-        parts = self._contributions(scaled, KINDS) if config.draws else self._parts(scaled, statistics, KINDS)
+        once = not config.draws and not config.trim
+        parts = self._parts(scaled, statistics, KINDS) if once else self._contributions(scaled, KINDS, left_out)
         for kind, part in parts:  # one at a time: a series may be long
             scores = mean_over_channels(part)
             used = slice(config.window - 1, None) if kind == "causal" else inner
-            thresholds[kind] = threshold(scores[used][observed[used]], config)
+            thresholds[kind] = threshold(scores[used][counted[used]], config)
             if kind == config.kind:
                 self.decision_scores_ = scores
+        if left_out is not None:
+            self.decision_scores_ = mean_over_channels(dict(self._contributions(scaled, KINDS))[config.kind])
         thresholds[checkpoint.SINGLE_WINDOW] = single_window
         self.thresholds_, self.threshold_ = thresholds, thresholds[config.kind]
         self.labels_ = self.labels_of(self.decision_scores_)
@@ -213,7 +241,7 @@ class VAEDetector:
         """The score of each time step: higher is more anomalous. `kind` chooses another score than the fitted one.
 
         Scores are squared errors of the scaled series: in squared standard deviations of the training series with
-        `scaling="standard"`, in squared units of the series with `scaling="none"`.
+        `scaling="standard"` or "robust", in squared units of the series with `scaling="none"`.
 
         With `missing="mask"`, a missing step has a score from its neighbours. Where there is no value within a window,
         the score is NaN and the label 0; a warning says so.
@@ -416,30 +444,42 @@ class VAEDetector:
         return self.backend.statistics(self.parameters_, scaled, names, config)[STATISTIC_OF[kind]]
 
     def _contributions(
-        self, scaled: Float[np.ndarray, "time channel"], kinds: tuple[Kind, ...]
+        self,
+        scaled: Float[np.ndarray, "time channel"],
+        kinds: tuple[Kind, ...],
+        left_out: Bool[np.ndarray, " time"] | None = None,
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
         config = _needed(scaled, self.config_)
         if not config.draws:
             statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(kinds), config)
-            yield from self._parts(scaled, statistics, kinds)
+            yield from self._parts(scaled, statistics, kinds, left_out)
             return
         # One draw serves all windows, so that a score does not depend on where in a series it is.
         draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
         totals: dict[Kind, np.ndarray] = {}
         for noise in draws.astype(config.dtype):
             statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(kinds), config, noise)
-            for kind, part in self._parts(scaled, statistics, kinds):
+            for kind, part in self._parts(scaled, statistics, kinds, left_out):
                 totals[kind] = totals[kind] + part / config.draws if kind in totals else part / config.draws
         yield from totals.items()
 
     def _parts(
-        self, scaled: Float[np.ndarray, "time channel"], statistics: dict[str, np.ndarray], kinds: tuple[Kind, ...]
+        self,
+        scaled: Float[np.ndarray, "time channel"],
+        statistics: dict[str, np.ndarray],
+        kinds: tuple[Kind, ...],
+        left_out: Bool[np.ndarray, " time"] | None = None,
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
-        """The contributions of each kind in turn; uses the statistics up, to hold less of a long series."""
+        """The contributions of each kind in turn; uses the statistics up, to hold less of a long series.
+
+        The multiscale score, which averages far, is then that of a series that errs at the steps left out as elsewhere.
+        """
         wanted = [STATISTIC_OF[kind] for kind in kinds]
         for kind in kinds:
             name = wanted.pop(0)
             statistic = statistics[name] if name in wanted else statistics.pop(name)
+            if left_out is not None and kind == "multiscale":
+                statistic = without(statistic, left_out)
             yield kind, contributions(kind, scaled, statistic, self.config_.window, self.calibration_)
 
 

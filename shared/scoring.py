@@ -43,8 +43,10 @@ def block_statistics(
     xp: ModuleType,
     fold: Fold,
     masked: bool = False,
+    level: Float[Any, "n 1 channel"] | None = None,
 ) -> dict[str, Any]:
     """What a block of windows adds to each statistic. Windows from `used` on, if given, are padding and add nothing.
+    `level`, if given, was taken off the windows.
 
     Over the n + window - 1 steps of the block, per channel: `point`, the sum over the covering windows of the
     squared error; `reconstruction`, that of x_hat. Over its n windows: `window`, the mean squared error per
@@ -70,7 +72,7 @@ def block_statistics(
         if statistic == "point":
             result[statistic] = fold(real(weighted(squared)))
         elif statistic == "reconstruction":
-            result[statistic] = fold(real(weighted(x_hat)))
+            result[statistic] = fold(real(weighted(x_hat if level is None else x_hat + level)))
         elif statistic == "window" and held is not None:
             sums = xp.sum(xp.where(held > 0, squared, 0.0), axis=1)
             result[statistic] = sums / xp.maximum(xp.sum(held, axis=1), xp.ones_like(sums))
@@ -141,6 +143,33 @@ class Calibration(NamedTuple):
     warm_up: float  # the median causal score: that of the steps which no window ends at
     durations: tuple[int, ...]  # time steps over which the multiscale score averages the error
     largest: Float[np.ndarray, "duration channel"]  # the largest such average of each duration and channel
+
+
+def largest_share(values: Float[np.ndarray, " n"], share: float) -> Bool[np.ndarray, " n"]:
+    """Which values are the largest: this share of them, rounded down; of equal ones the first."""
+    chosen = np.zeros(len(values), bool)
+    chosen[np.argsort(-values, kind="stable")[: int(share * len(values))]] = True
+    return chosen
+
+
+def trimmed(errors: Float[np.ndarray, " n"], length: int, window: int, share: float) -> Bool[np.ndarray, " time"]:
+    """Which steps of a training series calibration leaves out: this share of those that it counts.
+
+    They are the steps whose covering windows err most on average, given the error of each window: whole stretches, so
+    that what is left has its largest errors still.
+    """
+    scores = _covering_sum(errors[:, None], window)[:, 0] / coverage(length, window)
+    inner = fully_covered(length, window)
+    steps = np.zeros(length, bool)
+    steps[inner] = largest_share(scores[inner], share)
+    return steps
+
+
+def without(
+    statistic: Float[np.ndarray, "time channel"], steps: Bool[np.ndarray, " time"]
+) -> Float[np.ndarray, "time channel"]:
+    """The statistic with the mean of the other steps at these."""
+    return np.where(steps[:, None], np.nanmean(statistic[~steps], axis=0), statistic)
 
 
 def calibrate(

@@ -10,8 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from shared.config import Centring, Scaling
+
 ROWS = 2**18  # worked on at a time, to bound what lies between input and result
 CONSTANT = 1e-12  # a channel that varies less than this, relative to its largest value, counts as constant
+QUARTILES_TO_DEVIATION = 1.3489795003921634  # the distance of the quartiles of N(0, 1)
+LEAST_ROBUST = 1e-3  # of the standard deviation: below, the quartiles say nothing of how a channel varies
 
 
 class Scaler(NamedTuple):
@@ -21,16 +25,19 @@ class Scaler(NamedTuple):
     scale: Float[np.ndarray, " channel"]
 
 
-def fit_scaler(series: Float[np.ndarray, "time channel"], *, standardise: bool) -> Scaler:
-    """Mean and standard deviation of each channel, or 0 and 1.
+def fit_scaler(series: Float[np.ndarray, "time channel"], scaling: Scaling) -> Scaler:
+    """What `scaling` names, of each channel: 0 and 1, mean and standard deviation, or their robust kin.
 
+    Robust are the median and the distance of the quartiles over 1.349, which is the standard deviation of normal data
+    and hardly moved by outliers: Rousseeuw and Croux 1993, "Alternatives to the Median Absolute Deviation". Where half
+    of a channel's values are (almost) the same that distance is 0, and the standard deviation takes its place.
     A constant channel keeps its unit: its scale is 1. Missing values (NaN) are left out.
 
     Raises:
         ValueError: if a channel's values are too large for float64.
     """
     channels = series.shape[1]
-    if not standardise:
+    if scaling == "none":
         return Scaler(np.zeros(channels), np.ones(channels))
     with np.errstate(over="ignore", invalid="ignore"):
         # What looks for NaN copies the series.
@@ -40,6 +47,10 @@ def fit_scaler(series: Float[np.ndarray, "time channel"], *, standardise: bool) 
     if not np.isfinite([shift, scale]).all():
         raise ValueError("the values of the series are too large to take their standard deviation")
     flat = scale <= CONSTANT * np.fmax.reduce(np.abs(series))
+    if scaling == "robust":
+        low, shift, high = np.nanquantile(series.astype(np.float64), (0.25, 0.5, 0.75), axis=0)
+        robust = (high - low) / QUARTILES_TO_DEVIATION
+        scale = np.where(robust < LEAST_ROBUST * scale, scale, robust)
     return Scaler(np.asarray(shift), np.where(flat, 1.0, scale))
 
 
@@ -81,6 +92,24 @@ def slide(
 ) -> Float[Any, "n window channel"]:
     """The windows that begin at the time steps `starts`."""
     return series[starts[:, None] + xp.arange(window, dtype=starts.dtype)]
+
+
+def centred(
+    x: Float[Any, "n window channel"], centring: Centring, masked: bool, xp: ModuleType
+) -> tuple[Float[Any, "n window channel"], Float[Any, "n 1 channel"] | None]:
+    """What the model sees of the windows; and the means that were taken off them, or None if none were.
+
+    If `masked`, NaN is a value left out; the mean of none is 0.
+    """
+    if centring == "none":
+        return x, None
+    if masked:
+        known = ~xp.isnan(x)
+        values = xp.sum(xp.astype(known, x.dtype), axis=1, keepdims=True)
+        level = xp.sum(xp.where(known, x, 0.0), axis=1, keepdims=True) / xp.maximum(values, xp.ones_like(values))
+    else:
+        level = xp.mean(x, axis=1, keepdims=True)
+    return x - level, level
 
 
 def fold(values: Float[Any, "n window channel"], xp: ModuleType) -> Float[Any, "time channel"]:

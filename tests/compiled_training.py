@@ -41,6 +41,15 @@ def a_compiled_run_leaves_missing_values_out() -> None:
     assert_close(np.concatenate([state.terms for state in trained]), terms, 1e-10)
 
 
+def a_compiled_centred_run_is_the_oracles() -> None:
+    series = np.sin(np.arange(27.0))[:, None] + 3.0
+    start = parameters.draw(SMALL, 1, 0)
+    steps = list(schedule.chunks(23, SMALL, 0))
+    expected, _ = reference.train(start, series, steps, window=5, beta=2.0, learning_rate=0.01, centring="window")
+    *_, last = load_backend("torch").train(start, series, steps, replace(SMALL, centring="window"))
+    assert_all_close(last.parameters, expected, 1e-10)
+
+
 def steps_that_do_not_fill_a_call_change_nothing() -> None:
     series = np.sin(np.arange(27.0))[:, None]
     start = parameters.draw(SMALL, 1, 0)

@@ -77,6 +77,11 @@ def windows(series: np.ndarray, window: int) -> np.ndarray:
     return np.stack([series[i : i + window] for i in range(len(series) - window + 1)])
 
 
+def seen(every: np.ndarray, centring: str) -> np.ndarray:
+    """What the model sees of windows (n, window, channel)."""
+    return every - every.mean(axis=1, keepdims=True) if centring == "window" else every
+
+
 def train(
     parameters: Parameters,
     series: np.ndarray,
@@ -86,9 +91,10 @@ def train(
     beta: float,
     learning_rate: float,
     steps: int | None = None,
+    centring: str = "none",
 ) -> tuple[Parameters, np.ndarray]:
     """Adam (Kingma and Ba 2015, algorithm 1) over the chunks, or their first `steps`; (step, 2) terms of the loss."""
-    every = windows(series, window).reshape(-1, window * series.shape[1])
+    every = seen(windows(series, window), centring).reshape(-1, window * series.shape[1])
     now = {name: array.copy() for name, array in parameters.items()}
     first = {name: np.zeros_like(array) for name, array in now.items()}
     second = {name: np.zeros_like(array) for name, array in now.items()}
@@ -117,6 +123,7 @@ def scores(
     kind: str,
     durations: Sequence[int] = (1, 16, 64, 256),
     largest: np.ndarray | float = 1.0,
+    centring: str = "none",
 ) -> np.ndarray:
     """The contributions (time, channel) of a kind of score, by loops over time steps and windows.
 
@@ -125,14 +132,15 @@ def scores(
     """
     length, channels = series.shape
     if kind == "multiscale":
-        point = scores(series, parameters, window, "point")
+        point = scores(series, parameters, window, "point", centring=centring)
         largest = np.broadcast_to(largest, (len(durations), channels))
         ratios = [run_errors(point, duration) / most for duration, most in zip(durations, largest, strict=True)]
         squares: np.ndarray = np.mean(np.square(ratios), axis=0)
         return squares
     every = windows(series, window)
-    flat = every.reshape(len(every), -1)
-    x_hat = decode(encode(flat, parameters)[0], parameters).reshape(every.shape)
+    model_sees = seen(every, centring)
+    flat = model_sees.reshape(len(every), -1)
+    x_hat = decode(encode(flat, parameters)[0], parameters).reshape(every.shape) + (every - model_sees)
     result = np.full((length, channels), np.nan)
     for t in range(length):
         covering = [w for w in range(len(every)) if w <= t < w + window]

@@ -22,8 +22,9 @@ REAL = (
     "false_alarm_rate",
     "validation_fraction",
     "least_height",
+    "trim",
 )
-CHOICE = ("scaling", "missing", "kind", "threshold", "dtype", "device")
+CHOICE = ("scaling", "centring", "missing", "kind", "threshold", "dtype", "device")
 
 
 def made(**values: Any) -> Config:
@@ -78,6 +79,7 @@ def test_a_number_out_of_range_is_a_value_error(name: str, value: float) -> None
         ("false_alarm_rate", 1e-9, 0.0),
         ("false_alarm_rate", 0.5, 1.0),
         ("validation_fraction", 0.0, 1.0),
+        ("trim", 0.49, 0.5),
     ],
 )
 def test_bounds_are_where_they_are_said_to_be(name: str, allowed: float, refused: float) -> None:

@@ -207,8 +207,8 @@ def test_run_errors_weigh_a_run_by_what_is_known_of_it() -> None:
 
 def test_a_scaler_leaves_missing_values_out() -> None:
     series = np.array([[1.0, np.nan], [np.nan, 5.0], [3.0, 5.0]])
-    assert fit_scaler(series, standardise=True).shift.tolist() == [2.0, 5.0]
-    assert fit_scaler(series, standardise=True).scale.tolist() == [1.0, 1.0]
+    assert fit_scaler(series, "standard").shift.tolist() == [2.0, 5.0]
+    assert fit_scaler(series, "standard").scale.tolist() == [1.0, 1.0]
 
 
 # What a user sees.

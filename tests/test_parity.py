@@ -33,6 +33,7 @@ CASES = {
     "window of one": (SMALL | {"window": 1}, 2, 30),
     "one window": (SMALL, 2, 5),
     "beta 0": (SMALL | {"beta": 0.0}, 1, 40),
+    "centred": (SMALL | {"centring": "window"}, 2, 40),
 }
 
 
@@ -60,7 +61,14 @@ class Case:
     @property
     def flat(self) -> np.ndarray:
         """The batch as the oracle takes it: in float64, so that its rounding is not counted."""
-        return self.x.reshape(len(self.x), -1).astype(np.float64)
+        seen = reference.seen(self.x.astype(np.float64), self.config.centring)
+        return seen.reshape(len(self.x), -1)
+
+    @property
+    def every(self) -> np.ndarray:
+        """All windows, as the model sees them."""
+        windows = reference.windows(self.series.astype(np.float64), self.config.window)
+        return reference.seen(windows, self.config.centring).reshape(self.windows, -1)
 
     @property
     def exact(self) -> Parameters:
@@ -98,9 +106,8 @@ def shifted(parameters: Parameters, name: str, by: float) -> Parameters:
 @pytest.mark.parametrize(("dtype", "seed"), [("float32", 0), ("float64", 1)])
 def test_encode_is_the_oracle_s(backend: Any, case_name: str, dtype: str, seed: int) -> None:
     case = Case(case_name, dtype, seed)
-    every = reference.windows(case.series.astype(np.float64), case.config.window).reshape(case.windows, -1)
     mean, log_variance = backend.encode(case.parameters, case.series, case.config)
-    expected = reference.encode(every, case.exact)
+    expected = reference.encode(case.every, case.exact)
     assert mean.dtype == log_variance.dtype == dtype
     assert_close(mean, expected[0], rounding(dtype), "mean")
     assert_close(log_variance, expected[1], rounding(dtype), "log-variance")
@@ -166,7 +173,9 @@ def test_divergence_of_each_window_is_the_oracle_s(backend: Any, dtype: str) -> 
 @pytest.mark.parametrize("kind", KINDS)
 def test_scores_are_the_oracle_s(backend: Any, case_name: str, dtype: str, kind: Any) -> None:
     case = Case(case_name, dtype, 6)
-    expected = reference.scores(case.series.astype(np.float64), case.exact, case.config.window, kind)
+    expected = reference.scores(
+        case.series.astype(np.float64), case.exact, case.config.window, kind, centring=case.config.centring
+    )
     expected = np.where(np.isnan(expected), 0.25, expected)
     statistic = backend.statistics(case.parameters, case.series, (STATISTIC_OF[kind],), case.config)[STATISTIC_OF[kind]]
     scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))
@@ -265,6 +274,7 @@ def oracle_run(case: Case, steps: int | None = None) -> tuple[Parameters, np.nda
         beta=config.beta,
         learning_rate=config.learning_rate,
         steps=steps,
+        centring=config.centring,
     )
 
 

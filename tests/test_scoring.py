@@ -20,8 +20,11 @@ from shared.scoring import (
     block_windows,
     calibrate,
     contributions,
+    largest_share,
     run_errors,
     series_statistics,
+    trimmed,
+    without,
 )
 from shared.windows import fold
 from tests import reference
@@ -113,6 +116,28 @@ def test_a_channel_without_errors_in_training_does_not_drown_the_others() -> Non
     point = np.random.default_rng(0).exponential(size=(2000, 2)) * [1.0, 1e-9]
     calibration = calibrate(point, point[9:], window=10)
     assert calibration.largest[:, 1] == pytest.approx(calibration.largest[:, 0] / 20)
+
+
+@modest
+@given(values=st.lists(st.integers(-5, 5), min_size=1, max_size=40), share=st.floats(0.0, 0.49))
+def test_the_largest_share_is_that_many_and_none_left_is_larger(values: list[int], share: float) -> None:
+    array = np.array(values, float)
+    chosen = largest_share(array, share)
+    assert chosen.sum() == int(share * len(array))
+    assert not chosen.any() or array[chosen].min() >= array[~chosen].max()
+
+
+def test_trimmed_steps_are_where_an_anomaly_is_and_fully_covered() -> None:
+    errors = np.full(191, 0.1)
+    errors[0], errors[51:61] = 49.0, 5.0  # the first of 10 steps, and those that cover step 60
+    steps = trimmed(errors, 200, 10, 0.05)
+    assert np.flatnonzero(steps).tolist() == [9, *range(56, 64)]
+    assert not trimmed(errors, 200, 10, 0.0).any()
+
+
+def test_without_puts_the_mean_of_the_rest_in_the_place_of_the_trimmed_steps() -> None:
+    point = np.array([[1.0, 10.0], [99.0, 99.0], [3.0, 30.0]])
+    assert without(point, np.array([False, True, False])).tolist() == [[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]
 
 
 def test_divergence_has_one_row_per_window_and_one_column() -> None:

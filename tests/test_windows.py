@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vae_torch.score
-from shared.windows import count, coverage, fit_scaler, fold, fully_covered, moving_sum, slide, standardise
+from shared.windows import centred, count, coverage, fit_scaler, fold, fully_covered, moving_sum, slide, standardise
 
 modest = settings(max_examples=40, deadline=None)
 lengths = st.integers(1, 40)
@@ -21,7 +21,7 @@ def test_annotations_are_checked_while_the_tests_run() -> None:
     with pytest.raises(TypeError, match="Type-check error"):
         count("5", 2)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Type-check error"):
-        fit_scaler(np.zeros(3), standardise=True)
+        fit_scaler(np.zeros(3), "standard")
 
 
 @modest
@@ -112,7 +112,7 @@ def test_moving_sum_keeps_no_residue_of_a_huge_value(width: int) -> None:
 @given(offset=st.floats(-1e3, 1e3), spread=st.floats(1e-3, 1e3), channels=st.integers(1, 3), seed=st.integers(0, 99))
 def test_scaling_has_an_inverse(offset: float, spread: float, channels: int, seed: int) -> None:
     series = offset + spread * np.random.default_rng(seed).normal(size=(50, channels))
-    scaler = fit_scaler(series, standardise=True)
+    scaler = fit_scaler(series, "standard")
     scaled = standardise(series, scaler, "float64")
     np.testing.assert_allclose(scaled.mean(axis=0), 0.0, atol=1e-6)
     np.testing.assert_allclose(scaled.std(axis=0), 1.0, rtol=1e-6)
@@ -121,22 +121,64 @@ def test_scaling_has_an_inverse(offset: float, spread: float, channels: int, see
 
 def test_no_scaling_is_shift_0_and_scale_1() -> None:
     series = np.random.default_rng(0).normal(5.0, 3.0, (20, 2))
-    scaler = fit_scaler(series, standardise=False)
+    scaler = fit_scaler(series, "none")
     assert (standardise(series, scaler, "float64") == series).all()
 
 
 @pytest.mark.parametrize("level", [0.0, 0.1, 1e9])
 def test_a_constant_channel_keeps_its_unit(level: float) -> None:
     series = np.stack([np.full(1000, level), np.arange(1000.0)], axis=1)
-    scaler = fit_scaler(series, standardise=True)
+    scaler = fit_scaler(series, "standard")
     assert scaler.scale[0] == 1.0
     assert scaler.scale[1] == pytest.approx(series[:, 1].std())
     assert scaler.shift[0] == pytest.approx(level)
 
 
+def test_robust_scaling_is_that_of_normal_data_and_outliers_hardly_move_it() -> None:
+    series = np.random.default_rng(0).normal(5.0, 3.0, (20_000, 2))
+    clean = fit_scaler(series, "robust")
+    assert clean.shift == pytest.approx([5.0, 5.0], abs=0.1)
+    assert clean.scale == pytest.approx([3.0, 3.0], rel=0.03)
+    series[::100, 0] = -999.0
+    spoilt = fit_scaler(series, "robust")
+    assert spoilt.shift[0] == pytest.approx(5.0, abs=0.1)
+    assert spoilt.scale[0] == pytest.approx(3.0, rel=0.05), "not 100"
+    assert (spoilt.shift[1], spoilt.scale[1]) == (clean.shift[1], clean.scale[1])
+    assert fit_scaler(series, "standard").scale[0] > 99.0
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9])
+def test_robust_scaling_of_a_mostly_constant_channel_takes_its_deviation(noise: float) -> None:
+    series = np.zeros((1000, 1)) + noise * np.random.default_rng(0).normal(size=(1000, 1))
+    series[::5] = 4.0
+    scaler = fit_scaler(series, "robust")
+    assert scaler.shift[0] == pytest.approx(0.0, abs=1e-8)
+    assert scaler.scale[0] == pytest.approx(series.std())
+    assert fit_scaler(np.full((9, 1), 3.0), "robust").scale == [1.0]
+
+
+def test_centred_takes_the_mean_off_each_window_and_nothing_where_it_is_off() -> None:
+    x = np.random.default_rng(0).normal(size=(7, 4, 2)) + 3.0
+    seen, level = centred(x, "window", False, np)
+    assert level is not None
+    np.testing.assert_allclose(seen.mean(axis=1), 0.0, atol=1e-14)
+    np.testing.assert_allclose(seen + level, x, rtol=1e-14)
+    same, nothing = centred(x, "none", False, np)
+    assert same is x
+    assert nothing is None
+
+
+def test_a_missing_value_has_no_part_in_a_window_s_mean() -> None:
+    x = np.array([[[1.0], [np.nan], [3.0]], [[np.nan], [np.nan], [np.nan]]])
+    seen, level = centred(x, "window", True, np)
+    assert level is not None
+    assert level.ravel().tolist() == [2.0, 0.0]
+    np.testing.assert_array_equal(seen[0, :, 0], [-1.0, np.nan, 1.0])
+
+
 def test_scaling_rounds_once_and_in_blocks_alike() -> None:
     series = np.random.default_rng(0).normal(1e6, 1.0, (2**18 + 3, 1))
-    scaler = fit_scaler(series, standardise=True)
+    scaler = fit_scaler(series, "standard")
     scaled = standardise(series, scaler, "float32")
     assert scaled.dtype == np.float32
     assert (scaled == ((series - scaler.shift) / scaler.scale).astype(np.float32)).all()

@@ -10,8 +10,10 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
+from shared.config import Centring
 from shared.objective import filled, loss_terms
 from shared.parameters import Parameters
+from shared.windows import centred
 
 Loss = tuple[Float[Array, ""], Float[Array, " 2"]]
 State = dict[str, dict[str, Float[Array | np.ndarray, "..."]]]  # layer -> kernel (inputs, outputs) and bias
@@ -69,10 +71,11 @@ def loss(
     noise: Float[Array, "batch latent"],
     beta: float,
     masked: bool,
+    centring: Centring,
 ) -> Loss:
     """The loss of one batch, and its two terms, summed over the batch. If `masked`, NaN is a value left out."""
     model = build(state)
-    x = windows.reshape(len(windows), -1)
+    x = centred(windows, centring, masked, jnp)[0].reshape(len(windows), -1)
     x, observed = filled(x, jnp) if masked else (x, None)
     squared, divergence = loss_terms(x, *model(x, noise), weights, jnp, observed)
     return squared + beta * divergence, jnp.stack([squared, divergence])

@@ -11,11 +11,11 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from shared.config import Config
+from shared.config import Centring, Config
 from shared.objective import divergence, refilled
 from shared.parameters import Parameters, draw
 from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
-from shared.windows import count, fold, slide
+from shared.windows import centred, count, fold, slide
 from vae_jax.model import VAE, State, abstract, build, flatten, sample, to_state, unflatten
 from vae_jax.runtime import runtime
 
@@ -38,9 +38,7 @@ def statistics(
         def run_block(values: np.ndarray) -> dict[str, Array]:
             used = count(len(values), config.window)
             padded = _padded(values, block, config.window)
-            return _run_block(
-                state, padded, used, noise, window=config.window, statistics=tuple(statistics), masked=masked
-            )
+            return _run_block(state, padded, used, noise, config.window, tuple(statistics), masked, config.centring)
 
         return series_statistics(run_block, series, config.window, statistics, block, masked=masked)
 
@@ -70,25 +68,25 @@ def _compile_block(steps: int, channels: int, names: tuple[Statistic, ...], conf
         statistics(draw(config, channels, seed=0), np.zeros((steps, channels), config.dtype), names, config)
 
 
-@partial(jax.jit, static_argnames=("window", "statistics", "masked"))
+@partial(jax.jit, static_argnames=("window", "statistics", "masked", "centring"))
 def _run_block(
     state: State,
     values: Float[Array, "length channel"],
     used: Int[Array, ""],
     noise: Float[Array, " latent"] | None,
-    *,
     window: int,
     statistics: tuple[Statistic, ...],
     masked: bool,
+    centring: Centring,
 ) -> dict[str, Array]:
     model = build(state)
-    x = slide(values, jnp.arange(count(len(values), window)), window, jnp)
+    x, level = centred(slide(values, jnp.arange(count(len(values), window)), window, jnp), centring, masked, jnp)
     mean, log_variance = model.encode(_inputs(model, x, masked))
     z = mean if noise is None else sample(mean, log_variance, noise)
     x_hat = model.decode(z).reshape(x.shape)
     kl = divergence(mean, log_variance, jnp)
     return block_statistics(
-        x, x_hat, kl, used, statistics, jnp, partial(fold, xp=jnp), masked
+        x, x_hat, kl, used, statistics, jnp, partial(fold, xp=jnp), masked, level
     )  # what is not asked for is not computed
 
 
@@ -102,17 +100,17 @@ def encode(
         parts = []
         for begin in range(0, windows, block):
             values = _padded(series[begin : begin + block + config.window - 1], block, config.window)
-            parts.append(_encode_block(state, values, window=config.window, masked=config.missing == "mask"))
+            parts.append(_encode_block(state, values, config.window, config.missing == "mask", config.centring))
         mean, log_variance = (np.concatenate([np.asarray(p) for p in side]) for side in zip(*parts, strict=True))
     return mean[:windows], log_variance[:windows]
 
 
-@partial(jax.jit, static_argnames=("window", "masked"))
+@partial(jax.jit, static_argnames=("window", "masked", "centring"))
 def _encode_block(
-    state: State, values: Float[Array, "length channel"], *, window: int, masked: bool
+    state: State, values: Float[Array, "length channel"], window: int, masked: bool, centring: Centring
 ) -> tuple[Array, Array]:
     model = build(state)
-    x = slide(values, jnp.arange(count(len(values), window)), window, jnp)
+    x, _ = centred(slide(values, jnp.arange(count(len(values), window)), window, jnp), centring, masked, jnp)
     return model.encode(_inputs(model, x, masked))
 
 
@@ -128,7 +126,7 @@ def bind(
     """See `shared.backend.Backend.bind`."""
     state = to_state(parameters)
     features, hidden = state["encoder"]["kernel"].shape
-    run = _window_program(features, hidden, config.latent_dim, config.missing == "mask")
+    run = _window_program(features, hidden, config.latent_dim, config.missing == "mask", config.centring)
     with runtime(config) as device:
         vector = jax.device_put(flatten(state), device)
     wide = config.dtype == "float64"
@@ -142,14 +140,16 @@ def bind(
 
 
 @cache
-def _window_program(features: int, hidden: int, latent: int, masked: bool) -> Callable[[Array, np.ndarray], Array]:
+def _window_program(
+    features: int, hidden: int, latent: int, masked: bool, centring: Centring
+) -> Callable[[Array, np.ndarray], Array]:
     """The program that scores separate windows. One argument for all parameters halves what a call costs."""
     like = nnx.to_pure_dict(nnx.state(abstract(features, hidden, latent)))
 
     @jax.jit
     def run(vector: Float[Array, " parameter"], windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
         model = build(unflatten(vector, like))
-        x = windows.reshape(len(windows), -1)
+        x = centred(windows, centring, masked, jnp)[0].reshape(len(windows), -1)
         error = x - model.decode(model.encode(_inputs(model, x, masked))[0])
         return jnp.nanmean(error * error, axis=1) if masked else jnp.mean(error * error, axis=1)
 

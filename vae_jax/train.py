@@ -12,7 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from shared.backend import Gradient, Trained
-from shared.config import Config
+from shared.config import Centring, Config
 from shared.parameters import Parameters
 from shared.schedule import Chunk
 from vae_jax.model import Loss, State, abstract, flatten, from_state, loss, to_state, unflatten
@@ -37,8 +37,8 @@ def train(
     with runtime(config):
         like = to_state(parameters)
         features, hidden = like["encoder"]["kernel"].shape
-        masked = config.missing == "mask"
-        run = _compiled(features, hidden, config.latent_dim, config.window, config.beta, config.learning_rate, masked)
+        sizes = features, hidden, config.latent_dim, config.window
+        run = _compiled(*sizes, config.beta, config.learning_rate, config.missing == "mask", config.centring)
         vector = flatten(like)
         progress = Progress(vector, _start(len(vector), config.dtype))
         values = jax.device_put(series)
@@ -66,9 +66,16 @@ def _start(size: int, dtype: str) -> optax.OptState:
 
 @functools.cache
 def _compiled(
-    features: int, hidden: int, latent: int, window: int, beta: float, learning_rate: float, masked: bool
+    features: int,
+    hidden: int,
+    latent: int,
+    window: int,
+    beta: float,
+    learning_rate: float,
+    masked: bool,
+    centring: Centring,
 ) -> Callable[..., tuple[Progress, Float[Array, "step 2"]]]:
-    """The program that runs a chunk, compiled once for each model, window, beta and learning rate, masked or not.
+    """The program that runs a chunk, compiled once for each combination of what it is made from.
 
     It is a scan whose length is data, so that a chunk that is not full runs the same program.
     """
@@ -76,7 +83,7 @@ def _compiled(
     optimizer = optax.adam(learning_rate)
 
     def flat_loss(vector: Array, windows: Array, weights: Array, noise: Array) -> Loss:
-        return loss(unflatten(vector, like), windows, weights, noise, beta, masked)
+        return loss(unflatten(vector, like), windows, weights, noise, beta, masked, centring)
 
     @jax.jit
     def run(
@@ -114,8 +121,9 @@ def gradient(
 ) -> Gradient:
     """See `shared.backend.Backend.gradient`."""
     with runtime(config):
-        result, terms = _gradient(to_state(parameters), windows, weights, noise, config.beta, config.missing == "mask")
+        masked = config.missing == "mask"
+        result, terms = _gradient(to_state(parameters), windows, weights, noise, config.beta, masked, config.centring)
         return Gradient(float(terms[0]), float(terms[1]), from_state(result))
 
 
-_gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=(4, 5))
+_gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=(4, 5, 6))

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import functional_call, grad
 
 from shared.backend import Trained
-from shared.config import Config
+from shared.config import Centring, Config
 from shared.parameters import Parameters
 from shared.windows import slide
 from vae_torch.model import VAE, build, from_module, loss
@@ -42,7 +42,7 @@ def compiled_run(parameters: Parameters, config: Config, device: torch.device) -
     model = build(parameters, device)
     shapes = tuple((name, tuple(p.shape)) for name, p in model.named_parameters())
     masked = config.missing == "mask"
-    call = _compiled(shapes, config.window, config.beta, config.learning_rate, masked, device.type)
+    call = _compiled(shapes, config.window, config.beta, config.learning_rate, masked, config.centring, device.type)
     vector = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
     # A float64 count: 0.999**step must not lose digits before 1 - 0.999**step is taken.
     count = torch.zeros((), dtype=torch.float64, device=device)
@@ -83,9 +83,10 @@ def _compiled(
     beta: float,
     learning_rate: float,
     masked: bool,
+    centring: Centring,
     device: str,
 ) -> Callable[..., tuple[Progress, Float[Tensor, "step 2"]]]:
-    """The program of a few steps, compiled once for each model, window, beta and learning rate, with masks or not."""
+    """The program of a few steps, compiled once for each combination of what it is made from."""
     sizes = dict(shapes)
     hidden, features = sizes["encoder.weight"]
     with torch.device("meta"):
@@ -95,7 +96,9 @@ def _compiled(
     def flat_loss(vector: Tensor, windows: Tensor, weights: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         parts = zip(shapes, torch.split(vector, lengths), strict=True)
         named = {name: part.reshape(shape) for (name, shape), part in parts}
-        return loss(lambda *inputs: functional_call(model, named, inputs), windows, weights, noise, beta, masked)
+        return loss(
+            lambda *inputs: functional_call(model, named, inputs), windows, weights, noise, beta, masked, centring
+        )
 
     def steps(
         progress: Progress,

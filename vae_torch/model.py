@@ -7,8 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from shared.config import Centring
 from shared.objective import filled, loss_terms
 from shared.parameters import Parameters
+from shared.windows import centred
 
 
 class VAE(nn.Module):
@@ -61,9 +63,10 @@ def loss(
     noise: Float[Tensor, "batch latent"],
     beta: float,
     masked: bool,
+    centring: Centring,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, " 2"]]:
     """The loss of one batch, and its two terms, summed over the batch. If `masked`, NaN is a value left out."""
-    x = windows.reshape(len(windows), -1)
+    x = centred(windows, centring, masked, xp)[0].reshape(len(windows), -1)
     x, observed = filled(x, xp) if masked else (x, None)
     squared, divergence = loss_terms(x, *model(x, noise), weights, xp, observed)
     return squared + beta * divergence, torch.stack([squared.detach(), divergence.detach()])

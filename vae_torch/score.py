@@ -15,7 +15,7 @@ from shared.config import Config
 from shared.objective import divergence, refilled
 from shared.parameters import Parameters
 from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
-from shared.windows import count
+from shared.windows import centred, count
 from vae_torch.model import VAE, build, sample
 from vae_torch.runtime import one_thread_if_small, runtime
 
@@ -38,12 +38,13 @@ def statistics(
 
         @torch.inference_mode()
         def run_block(values: np.ndarray) -> Mapping[str, Any]:
-            x = every_window(torch.as_tensor(values, device=device), config.window)
+            windows = every_window(torch.as_tensor(values, device=device), config.window)
+            x, level = centred(windows, config.centring, masked, xp)
             mean, log_variance = model.encode(_inputs(model, x, config))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
             kl = divergence(mean, log_variance, xp) if "divergence" in statistics else None
-            parts = block_statistics(x, x_hat, kl, None, statistics, xp, fold, masked)
+            parts = block_statistics(x, x_hat, kl, None, statistics, xp, fold, masked, level)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 
         block = _block(series, config)
@@ -113,7 +114,8 @@ def encode(
         parts = []
         for begin in range(0, windows, block):
             values = series[begin : min(begin + block, windows) + config.window - 1]
-            x = every_window(torch.as_tensor(values, device=device), config.window)
+            every = every_window(torch.as_tensor(values, device=device), config.window)
+            x, _ = centred(every, config.centring, config.missing == "mask", xp)
             parts.append(model.encode(_inputs(model, x, config)))
         mean, log_variance = (np.concatenate([p.numpy(force=True) for p in side]) for side in zip(*parts, strict=True))
     return mean, log_variance
@@ -137,10 +139,12 @@ def bind(
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
         channels = windows.shape[2]
         with runtime(config), one_thread_if_small(len(windows), channels, config), torch.inference_mode():
-            x = torch.as_tensor(windows, device=device).reshape(len(windows), -1)
+            masked = config.missing == "mask"
+            x, _ = centred(torch.as_tensor(windows, device=device), config.centring, masked, xp)
+            x = x.reshape(len(x), -1)
             error = x - model.decode(model.encode(_inputs(model, x, config))[0])
             squared = error * error
-            means = squared.nanmean(dim=1) if config.missing == "mask" else squared.mean(dim=1)
+            means = squared.nanmean(dim=1) if masked else squared.mean(dim=1)
             result: np.ndarray = means.numpy(force=True)
             return result
 

@@ -46,7 +46,7 @@ def eager_run(parameters: Parameters, config: Config, device: torch.device) -> R
         windows = every_window(values, config.window)
         batches = zip(starts[:used].unbind(), weights[:used].unbind(), noise[:used].unbind(), strict=True)
         for chosen, weight, draw in batches:
-            total, both = loss(model, windows[chosen], weight, draw, config.beta, masked)
+            total, both = loss(model, windows[chosen], weight, draw, config.beta, masked, config.centring)
             step(torch.autograd.grad(total, learned))
             terms.append(both)  # read at the end of the chunk: reading waits for the device
         return Trained(from_module(model), torch.stack(terms).numpy(force=True))
@@ -80,7 +80,7 @@ def gradient(
     with runtime(config) as device:
         model = build(parameters, device)
         x, w, e = (torch.tensor(a, device=device) for a in (windows, weights, noise))
-        total, terms = loss(model, x, w, e, config.beta, config.missing == "mask")
+        total, terms = loss(model, x, w, e, config.beta, config.missing == "mask", config.centring)
         total.backward()  # type: ignore[no-untyped-call]
         gradients = {name: p.grad.numpy(force=True) for name, p in model.named_parameters() if p.grad is not None}
         return Gradient(float(terms[0]), float(terms[1]), gradients)
