@@ -17,7 +17,9 @@ from shared.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, reso
 from shared.datasets import DATASETS, load_dataset
 from shared.detector import VAEDetector, load_detector
 from shared.download import DOWNLOADS, download
+from shared.false_alarms import FalseAlarms
 from shared.injection import ANOMALY_KINDS
+from shared.output import as_json
 from shared.scoring import mean_over_channels
 from shared.series import are_numbers
 from shared.signals import SIGNAL_KINDS
@@ -118,13 +120,18 @@ def _score(options: argparse.Namespace) -> None:
     if options.columns is None and not are_numbers(detector.channels_):
         options.columns = detector.channels_
     table = _read(options.file, options)
-    parts = detector.contributions(table.frame())
+    frame = table.frame()
+    parts = detector.contributions(frame)
     write_scores(options.out, table, detector, parts)
-    events = [event_record(event, table) for event in detector.events_of(parts)]
+    events = [event_record(event, table) for event in detector.events_of(parts, series=frame)]
     measured = quality(table, mean_over_channels(parts))
     result = {"rows": len(parts), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
-    text = f"{_events_text(events)}{_quality_text(measured)}scores of {len(parts)} rows in {options.out}"
-    _print(options, result | measured, text)
+    text = f"{_events_text(events)}{_quality_text(measured)}"
+    if options.normal:
+        alarms = detector.false_alarms(frame)
+        result["false_alarms"] = alarms._asdict()
+        text += _false_alarms_text(alarms)
+    _print(options, result | measured, f"{text}scores of {len(parts)} rows in {options.out}")
 
 
 def _detect(options: argparse.Namespace) -> None:
@@ -305,8 +312,20 @@ def _quality_text(measured: Mapping[str, Any]) -> str:
     return f"ROC AUC {measured['roc_auc']:.4f}, average precision {measured['average_precision']:.3f}\n"
 
 
+def _false_alarms_text(rate: FalseAlarms) -> str:
+    asked = "asked for: no rate" if rate.asked is None else f"asked for {rate.asked:.3g} of the steps"
+    return (
+        f"false alarms: {asked}, found {rate.found:.3g} (95 % interval {_tiny(rate.low)} to {_tiny(rate.high)}): "
+        f"{rate.alarms} of {rate.steps} steps in {rate.runs} runs\n"
+    )
+
+
+def _tiny(rate: float) -> str:
+    return "0" if rate < 1e-9 else f"{rate:.2g}"
+
+
 def _print(options: argparse.Namespace, result: dict[str, Any], text: str) -> None:
-    print(json.dumps(result, indent=2) if options.json else text)
+    print(as_json(result).rstrip() if options.json else text)
 
 
 # The grammar.
@@ -351,6 +370,10 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("file", type=Path, metavar="FILE", help="a CSV or Parquet file, one row per time step")
     score.add_argument("--model", type=Path, required=True, metavar="FILE")
     score.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file")
+    score.add_argument(
+        "--normal", action="store_true",
+        help="the file holds no anomaly and was not fitted on: say how often it alarms, and how often was asked for",
+    )  # fmt: skip
     score.add_argument("--missing", choices=_choices("missing"), help="default: as the model was fitted")
     score.add_argument("--device", choices=_choices("device"), help="where to compute")
 

@@ -1,4 +1,4 @@
-"""Public labelled series: by name, from a file, or from a folder."""
+"""Labelled series: by name, from a file, or from a folder."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from shared.dataset_formats import FORMS, NAB_WINDOWS, Dataset, Reader, nab_root, nab_windows, read_timeeval, reader_of
 from shared.download import DOWNLOADS, downloaded
+from shared.synthetic import SyntheticSeries, series_names, suite
 
 __all__ = ["DATASETS", "BadFile", "Dataset", "load_dataset", "read_datasets"]
 
@@ -26,6 +27,7 @@ _SHIPPED = {
     "daphnet": _Shipped(("Daphnet_S06R02E0", "S06R02E0.csv"), "S06R02E0, Daphnet freezing of gait", 0),
 }
 DATASETS = tuple(_SHIPPED)
+SYNTHETIC = "synthetic"
 
 
 class BadFile(NamedTuple):
@@ -58,10 +60,10 @@ def load_dataset(name: str) -> Dataset:
 def read_datasets(path_or_name: str | Path) -> Iterator[Dataset | BadFile]:
     """The labelled series of a folder (with its subfolders) or a file, or those of a known name.
 
-    The names are those of `load_dataset` and of what `twinvae download` has fetched; write `./name` for a folder that
-    is called like one. The form of each file is found out: TSB-AD, NAB, SKAB, the UCR anomaly archive. The series of a
-    folder come in the order of their paths; one that cannot be read is a `BadFile`, and the rest go on. Other files
-    are passed over.
+    The names are those of `load_dataset` and of what `twinvae download` has fetched, and `synthetic`: the 56 series of
+    `shared.synthetic.suite(0)`. Write `./name` for a folder that is called like one. The form of each file is found
+    out: TSB-AD, NAB, SKAB, the UCR anomaly archive. The series of a folder come in the order of their paths; one that
+    cannot be read is a `BadFile`, and the rest go on. Other files are passed over.
 
     Raises:
         ValueError: at once, if there is nothing of that name, a folder holds no series, or a single file is bad.
@@ -71,6 +73,8 @@ def read_datasets(path_or_name: str | Path) -> Iterator[Dataset | BadFile]:
         return iter((load_dataset(name),))
     if name in DOWNLOADS:
         return _read_all(downloaded(name), missing={})
+    if name == SYNTHETIC:
+        return (_made(series) for series in suite(0))
     path = Path(path_or_name)
     if path.is_file():
         reader = reader_of(path)
@@ -78,12 +82,18 @@ def read_datasets(path_or_name: str | Path) -> Iterator[Dataset | BadFile]:
             raise ValueError(f"{path}: not a labelled series of {FORMS}")
         return iter((reader(path),))
     if not path.is_dir():
-        known = ", ".join((*DATASETS, *DOWNLOADS))
+        known = ", ".join((*DATASETS, *DOWNLOADS, SYNTHETIC))
         raise ValueError(f"no data set {name!r}: there is no such file or folder, and the known names are {known}")
     root = nab_root(path)
     data = path / "data" if (path / "data").is_dir() else path
     files = sorted(file for file in data.rglob("*") if file.suffix.lower() in (".csv", ".txt") and file.is_file())
     return _read_all(files, _missing(root, data) if root else {}, path)
+
+
+def _made(series: SyntheticSeries) -> Dataset:
+    return Dataset(
+        series.name, series.values, series.labels, series.train_rows, False, "made, seed 0", series_names(series)
+    )
 
 
 def _read_all(files: list[Path], missing: dict[str, str], folder: Path | None = None) -> Iterator[Dataset | BadFile]:

@@ -1,6 +1,5 @@
 """A fitted detector and a table -> the files of `twinvae detect` and `twinvae score`."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,17 @@ from jaxtyping import Float
 from shared import plots
 from shared.config import Config
 from shared.detector import VAEDetector
-from shared.events import Event
+from shared.event_plots import plot_events
+from shared.events import Event, with_expectation
 from shared.metrics import average_precision, roc_auc
-from shared.output import replacing, write_text
+from shared.output import as_json, replacing, write_text
 from shared.scoring import mean_over_channels
 from shared.series import as_series
 from shared.table import Table
+
+SHARES = 20  # channels of an event whose shares stand in events.json
+EXPLAINED = 3  # of them with their contributions over time
+MOST_VALUES = 50  # of them; those of a longer event are means over several rows
 
 
 def write_scores(
@@ -63,12 +67,36 @@ def quality(table: Table, scores: Float[np.ndarray, " time"]) -> dict[str, float
 
 
 def event_record(event: Event, table: Table) -> dict[str, Any]:
-    """An event as it stands in events.json: rows [start, end), and the time stamps of the first, last and peak row."""
-    return event._asdict() | {
+    """An event as it stands in events.json: rows [start, end), and the time stamps of the first, last and peak row.
+
+    Of many channels, the first 20 have their share. The contributions of the first three are lists of at most 50
+    values of three digits, each the mean over `rows_per_value` rows (the last over what is left).
+    """
+    shares = list(event.channels.items())[:SHARES]
+    record = event._asdict() | {
+        "channels": {name: _rounded(share, 4) for name, share in shares},
         "start_time": table.stamp(event.start),
         "last_time": table.stamp(event.end - 1),
         "peak_time": table.stamp(event.peak),
     }
+    parts = record.pop("contributions")
+    if parts is not None:
+        size = -(-len(parts) // MOST_VALUES)
+        begins = np.arange(0, len(parts), size)
+        top = parts[:, :EXPLAINED].astype(np.float64)
+        counts = np.add.reduceat(~np.isnan(top), begins, axis=0, dtype=np.int64)
+        sums = np.add.reduceat(np.nan_to_num(top), begins, axis=0)
+        means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+        record["rows_per_value"] = size
+        record["contributions"] = {
+            name: [None if np.isnan(value) else _rounded(value, 3) for value in column]
+            for (name, _), column in zip(shares, means.T, strict=False)
+        }
+    return record
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
 
 
 def write_detection(
@@ -85,7 +113,8 @@ def write_detection(
     frame = table.frame()
     parts = detector.contributions(frame)
     scores = mean_over_channels(parts)
-    events = detector.events_of(parts)
+    series, expected = as_series(frame, missing=detector.config_.missing), detector.reconstruct(frame)
+    events = with_expectation(detector.events_of(parts), table.names, series, expected)
     spans = [event[:2] for event in events]
     out.mkdir(parents=True, exist_ok=True)
 
@@ -99,10 +128,9 @@ def write_detection(
         "events": [event_record(event, table) for event in events],
     }
     summary |= quality(table, scores)
-    write_text(out / "events.json", json.dumps(summary, indent=2) + "\n")
+    write_text(out / "events.json", as_json(summary))
     detector.save(out / "model.safetensors")
 
-    series = as_series(frame, missing=detector.config_.missing)
     order = _by_share(events, table.names)
     stamp = None if table.time is None else table.stamp
     shown, names = series[:, order], [table.names[index] for index in order]
@@ -112,12 +140,19 @@ def write_detection(
     )  # fmt: skip
     plots.plot_series(
         out / "reconstruction.png", shown, names, stamp, title=f"{name}: reconstruction",
-        reconstruction=detector.reconstruct(frame)[:, order], train_rows=train_rows, **common,
+        reconstruction=expected[:, order], train_rows=train_rows, **common,
     )  # fmt: skip
     plots.plot_score(
         out / "score.png", scores, detector.threshold_, stamp,
         title=f"{name}: anomaly score, {detector.config_.kind}", ylabel=_unit(detector.config_), **common,
     )  # fmt: skip
+    if events:
+        plot_events(
+            out / "events.png", series, expected, parts, table.names, events, stamp,
+            title=name, threshold=detector.threshold_, margin=detector.config_.window,
+        )  # fmt: skip
+    else:
+        (out / "events.png").unlink(missing_ok=True)  # of an earlier run
     latent = detector.latent(frame)
     labels = np.zeros(len(scores), dtype=np.int8)
     for start, end in spans:

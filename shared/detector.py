@@ -30,7 +30,8 @@ from shared.config import (
     check_kind,
     resolve,
 )
-from shared.events import Event, find_events
+from shared.events import Event, find_events, with_expectation
+from shared.false_alarms import FalseAlarms, asked_rate, false_alarms
 from shared.scoring import (
     SHORT,
     STATISTIC_OF,
@@ -298,15 +299,18 @@ class VAEDetector:
 
     @keeps_index("event")
     def events(self, series: Any, *, kind: Kind | None = None) -> list[Event]:
-        """The anomalies as intervals [start, end), with their peaks and each channel's share."""
-        return self.events_of(self.contributions(series, kind=kind), kind=kind)
+        """The anomalies as intervals [start, end), with their peaks, each channel's share, and why: see `Event`."""
+        found: list[Event] = self.events_of(self.contributions(series, kind=kind), kind=kind, series=series)
+        return found
 
     @keeps_index("event")
-    def events_of(self, contributions: Float[np.ndarray, "time channel"], *, kind: Kind | None = None) -> list[Event]:
-        """`events` of a series whose contributions are known."""
+    def events_of(
+        self, contributions: Float[np.ndarray, "time channel"], *, kind: Kind | None = None, series: Any = None
+    ) -> list[Event]:
+        """`events` of a series whose contributions are known; without the series they have no `value` or `expected`."""
         labels = self.labels_of(mean_over_channels(contributions), kind=kind)
         config = self.config_
-        return find_events(
+        found = find_events(
             labels,
             contributions,
             self.channels_,
@@ -314,6 +318,27 @@ class VAEDetector:
             merge_gap=config.merge_gap,
             least_height=config.least_height,
         )
+        if series is None or not found:
+            return found
+        raw = as_series(series, missing=config.missing)
+        return with_expectation(found, self.channels_, raw, self._expected(_scaled(raw, self.scaler_, config)))
+
+    def false_alarms(self, normal: Any, *, kind: Kind | None = None) -> FalseAlarms:
+        """The rate of alarms on a normal series that was not fitted on, beside the rate that was asked for.
+
+        As in calibration, the first and the last window are left out where that leaves half of the series.
+
+        Raises:
+            TypeError, ValueError: as `decision_function`.
+        """
+        scores = np.asarray(self.decision_function(normal, kind=kind))
+        if self._kind(kind) == "causal":
+            judged = slice(self.config_.window - 1, len(scores))
+        else:
+            judged = fully_covered(len(scores), self.config_.window)
+        known = ~np.isnan(scores[judged])
+        alarms = self.labels_of(scores, kind=kind)[judged][known] == 1
+        return false_alarms(scores[judged][known], alarms, asked_rate(self.config_))
 
     def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
         """The posterior mean of each window of the series, n = time - window + 1."""
@@ -326,7 +351,10 @@ class VAEDetector:
 
         With `missing="mask"` it says what the model expects at missing steps.
         """
-        scaled = self._prepared(series)
+        return self._expected(self._prepared(series))
+
+    def _expected(self, scaled: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, "time channel"]:
+        """`reconstruct` of a scaled series."""
         result = self._statistics(scaled, "reconstruction")
         return result * self.scaler_.scale.astype(result.dtype) + self.scaler_.shift.astype(result.dtype)
 

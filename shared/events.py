@@ -1,4 +1,4 @@
-"""Labels of time steps -> events: intervals with a peak and the channels that made them."""
+"""Labels of time steps -> events: intervals with a peak, the channels that made them, and why."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,10 +9,13 @@ from jaxtyping import Float, Integer
 from shared.scoring import mean_over_channels
 
 
-class Event(NamedTuple):
-    """An anomaly: the time steps [start, end), its highest score and where, and each channel's share of it.
+class Event(NamedTuple):  # noqa: PLW1641  (it holds a dict: no hash)
+    """An anomaly: the time steps [start, end), its highest score and where, each channel's share of it, and why.
 
     The time stamps are those of the first, last and peak step on the index of the series; None if it had none.
+    `value` and `expected` are those of the first of `channels` at the peak, in the units of the series: what was
+    measured (None if it is missing), and the mean of what the model made of it in the windows that cover the peak. Both are
+    None where only scores were known. Contributions are NaN where there is no value within a window. Events are equal if all their fields are; `repr` leaves the contributions out.
     """
 
     start: int
@@ -23,6 +26,23 @@ class Event(NamedTuple):
     start_time: Any = None
     last_time: Any = None
     peak_time: Any = None
+    contributions: Float[np.ndarray, "step channel"] | None = None  # to the score; columns in the order of `channels`
+    value: float | None = None
+    expected: float | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Event):
+            return NotImplemented
+        mine, theirs = self.contributions, other.contributions
+        same = mine is theirs if mine is None or theirs is None else np.array_equal(mine, theirs, equal_nan=True)
+        return same and tuple(self._replace(contributions=None)) == tuple(other._replace(contributions=None))
+
+    def __ne__(self, other: object) -> bool:  # a tuple's own would compare the arrays
+        return not self == other
+
+    def __repr__(self) -> str:
+        given = {name: value for name, value in self._asdict().items() if name != "contributions" and value is not None}
+        return f"Event({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
 
 def intervals(
@@ -64,6 +84,7 @@ def find_events(
     least_height: float,
 ) -> list[Event]:
     """The events of a labelled series, in order of time."""
+    contributions = np.asarray(contributions)  # an event holds no subclass
     scores = mean_over_channels(contributions)
     events = []
     labels = without_low_ends(labels, scores, least_height)
@@ -72,5 +93,27 @@ def find_events(
         parts = np.nansum(contributions[start:end], axis=0, dtype=np.float64)
         shares = parts / parts.sum()
         order = np.argsort(-shares, kind="stable")
-        events.append(Event(start, end, peak, float(scores[peak]), {names[i]: float(shares[i]) for i in order}))
+        events.append(
+            Event(
+                start, end, peak, float(scores[peak]), {names[i]: float(shares[i]) for i in order},
+                contributions=contributions[start:end, order],
+            )
+        )  # fmt: skip
     return events
+
+
+def with_expectation(
+    events: Sequence[Event],
+    names: Sequence[str],
+    series: Float[np.ndarray, "time channel"],
+    reconstruction: Float[np.ndarray, "time channel"],
+) -> list[Event]:
+    """The events with `value` and `expected` from a series and its reconstruction, both in the series' units."""
+    columns = {name: index for index, name in enumerate(names)}
+    places = [(event.peak, columns[next(iter(event.channels))]) for event in events]
+    return [
+        event._replace(
+            value=None if np.isnan(series[place]) else float(series[place]), expected=float(reconstruction[place])
+        )
+        for event, place in zip(events, places, strict=True)
+    ]

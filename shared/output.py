@@ -1,10 +1,13 @@
 """Files that are whole or not there: written beside their place, then renamed."""
 
+import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -39,3 +42,9 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def as_json(content: Any) -> str:
+    """JSON for people: indented, but a list of numbers (and null) stays on one line."""
+    text = json.dumps(content, indent=2)
+    return re.sub(r"\[\n(?:[\s\d.,eE+-]|null)*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"

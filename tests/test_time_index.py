@@ -66,14 +66,15 @@ def test_events_have_the_time_stamps_of_their_first_last_and_peak_step(detector:
     assert any(event.start <= START < event.end for event in events)
     for event, plain in zip(events, detector.events(VALUES), strict=True):
         assert event[:5] == plain[:5]
-        assert plain[5:] == (None, None, None)
+        assert plain[5:8] == (None, None, None)
+        assert event._replace(start_time=None, last_time=None, peak_time=None) == plain
         assert (event.start_time, event.last_time) == (HOURS[event.start], HOURS[event.end - 1])
         assert event.peak_time == HOURS[event.peak]
 
 
 def test_known_scores_and_contributions_keep_their_index(detector: Any) -> None:
     parts = detector.contributions(FRAME)
-    assert detector.events_of(contributions=parts) == detector.events(FRAME)
+    assert detector.events_of(contributions=parts, series=FRAME) == detector.events(FRAME)
     causal = detector.decision_function(FRAME, kind="causal")
     labels = detector.labels_of(scores=causal, kind="causal")
     pd.testing.assert_series_equal(labels, detector.predict(FRAME, kind="causal"))

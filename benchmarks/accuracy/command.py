@@ -54,7 +54,7 @@ def accuracy(
     for name in run.datasets:
         rows = tables.summary(run, name, methods, published[name], spreads=("vus_pr",))
         print(f"\n{name}, {len(run.cases(name))} series, means:")
-        print(tables.as_lines(["method", *tables.SHORT.values(), "series"], rows))
+        print(tables.as_lines(["method", *tables.SHORT.values(), tables.RANK, "series"], rows))
     print("\n* point-adjusted F1 is inflated: a random score can beat real detectors by it (Kim et al. 2022)")
     if json is not None:
         print(f"wrote {json}")

@@ -138,6 +138,27 @@ class Accuracy:
             and (cases is None or record.case in cases)
         )
 
+    def mean_ranks(self, dataset: str, cases: Sequence[str] | None = None, metric: str = "vus_pr") -> dict[str, float]:
+        """The mean over the series of each method's rank among the methods of the run: 1 is best, equals share theirs.
+
+        A series counts where every method that measured any has a value; a value is the mean over the seeds.
+        """
+        values: dict[str, dict[str, list[float]]] = {}
+        for record in self.records:
+            chosen = (record.dataset, record.metric) == (dataset, metric) and (cases is None or record.case in cases)
+            if chosen and record.value is not None:
+                values.setdefault(record.case, {}).setdefault(record.implementation, []).append(record.value)
+        names = list(dict.fromkeys(name for found in values.values() for name in found))
+        whole = [[statistics.fmean(one[name]) for name in names] for one in values.values() if len(one) == len(names)]
+        sign = 1 if METRICS[metric].best == "high" else -1
+        ranked = [[_rank(sign * value, [sign * other for other in row]) for value in row] for row in whole]
+        return {name: statistics.fmean(ranks) for name, ranks in zip(names, zip(*ranked, strict=True), strict=False)}
+
+
+def _rank(value: float, values: Sequence[float]) -> float:
+    """1 for the highest; equal values share the mean of their places."""
+    return 1 + sum(other > value for other in values) + (sum(other == value for other in values) - 1) / 2
+
 
 def summarise(records: Iterable[Record]) -> Summary | None:
     """First the mean over the series for each seed, then mean and standard deviation over the seeds."""
@@ -164,5 +185,6 @@ def shown(summary: Summary | None, metric: str, *, spread: bool = True) -> str:
 def write(path: Path, run: Accuracy) -> None:
     """Writes the file, whole or not at all."""
     content = {"format": FORMAT, "schema": SCHEMA} | {k: v for k, v in vars(run).items() if k != "records"}
+    content["mean_ranks"] = {dataset: run.mean_ranks(dataset) for dataset in run.datasets}  # by VUS-PR
     content["records"] = [asdict(record) for record in run.records]
     write_text(path, json.dumps(content, indent=1) + "\n")

@@ -33,6 +33,8 @@ METHOD = (
     f"Thresholds: ours are the detector's own. The baselines have none, and alarm above the {QUANTILE:.0%} quantile of "
     f"their scores of the fitted rows; their alarms at most {MERGED} steps apart are one, as in ours by default. "
     "VUS-PR, VUS-ROC and average precision need no threshold.",
+    "Mean rank: the methods measured here are ranked on each series by VUS-PR (the mean over the seeds); 1 is best, "
+    "equals share their places. The mean is over the series that every method has.",
     "Published figures were measured by others with their own settings, some tuned; only the files are the same.",
 )
 
@@ -119,7 +121,7 @@ def _details(
 
 
 def _summary(rows: tables.Rows, *, counted: bool = True) -> str:
-    columns = ["method", *tables.COLUMNS.values(), "series"]
+    columns = ["method", *tables.COLUMNS.values(), tables.RANK, "series"]
     best = {0: _best([row[1] for row in rows if "published" not in row[0]])}
     cells = [
         [row[0], *(_bold(cell) if i in best and cell == best[i] else cell for i, cell in enumerate(row[1:]))]

@@ -7,6 +7,7 @@ from benchmarks.accuracy.published import Published, rows
 from benchmarks.accuracy.records import METRICS, Accuracy, shown
 
 Rows = list[list[str]]
+RANK = "mean rank"  # by VUS-PR
 COLUMNS = {name: metric.title for name, metric in METRICS.items()}
 SHORT = COLUMNS | {
     "average_precision": "AP", "range_precision": "range P", "range_recall": "range R", "event_recall": "found",
@@ -18,11 +19,12 @@ def summary(
     run: Accuracy, dataset: str, methods: Sequence[Method], published: Sequence[Published], cases: Sequence[str] = (),
     *, spreads: Sequence[str] = tuple(METRICS),
 ) -> Rows:  # fmt: skip
-    """A row for each method, ours first: its name, every metric, the number of series.
+    """A row for each method, ours first: its name, every metric, its mean rank by VUS-PR, the number of series.
 
     `cases` picks some series, `spreads` the metrics that have their spread over the seeds beside them.
     """
     chosen = list(cases) or run.cases(dataset)
+    ranks = run.mean_ranks(dataset, chosen)
     table = []
     for method in methods:
         if method.name not in run.implementations:
@@ -30,14 +32,14 @@ def summary(
         found = {name: run.summary(dataset, method.name, name, chosen) for name in METRICS}
         count = found["vus_pr"].cases if found["vus_pr"] else 0
         if count:
-            table.append(
-                [method.label, *(shown(found[name], name, spread=name in spreads) for name in METRICS), str(count)]
-            )
+            cells = (shown(found[name], name, spread=name in spreads) for name in METRICS)
+            rank = f"{ranks[method.name]:.2f}" if method.name in ranks else "-"
+            table.append([method.label, *cells, rank, str(count)])
     for figures in published:
         for row in rows(figures, chosen):
             note = f"published, {row.note}" if row.note else "published"
             values = [f"{row.mean:.{METRICS[name].digits}f}" if name == row.metric else "" for name in METRICS]
-            table.append([f"{row.method} ({note})", *values, str(row.cases)])
+            table.append([f"{row.method} ({note})", *values, "", str(row.cases)])
     return table
 
 
