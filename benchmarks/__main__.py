@@ -1,4 +1,4 @@
-"""The comparisons: of speed with `python -m benchmarks run`, `report` and `compare`, of detection with `accuracy`."""
+"""Speed: `python -m benchmarks run`, `report` and `compare`. Detection: `accuracy` and `thresholds`."""
 
 import argparse
 import math
@@ -10,7 +10,7 @@ from benchmarks.cases import CASES
 from benchmarks.implementations import IMPLEMENTATIONS
 from benchmarks.results import ResultsError, read
 from benchmarks.run import QUICK, RunError, dated_path, gpu_seen, plan, run, start_results
-from shared.backend import BACKENDS
+from shared.backend import BACKENDS, installed_backends
 from shared.config import PRESETS
 
 
@@ -80,6 +80,15 @@ def _accuracy(options: argparse.Namespace) -> int:
     )  # fmt: skip
 
 
+def _thresholds(options: argparse.Namespace) -> int:
+    from benchmarks.accuracy.thresholds import thresholds
+
+    try:
+        return thresholds(options.source, options.backend or (installed_backends() or ("jax",))[0], options.json)
+    except ValueError as error:
+        raise RunError(" ".join(str(error).split())) from None
+
+
 def _list(options: argparse.Namespace) -> int:
     del options
     for title, table in (
@@ -130,6 +139,12 @@ def _parser() -> argparse.ArgumentParser:
     five.add_argument("--json", type=Path, metavar="FILE", help="write every number to this file")
     five.add_argument("--out", type=Path, metavar="DIR", help="write an HTML page and pictures here")
     five.set_defaults(command=_accuracy)
+
+    six = commands.add_parser("thresholds", help="measure how often thresholds alarm on normal data held out")
+    six.add_argument("source", nargs="+", metavar="DIR|NAME", help="a folder of labelled series, a file, a data set")
+    six.add_argument("--backend", choices=BACKENDS, help="default: the first that is installed")
+    six.add_argument("--json", type=Path, metavar="FILE", help="write every number to this file")
+    six.set_defaults(command=_thresholds)
     return parser
 
 

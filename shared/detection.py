@@ -79,6 +79,8 @@ def event_record(event: Event, table: Table) -> dict[str, Any]:
         "last_time": table.stamp(event.end - 1),
         "peak_time": table.stamp(event.peak),
     }
+    for name in ("value", "expected"):
+        record[name] = None if record[name] is None else _rounded(record[name], 7)
     parts = record.pop("contributions")
     if parts is not None:
         size = -(-len(parts) // MOST_VALUES)

@@ -55,7 +55,10 @@ def plot_events(
         for axis, channel in zip(axes[:-1], order, strict=False):
             _draw(axis, begin, series[begin:end, channel], color=BLUE, label="measured")
             _draw(axis, begin, reconstruction[begin:end, channel], color=RED, linestyle="--", label="expected")
-            axis.set_ylabel(_short(names[channel]) if len(names) > 1 else "value")
+            if len(names) > 1:  # along the axis a long name would run into the next
+                axis.set_title(names[channel], loc="left", fontsize="small", pad=2)
+            else:
+                axis.set_ylabel("value")
         for axis in axes[:-1]:
             axis.axvspan(event.start - 0.5, event.end - 0.5, color=ORANGE, alpha=0.3, linewidth=0, label="event")
             axis.axvline(event.peak, color=BLACK, linestyle=":", linewidth=1.0, label="highest score")
@@ -66,7 +69,6 @@ def plot_events(
             axes[-1].axvline(edge, color=ORANGE, linewidth=1.5)
         _time_axis(axes[-1], len(series), stamp)
         part.suptitle(_headline(event, stamp, threshold), x=0.01, ha="left", fontsize="medium")
-        part.align_ylabels(axes)
     legend = dict(zip(*axes[0].get_legend_handles_labels()[::-1], strict=True))
     figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=4, frameon=False)
     more = f" (the highest {len(shown)} of {len(events)})" if len(shown) < len(events) else ""
@@ -77,14 +79,14 @@ def plot_events(
 
 def _headline(event: Event, stamp: Stamp | None, threshold: float) -> str:
     where = f"rows [{event.start}, {event.end})" + (f", from {stamp(event.start)}" if stamp else "")
-    text = f"{where}: score {event.score:.3g}"
+    text = f"{where}: score {_number(event.score)}"
     if threshold > 0:
-        text += f", {event.score / threshold:.3g} times the threshold"
+        text += f", {_number(event.score / threshold)} times the threshold"
     first, share = next(iter(event.channels.items()))
     if event.expected is not None:
         value = "no value" if event.value is None else _number(event.value)
         of = f"{_short(first)} ({share:.0%}) " if len(event.channels) > 1 else ""
-        text += f"\nat the highest score: {of}{event.value:.4g}, expected {event.expected:.4g}"
+        text += f"\nat the highest score: {of}{_number(event.value)}, expected {_number(event.expected)}"
     return text
 
 
@@ -106,7 +108,7 @@ def _strip(
     size = -(-len(values) // MOST_POINTS)
     cells = np.stack([np.fmax.reduce(_parts(column, size), axis=1) for column in values.T])
     span = (begin - 0.5, begin - 0.5 + size * cells.shape[1], len(cells) - 0.5, -0.5)
-    image = axis.imshow(cells, aspect="auto", interpolation="nearest", cmap="cividis_r", vmin=0.0, extent=span)
+    image = axis.imshow(cells, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0.0, extent=span)
     axis.set_xlim(begin - 0.5, begin - 0.5 + len(values))
     if len(names) > 1:
         axis.set_yticks(range(len(names)), [_short(name) for name in names], fontsize="small")
@@ -132,6 +134,10 @@ def _time_axis(axis: "Axes", length: int, stamp: Stamp | None) -> None:
     low, high = (min(max(round(x), 0), length - 1) for x in axis.get_xlim())
     tick = short_stamps(lambda row: stamp(min(low + row, length - 1)), high - low + 1)
     axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(round(x) - low) if low <= x <= high else ""))
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _short(name: str) -> str:

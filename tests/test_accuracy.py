@@ -84,6 +84,9 @@ def test_a_run_writes_a_table_records_pictures_and_one_page(
     records = [Record(**record) for record in content["records"]]
     assert len(records) == 2 * len(METRICS) * (2 + 2 + 1 + 1)  # series, metrics, seeds of each method
     assert content["machine"]["name"]
+    ranks = content["mean_ranks"]["made"]
+    assert sum(ranks.values()) == pytest.approx(1 + 2 + 3 + 4)
+    assert max(ranks, key=ranks.__getitem__) == "random"
     assert content["versions"]["numpy"]
     table = {line.split("  ")[0]: line.split() for line in printed.out.splitlines()}
     ours = [r for r in records if (r.implementation, r.metric) == ("vae_jax", "vus_pr")]
@@ -125,6 +128,45 @@ def test_a_metric_that_is_not_defined_is_left_out_of_the_mean() -> None:
     assert found is not None
     assert found.mean == 0.5
     assert found.cases == 1
+
+
+def test_methods_are_ranked_on_each_series_and_equals_share_their_places() -> None:
+    run = Accuracy("command", None, (0,))
+    values = {
+        "a": {"x": [0.75, 0.25], "y": [0.5], "z": [0.1]},
+        "b": {"x": [0.2], "y": [0.3], "z": [0.3]},
+        "c": {"x": [0.0]},
+    }
+    run.records = [
+        Record("set", case, name, "none", seed, "vus_pr", value, "1", {})
+        for case, found in values.items()
+        for name, seeds in found.items()
+        for seed, value in enumerate(seeds)
+    ]
+    assert run.mean_ranks("set") == {"x": (1.5 + 3) / 2, "y": (1.5 + 1.5) / 2, "z": (3 + 1.5) / 2}
+    assert run.mean_ranks("set", ["a"]) == {"x": 1.5, "y": 1.5, "z": 3.0}
+    assert run.mean_ranks("set", ["c"]) == {"x": 1.0}, "one method is the first"
+    assert run.mean_ranks("another") == {}
+    methods = [PERFECT._replace(name=name, label=name) for name in "xyz"]
+    assert [row[-2] for row in tables.summary(run, "set", methods, [])] == ["2.25", "1.50", "2.25"]
+
+
+def test_thresholds_are_measured_on_what_was_held_out(folder: Path, tmp_path: Path, capsys: Any) -> None:
+    next(folder.glob("002*")).unlink()
+    file = tmp_path / "t.json"
+    assert main(["thresholds", str(folder), "--backend", "jax", "--json", str(file)]) == 1  # one file is bad
+    printed = capsys.readouterr()
+    assert "oops" in printed.err
+    found = json.loads(file.read_text())[str(folder)]
+    names = {(one["kind"], one["setting"]) for one in found}
+    assert len(names) == len(found) == 3 * 5, "60 held-out rows; too few scores for peaks over threshold"
+    for one in found:
+        assert one["low"] <= one["found"] <= one["high"]
+        assert one["steps"] < 60
+    by = {(one["kind"], one["setting"]): one["found"] for one in found}
+    assert by["point", "maximum 3.0"] <= by["point", "maximum 1.0"] <= by["point", "quantile 0.99"]
+    assert main(["thresholds", "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
 
 
 # What goes wrong.

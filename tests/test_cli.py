@@ -16,7 +16,7 @@ from shared.output import replacing
 from shared.synthetic import noisy_sine
 
 QUICK = ("--preset", "standard", "--epochs", "2", "--window", "10", "--hidden-dim", "4", "--latent-dim", "2")
-PICTURES = ("signal.png", "latent.png", "reconstruction.png", "score.png")
+PICTURES = ("signal.png", "latent.png", "reconstruction.png", "score.png", "events.png")
 DEMO_PICTURES = ("signal.png", "latent.png", "reconstruction_train.png", "reconstruction_test.png", "score.png")
 
 
@@ -102,6 +102,11 @@ def test_detect_writes_everything_with_the_users_time_stamps(
     assert event["end"] > 150
     assert next(iter(event["channels"])) == "b"
     assert event["start_time"] == given["timestamp"][event["start"]]
+    assert event["value"] == pytest.approx(given["b"][event["peak"]])
+    assert abs(event["expected"] - event["value"]) > 1.0
+    rows = scores[event["start"] : event["end"]]
+    if event["rows_per_value"] == 1:
+        np.testing.assert_allclose(event["contributions"]["b"], rows["score_b"], rtol=5e-3)
     assert summary["average_precision"] > 0.5
     flagged = set(np.flatnonzero(scores["label"].to_numpy()))
     assert flagged <= set(range(event["start"], event["end"]))
@@ -123,6 +128,22 @@ def test_a_model_fitted_with_one_backend_scores_with_the_other(
     a, b = (frame["score"].to_numpy() for frame in results)
     assert np.abs(a - b).max() <= 1e-5 * np.ptp(a)
     assert results[0]["label"].equals(results[1]["label"])
+
+
+def test_score_of_normal_data_says_how_often_it_alarms(
+    sensors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, normal = tmp_path / "m.safetensors", tmp_path / "normal.csv"
+    pl.read_csv(sensors).slice(100, 50).write_csv(normal)
+    fit = ["fit", sensors, "--model", model, "--train-rows", "100", "--columns", "a,b", "--threshold", "quantile"]
+    assert cli.main([str(argument) for argument in (*fit, "--quantile", "0.9", *QUICK)]) == 0
+    score = ["score", normal, "--model", model, "--out", tmp_path / "s.csv", "--normal"]
+    assert cli.main([str(argument) for argument in score]) == 0
+    assert "false alarms: asked for 0.1 of the steps, found" in capsys.readouterr().out
+    assert cli.main([*map(str, score), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["false_alarms"]
+    labels = pl.read_csv(tmp_path / "s.csv")["label"].to_numpy()[9:-9]
+    assert (found["steps"], found["alarms"]) == (len(labels), labels.sum())
 
 
 def test_detect_reads_and_writes_parquet(sensors: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from shared.dataset_formats import NAB_WINDOWS
 from shared.datasets import DATASETS, BadFile, Dataset, load_dataset, read_datasets
+from shared.synthetic import suite
 from tests.conftest import NO_DATA, ROOT
 
 TSB = ROOT.parent / "shared" / "data" / "nab"
@@ -157,6 +158,20 @@ def test_shipped_series_have_names() -> None:
     assert walk.times is not None
 
 
+def test_the_synthetic_suite_is_a_data_set() -> None:
+    found = list(read_datasets("synthetic"))
+    made = list(suite(0))
+    assert len(found) == len(made) == len({dataset.name for dataset in found}) == 56
+    for dataset, series in zip(found, made, strict=True):
+        assert isinstance(dataset, Dataset)
+        np.testing.assert_array_equal(dataset.values, series.values)
+        assert (dataset.labels == series.labels).all()
+        assert not dataset.labels[: dataset.train_rows].any()
+        assert (dataset.train_rows, dataset.unlabelled_fit) == (series.train_rows, False)
+        assert len(dataset.channels) == dataset.values.shape[1]
+    assert any(np.isnan(dataset[1]).any() for dataset in found), "gaps stay"
+
+
 def test_a_data_set_is_a_table() -> None:
     dataset = load_dataset("ucr-135")
     table = dataset.table
@@ -250,7 +265,7 @@ def test_nab_s_label_file_may_be_damaged(tmp_path: Path, text: str | bytes) -> N
 
 
 def test_what_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
-    assert "no such file or folder, and the known names are ucr-135, daphnet, nab, skab" in refused("nosuch")
+    assert "no such file or folder, and the known names are ucr-135, daphnet, nab, skab, synthetic" in refused("nosuch")
     assert "no labelled series of" in refused(tmp_path)
     with pytest.raises(ValueError, match="choose one of ucr-135, daphnet"):
         load_dataset("nosuch")

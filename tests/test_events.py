@@ -1,5 +1,7 @@
 """Labels -> intervals -> events."""
 
+import copy
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events import find_events, intervals
+from shared.events import Event, find_events, intervals, with_expectation
 
 labels_of_a_series = st.lists(st.integers(0, 1), max_size=80).map(lambda bits: np.array(bits, dtype=np.int8))
 
@@ -63,6 +65,41 @@ def test_an_event_has_its_peak_and_its_channels_by_share() -> None:
     assert first[:4] == (3, 6, 4, 4.0)
     assert list(first.channels.items()) == [("c", 0.75), ("a", 0.25), ("b", 0.0)]
     assert second[:5] == (8, 9, 8, 2.0, {"b": 1.0, "a": 0.0, "c": 0.0})
+    np.testing.assert_array_equal(first.contributions, [[2.0, 1.0, 0.0], [10.0, 2.0, 0.0], [0.0, 1.0, 0.0]])
+    np.testing.assert_array_equal(second.contributions, [[6.0, 0.0, 0.0]])
+
+
+def explained() -> Event:
+    parts = np.array([[1.0, 3.0], [2.0, 6.0]])
+    return Event(4, 6, 5, 4.0, {"b": 0.75, "a": 0.25}, contributions=parts, value=7.0, expected=1.5)
+
+
+def test_events_with_arrays_are_compared_copied_pickled_and_printed() -> None:
+    event = explained()
+    for same in (explained(), copy.deepcopy(event), pickle.loads(pickle.dumps(event)), event._replace()):
+        assert same == event
+        assert (same != event) is False
+    assert event.contributions is not None
+    for other in (
+        event._replace(contributions=event.contributions + 1e-9),
+        event._replace(contributions=None),
+        event._replace(expected=1.0),
+        event._replace(start=3),
+        tuple(event),
+    ):
+        assert other != event
+        assert event != other
+    assert [event] == [explained()]
+    shown = "start=4, end=6, peak=5, score=4.0, channels={'b': 0.75, 'a': 0.25}, value=7.0, expected=1.5"
+    assert repr(event) == f"Event({shown})"
+
+
+def test_what_was_measured_and_expected_is_that_of_the_first_channel_at_the_peak() -> None:
+    series, reconstruction = np.arange(20.0).reshape(10, 2), -np.arange(20.0).reshape(10, 2)
+    (event,) = with_expectation([explained()], ("a", "b"), series, reconstruction)
+    assert (event.value, event.expected) == (11.0, -11.0)
+    assert event._replace(value=7.0, expected=1.5) == explained()
+    assert with_expectation([], ("a", "b"), series, reconstruction) == []
 
 
 def test_low_ends_of_an_event_are_cut_off_and_its_middle_is_not() -> None:
@@ -85,3 +122,6 @@ def test_shares_add_up_to_1_and_the_peak_is_inside(labels: np.ndarray, channels:
         assert list(event.channels.values()) == sorted(event.channels.values(), reverse=True)
         assert event.start <= event.peak < event.end
         assert event.score == contributions.mean(axis=1)[event.start : event.end].max()
+        assert event.contributions is not None
+        shares = event.contributions.sum(axis=0, dtype=np.float64) / event.contributions.sum(dtype=np.float64)
+        assert dict(zip(event.channels, shares, strict=True)) == pytest.approx(event.channels)
