@@ -86,7 +86,7 @@ def _headline(event: Event, stamp: Stamp | None, threshold: float) -> str:
     if event.expected is not None:
         value = "no value" if event.value is None else _number(event.value)
         of = f"{_short(first)} ({share:.0%}) " if len(event.channels) > 1 else ""
-        text += f"\nat the highest score: {of}{_number(event.value)}, expected {_number(event.expected)}"
+        text += f"\nat the highest score: {of}{value}, expected {_number(event.expected)}"
     return text
 
 
@@ -94,10 +94,8 @@ def _draw(axis: "Axes", begin: int, values: Float[np.ndarray, " time"], **style:
     steps, size = np.arange(begin, begin + len(values)), -(-len(values) // MOST_POINTS)
     if size > 1:
         parts = _parts(values, size)
-        steps, values = (
-            np.repeat(steps[::size], 2),
-            np.stack([np.fmin.reduce(parts, axis=1), np.fmax.reduce(parts, axis=1)], axis=1).ravel(),
-        )
+        steps = np.repeat(steps[::size], 2)
+        values = np.stack([np.fmin.reduce(parts, axis=1), np.fmax.reduce(parts, axis=1)], axis=1).ravel()
     axis.plot(steps, values, linewidth=1.2, **style)
 
 

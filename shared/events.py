@@ -14,8 +14,9 @@ class Event(NamedTuple):  # noqa: PLW1641  (it holds a dict: no hash)
 
     The time stamps are those of the first, last and peak step on the index of the series; None if it had none.
     `value` and `expected` are those of the first of `channels` at the peak, in the units of the series: what was
-    measured (None if it is missing), and the mean of what the model made of it in the windows that cover the peak. Both are
-    None where only scores were known. Contributions are NaN where there is no value within a window. Events are equal if all their fields are; `repr` leaves the contributions out.
+    measured (None if missing), and the mean of what the model made of it in the windows that cover the peak. Both are
+    None where only scores were known. Contributions are NaN where a channel has no value within a window. Events are
+    equal if all their fields are; `repr` leaves the contributions out.
     """
 
     start: int

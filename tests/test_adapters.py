@@ -256,8 +256,8 @@ def test_aeon_missing_values_follow_the_detector(detector_class: Any) -> None:
 
 
 def test_tsb_ad_scores_the_test_series(backend_name: str) -> None:
-    own = detector_of(backend_name)(window=6, epochs=2).fit(SERIES)
-    scores = run_TwinVAE(SERIES, SPIKE, backend=backend_name, window=6, epochs=2)
+    own = detector_of(backend_name)(**MODEL, window=6).fit(SERIES)
+    scores = run_TwinVAE(SERIES, SPIKE, backend=backend_name, **MODEL, window=6)
     assert scores.dtype == np.float64
     assert (scores == own.decision_function(SPIKE)).all()
 
@@ -294,11 +294,11 @@ def test_scikit_learn_knows_an_outlier_detector(detector_class: Any) -> None:
 
 
 def test_scikit_learn_s_grid_of_parameters(detector_class: Any) -> None:
-    windows = []
-    for arguments in ParameterGrid({"vae__window": [6, 8], "vae__epochs": [1]}):
+    seen = []
+    for arguments in ParameterGrid({"vae__merge_gap": [3, 5], "vae__margin": [2.0]}):  # neither needs a new program
         pipeline = sklearn.base.clone(pipeline_of(detector_class)).set_params(**arguments).fit(SERIES)
-        windows.append(pipeline["vae"].config_.window)
-    assert windows == [6, 8]
+        seen.append((pipeline["vae"].config_.merge_gap, pipeline["vae"].config_.margin))
+    assert seen == [(3, 2.0), (5, 2.0)]
 
 
 def test_scikit_learn_s_grid_search_over_parts_of_a_labelled_series() -> None:

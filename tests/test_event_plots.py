@@ -27,14 +27,37 @@ def example(channels: int, *, length: int = 300, event: tuple[int, int] = (100, 
     return series, 0.5 * series, parts, names, with_expectation(found, names, series, 0.5 * series)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 12])
-@pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.parametrize(("channels", "stamped"), [(1, False), (2, True), (12, True)])
 def test_events_are_drawn_with_any_number_of_channels(channels: int, stamped: bool, tmp_path: Path) -> None:
     stamp = (lambda row: f"2026-01-01 {row // 60:02}:{row % 60:02}:00") if stamped else None
     path = tmp_path / "events.png"
-    *data, names, events = example(channels)
-    event_plots.plot_events(path, *data, names, events, stamp, title="t", threshold=1.0, margin=20)
+    series, reconstruction, parts, names, events = example(channels)
+    event_plots.plot_events(
+        path, series, reconstruction, parts, names, events, stamp, title="t", threshold=1.0, margin=20
+    )
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("length", [300, 5000])
+def test_an_event_in_a_gap_is_drawn_and_written(length: int, tmp_path: Path) -> None:
+    series, reconstruction, parts, names, _ = example(2, length=length, event=(100, length - 100))
+    series[100:170], parts[100:170] = np.nan, np.nan
+    parts[180], parts[:, 1] = [9e9, 0.0], 0.0
+    labels = np.zeros(length, dtype=np.int8)
+    labels[100 : length - 100] = 1
+    found = find_events(labels, parts, names, min_length=1, merge_gap=0, least_height=0.0)
+    (event,) = with_expectation(found, names, np.full_like(series, np.nan), reconstruction)
+    assert (event.peak, event.value) == (180, None)
+    assert event == event._replace(contributions=np.array(event.contributions))
+    path = tmp_path / "events.png"
+    event_plots.plot_events(
+        path, series, reconstruction, parts, names, [event], None, title="t", threshold=1.0, margin=50
+    )
+    assert path.read_bytes().startswith(b"\x89PNG")
+    record = json.loads(as_json(event_record(event, Table(series, names, None, None))))
+    values = record["contributions"][names[0]]
+    assert values[0] is None
+    assert max(filter(None, values)) == pytest.approx(9e9 / record["rows_per_value"], rel=0.05)
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, events: list[Event], data: tuple[Any, ...]) -> list[str]:
@@ -47,7 +70,10 @@ def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, events: list[Event], data
         return lines[-1]
 
     monkeypatch.setattr(event_plots, "_headline", kept)
-    event_plots.plot_events(path, *data, events, None, title="t", threshold=2.0, margin=5)
+    series, reconstruction, parts, names = data
+    event_plots.plot_events(
+        path, series, reconstruction, parts, names, events, None, title="t", threshold=2.0, margin=5
+    )
     return lines
 
 
@@ -99,7 +125,14 @@ def test_a_record_of_a_long_event_of_many_channels_is_small_and_holds_means() ->
 
 
 def test_json_keeps_lists_of_numbers_on_a_line_and_every_text_as_it_is() -> None:
-    content = {"a": [1.5, -2e-7, 3], "b": [], "c": [["x", "[\n 1,\n 2]"]], "d": [[1, 2], [3]], "e": {"f": [None]}}
+    content = {
+        "a": [1.5, -2e-7, 3],
+        "b": [],
+        "c": [["x", "[\n 1,\n 2]"]],
+        "d": [[1, 2], [3]],
+        "g": [None, 2],
+        "e": {"f": [None]},
+    }
     text = as_json(content)
     assert json.loads(text) == content
     assert '"a": [ 1.5, -2e-07, 3 ]' in text

@@ -94,3 +94,14 @@ def test_a_detector_counts_its_alarms_away_from_the_ends(settings: dict[str, Any
     causal = detector.false_alarms(series[700:], kind="causal")
     assert causal.steps == 491
     assert causal.alarms == detector.predict(series[700:], kind="causal").sum()
+
+
+def test_steps_without_a_score_are_not_counted() -> None:
+    series = np.random.default_rng(0).normal(size=(1200, 1))
+    detector = detector_of("jax")(**SMALL, threshold="quantile", quantile=0.9, missing="mask").fit(series[:700])
+    gap = series[700:].copy()
+    gap[200:260] = np.nan
+    with pytest.warns(UserWarning, match="have no value within a window"):
+        rate = detector.false_alarms(gap)
+    assert 482 - 60 <= rate.steps < 482
+    assert rate.low <= rate.found <= rate.high
