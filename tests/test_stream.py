@@ -207,7 +207,7 @@ def test_the_closed_events_are_those_of_the_batch_also_after_a_restart(
     assert [_plain(change.event) for change in closed] == [_plain(event) for event in expected]
     for change, event in zip(closed, expected, strict=True):
         assert change.event.channels == pytest.approx(event.channels)
-        assert change.event[5:] == (f"t{event.start}", f"t{event.end - 1}", f"t{event.peak}")
+        assert change.event[5:8] == (f"t{event.start}", f"t{event.end - 1}", f"t{event.peak}")
     assert tracker.idle
     assert not tracker.is_open
     # Each is opened once, then closed or withdrawn, and at most one is open.
