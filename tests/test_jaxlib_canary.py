@@ -120,7 +120,7 @@ def test_a_compiled_score_of_one_number_is_numpy_s() -> None:
     config = Config()
     windows = np.random.default_rng(0).normal(size=(40_000, 50, 1)).astype(np.float32)
     vector = jnp.asarray(flatten(to_state(draw(config, 1, 0))))
-    score = partial(_window_program(50, config.hidden_dim, config.latent_dim), vector)
+    score = partial(_window_program(50, config.hidden_dim, config.latent_dim, False, "none"), vector)
     total = float(jax.jit(lambda array: jnp.sum(score(array)))(windows))
     assert total == pytest.approx(float(np.asarray(score(windows)).sum(dtype=np.float64)), rel=1e-4)
     slope = jax.jit(jax.grad(lambda array: jnp.sum(score(array))))(windows)

@@ -93,8 +93,8 @@ def test_columns_in_another_order_are_refused_when_scoring(tmp_path: Path, capsy
 
 def test_a_series_with_gaps_can_be_scored_by_a_model_that_refuses_them(tmp_path: Path) -> None:
     rows = [str(np.sin(t)) for t in range(40)]
-    model, scores = tmp_path / "m.safetensors", str(tmp_path / "s.csv")
-    assert cli.main(["fit", str(write(tmp_path, "\n".join(["a", *rows]))), "--model", str(model), *QUICK]) == 0
+    model, scores, refuse = tmp_path / "m.safetensors", str(tmp_path / "s.csv"), (*QUICK, "--missing", "error")
+    assert cli.main(["fit", str(write(tmp_path, "\n".join(["a", *rows]))), "--model", str(model), *refuse]) == 0
     rows[7] = "NaN"
     score = ["score", str(write(tmp_path, "\n".join(["a", *rows]))), "--model", str(model), "--out", scores]
     assert cli.main(score) == 1

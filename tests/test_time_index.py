@@ -41,7 +41,7 @@ DARTS = TimeSeries(VALUES[:, :, None], HOURS, FRAME.columns)
 
 @pytest.fixture(scope="module")
 def detector() -> Any:
-    return detector_of("jax")(window=5, hidden_dim=4, latent_dim=2, epochs=2).fit(FRAME[:50])
+    return detector_of("jax")(window=5, hidden_dim=4, latent_dim=2, epochs=2, missing="error").fit(FRAME[:50])
 
 
 @pytest.mark.parametrize("series", [FRAME, DARTS], ids=["pandas", "darts"])
