@@ -21,10 +21,13 @@ BACKENDS = ("jax", "torch")
 
 
 class Trained(NamedTuple):
-    """The state after a chunk of training."""
+    """The state after a chunk of training.
+
+    The terms are the squared error and the KL divergence of each latent dimension, summed over the step's windows.
+    """
 
     parameters: Parameters
-    terms: Float[np.ndarray, "step 2"]  # squared error and KL divergence of each step, summed over its windows
+    terms: Float[np.ndarray, "step term"]  # of each step
 
 
 class Gradient(NamedTuple):

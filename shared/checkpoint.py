@@ -59,6 +59,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         "scaler.shift": np.asarray(checkpoint.scaler.shift, dtype=np.float64),
         "scaler.scale": np.asarray(checkpoint.scaler.scale, dtype=np.float64),
         "calibration.largest": np.asarray(checkpoint.calibration.largest, dtype=np.float64),
+        "calibration.variance": np.asarray(checkpoint.calibration.variance, dtype=np.float64),
     }
     metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
     with replacing(path) as temporary:
@@ -111,10 +112,9 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Che
     durations = tuple(settings["durations"])
     if not durations or not all(type(duration) is int and duration > 0 for duration in durations):
         raise ValueError(f"the durations {settings['durations']!r} are not whole numbers above 0")
-    if largest.shape != (len(durations), len(channels)):
-        raise ValueError(f"calibration.largest has shape {largest.shape}, not {(len(durations), len(channels))}")
-    if not (np.isfinite(largest) & (largest > 0)).all():
-        raise ValueError("calibration.largest holds values that are not finite and above 0")
+    variance = tensors.pop("calibration.variance")
+    _check_positive("calibration.largest", largest, (len(durations), len(channels)))
+    _check_positive("calibration.variance", variance, (len(channels),))
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     model_parameters.check(parameters, config, len(channels))
     thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}
@@ -133,5 +133,12 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Che
         raise ValueError("the channel names are not a list of words")
     return Checkpoint(
         preset, overrides, seed, config, channels, parameters, scaler, thresholds,
-        Calibration(warm_up, durations, largest),
+        Calibration(warm_up, durations, largest, variance),
     )  # fmt: skip
+
+
+def _check_positive(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, not {shape}")
+    if not (np.isfinite(array) & (array > 0)).all():
+        raise ValueError(f"{name} holds values that are not finite and above 0")

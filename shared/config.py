@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-Kind = Literal["point", "reconstruction", "window", "causal", "multiscale"]
+Kind = Literal["point", "reconstruction", "window", "causal", "multiscale", "probability", "divergence"]
 Scaling = Literal["none", "standard", "robust"]
 Centring = Literal["none", "window"]
 Missing = Literal["error", "interpolate", "mask"]
@@ -41,6 +41,7 @@ class Config:
     hidden_dim: int = described(32, "units of the encoder's and of the decoder's hidden layer")
     latent_dim: int = described(10, "dimensions of the latent space")
     beta: float = described(2.0, "weight of the KL term in the loss (Higgins et al. 2017)")
+    beta_warm_up: int = described(0, "epochs over which beta rises from 0; against a posterior collapse")
     learning_rate: float = described(1e-3, "of Adam")
     epochs: int = described(100, "passes over the training windows")
     batch_size: int = described(32, "windows in a training step")
@@ -52,7 +53,7 @@ class Config:
     )
     centring: Centring = described("none", "window: each window loses its mean, so levels and slow trends are ignored")
     missing: Missing = described("error", "missing values: refuse them, interpolate in time, or leave them out (mask)")
-    kind: Kind = described("reconstruction", "which score decides")
+    kind: Kind = described("reconstruction", "which score decides; README.md says when to use each")
     draws: int = described(0, "latent draws that a score is averaged over; 0 is the posterior mean")
     threshold: ThresholdMethod = described("maximum", "how training scores become a threshold")
     margin: float = described(6.0, 'of "maximum": times the largest training score')
@@ -71,7 +72,7 @@ class Config:
     def __post_init__(self) -> None:
         for name in ("window", "hidden_dim", "latent_dim", "epochs", "batch_size", "patience", "min_length"):
             _check_integer(name, getattr(self, name), least=1)
-        for name in ("draws", "merge_gap"):
+        for name in ("beta_warm_up", "draws", "merge_gap"):
             _check_integer(name, getattr(self, name), least=0)
         _check_real("beta", self.beta, 0.0, math.inf)
         for name in ("learning_rate", "margin", "mad_factor"):

@@ -68,8 +68,8 @@ class VAEDetector:
     stamps. For anything else it is a NumPy array.
 
     After `fit`: `threshold_`, `decision_scores_` and `labels_` of the training series, `thresholds_` (of each
-    score and of a single window), `history_` (loss, reconstruction and kl of each epoch, means over the windows),
-    `parameters_`, `scaler_`, `config_`, `channels_` (names).
+    score and of a single window), `history_` (loss, reconstruction, kl and kl_per_dimension of each epoch, means over
+    the windows), `parameters_`, `scaler_`, `config_`, `channels_` (names).
     """
 
     backend: ClassVar[Backend]
@@ -83,6 +83,7 @@ class VAEDetector:
         hidden_dim: int | None = None,
         latent_dim: int | None = None,
         beta: float | None = None,
+        beta_warm_up: int | None = None,
         learning_rate: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -112,6 +113,7 @@ class VAEDetector:
         self.hidden_dim = hidden_dim
         self.latent_dim = latent_dim
         self.beta = beta
+        self.beta_warm_up = beta_warm_up
         self.learning_rate = learning_rate
         self.epochs = epochs
         self.batch_size = batch_size
@@ -222,7 +224,7 @@ class VAEDetector:
         single_window = threshold(known_only(errors), config)
         thresholds: dict[str, float] = {}
         once = not config.draws and not config.trim
-        parts = self._parts(scaled, statistics, KINDS) if once else self._contributions(scaled, KINDS, left_out)
+        parts = self._parts(scaled, statistics, KINDS) if once else self._contributions(scaled, KINDS, KINDS, left_out)
         for kind, part in parts:  # one at a time: a series may be long
             scores = mean_over_channels(part)
             used = slice(config.window - 1, None) if kind == "causal" else inner
@@ -230,7 +232,8 @@ class VAEDetector:
             if kind == config.kind:
                 self.decision_scores_ = scores
         if left_out is not None:
-            self.decision_scores_ = mean_over_channels(dict(self._contributions(scaled, KINDS))[config.kind])
+            ((_, part),) = self._contributions(scaled, (config.kind,), KINDS)
+            self.decision_scores_ = mean_over_channels(part)
         thresholds[checkpoint.SINGLE_WINDOW] = single_window
         self.thresholds_, self.threshold_ = thresholds, thresholds[config.kind]
         self.labels_ = self.labels_of(self.decision_scores_)
@@ -242,7 +245,8 @@ class VAEDetector:
         """The score of each time step: higher is more anomalous. `kind` chooses another score than the fitted one.
 
         Scores are squared errors of the scaled series: in squared standard deviations of the training series with
-        `scaling="standard"` or "robust", in squared units of the series with `scaling="none"`.
+        `scaling="standard"` or "robust", in squared units of the series with `scaling="none"`. But multiscale has no
+        unit; probability and divergence are in nats. See `shared.scoring.contributions`.
 
         With `missing="mask"`, a missing step has a score from its neighbours. Where there is no value within a window,
         the score is NaN and the label 0; a warning says so.
@@ -261,7 +265,7 @@ class VAEDetector:
         chosen = self._kind(kind)
         scaled = self._prepared(series)
         with np.errstate(over="ignore", invalid="ignore"):  # said in words below
-            result = dict(self._contributions(scaled, self._company(chosen, len(scaled))))[chosen]
+            ((_, result),) = self._contributions(scaled, (chosen,), self._company(chosen, len(scaled)))
         if not np.isfinite(result).all():
             overflows = np.isinf(result) | (np.isnan(result) & ~np.isnan(scaled))
             if overflows.any():
@@ -475,18 +479,20 @@ class VAEDetector:
         self,
         scaled: Float[np.ndarray, "time channel"],
         kinds: tuple[Kind, ...],
+        company: tuple[Kind, ...],
         left_out: Bool[np.ndarray, " time"] | None = None,
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
-        config = _needed(scaled, self.config_)
+        """The contributions of `kinds`, from the statistics of their `company`."""
+        config, names = _needed(scaled, self.config_), _statistics_of(company)
         if not config.draws:
-            statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(kinds), config)
+            statistics = self.backend.statistics(self.parameters_, scaled, names, config)
             yield from self._parts(scaled, statistics, kinds, left_out)
             return
         # One draw serves all windows, so that a score does not depend on where in a series it is.
         draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
         totals: dict[Kind, np.ndarray] = {}
         for noise in draws.astype(config.dtype):
-            statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(kinds), config, noise)
+            statistics = self.backend.statistics(self.parameters_, scaled, names, config, noise)
             for kind, part in self._parts(scaled, statistics, kinds, left_out):
                 totals[kind] = totals[kind] + part / config.draws if kind in totals else part / config.draws
         yield from totals.items()

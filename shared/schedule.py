@@ -23,13 +23,14 @@ class Chunk(NamedTuple):
     """A run of training steps.
 
     The first `used` steps count. A window of weight 0 pads the last batch of an epoch, and steps from `used`
-    on pad the last chunk of an epoch that is longer than a chunk.
+    on pad the last chunk of an epoch that is longer than a chunk. Without a warm-up there is no `beta_scale`.
     """
 
     starts: Int32[np.ndarray, "step batch"]  # the first time step of each window
     weights: Float32[np.ndarray, "step batch"]
     noise: Float32[np.ndarray, "step batch latent"]
     used: int
+    beta_scale: Float32[np.ndarray, " step"] | None = None  # what beta is multiplied by
 
 
 def steps_per_epoch(windows: int, batch_size: int) -> int:
@@ -62,7 +63,17 @@ def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS)
             padded = np.full(shape, -1, dtype=np.int32)
             padded[:used] = part
             weights = (padded >= 0).astype(np.float32)
-            yield Chunk(np.maximum(padded, 0), weights, noise, used)
+            scale = beta_scale(first * steps + begin, shape[0], steps, config) if config.beta_warm_up else None
+            yield Chunk(np.maximum(padded, 0), weights, noise, used, scale)
+
+
+def beta_scale(first: int, number: int, steps: int, config: Config) -> Float32[np.ndarray, " step"]:
+    """What beta is multiplied by in `number` steps of training from step `first` on, with `steps` in an epoch.
+
+    It rises linearly from 0 in the first step of all to 1 after `beta_warm_up` epochs: as the warm-up of
+    Sonderby et al. 2016, "Ladder variational autoencoders".
+    """
+    return np.minimum(1.0, np.arange(first, first + number) / (config.beta_warm_up * steps)).astype(np.float32)
 
 
 def _order(windows: int, batch_size: int, generator: np.random.Generator) -> Int32[np.ndarray, "step batch"]:

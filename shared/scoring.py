@@ -25,9 +25,12 @@ STATISTIC_OF: Mapping[Kind, Statistic] = {
     "window": "window",
     "causal": "causal",
     "multiscale": "point",
+    "probability": "point",
+    "divergence": "divergence",
 }
 DURATIONS = (1, 16, 64, 256)  # time steps over which the multiscale score averages the error
 LEAST_LARGEST = 0.1  # of the mean over the channels: the least that a channel's error is divided by
+LEAST_VARIANCE = 1e-3  # of the mean over the channels: the least variance of a channel's error
 SHORT = 2**18  # values in the windows of a series for which all statistics cost about as much as one
 
 Fold = Callable[[Any], Any]  # `shared.windows.fold`, or what a framework does faster
@@ -143,6 +146,7 @@ class Calibration(NamedTuple):
     warm_up: float  # the median causal score: that of the steps which no window ends at
     durations: tuple[int, ...]  # time steps over which the multiscale score averages the error
     largest: Float[np.ndarray, "duration channel"]  # the largest such average of each duration and channel
+    variance: Float[np.ndarray, " channel"]  # the mean squared error of each channel
 
 
 def largest_share(values: Float[np.ndarray, " n"], share: float) -> Bool[np.ndarray, " n"]:
@@ -178,8 +182,9 @@ def calibrate(
     """The calibration from the statistics `point` and `causal` of the training series.
 
     The durations are `DURATIONS`, at most a quarter of the series each. The ends, where fewer windows cover a step, are
-    left out of `largest`, and so are steps without a value (NaN). A channel that hardly errs, a sensor that
-    stood still, counts as if its largest error were a tenth of the mean over the channels.
+    left out of `largest` and `variance`, and so are steps without a value (NaN). A channel that hardly errs, a sensor
+    that stood still, counts as if its largest error were a tenth of the mean over the channels, and its mean squared
+    error a thousandth.
     """
     inner = fully_covered(len(point), window)
     durations = tuple(min(duration, max(1, len(point) // 4)) for duration in DURATIONS)
@@ -187,15 +192,21 @@ def calibrate(
     largest = np.array(
         [run_errors(point, duration)[inner].max(axis=0, initial=0.0, where=known) for duration in durations], np.float64
     )
-    floor = np.maximum(LEAST_LARGEST * largest.mean(axis=1, keepdims=True), np.finfo(point.dtype).tiny)
-    warm_up = float(np.median(known_only(mean_over_channels(causal))))
-    return Calibration(warm_up, durations, np.maximum(largest, floor))
+    least = np.finfo(point.dtype).tiny
+    floor = np.maximum(LEAST_LARGEST * largest.mean(axis=1, keepdims=True), least)
+    variance = point[inner].sum(axis=0, where=known, dtype=np.float64) / np.maximum(known.sum(axis=0), 1)
+    return Calibration(
+        warm_up=float(np.median(known_only(mean_over_channels(causal)))),
+        durations=durations,
+        largest=np.maximum(largest, floor),
+        variance=np.maximum(variance, max(LEAST_VARIANCE * variance.mean(), least)),
+    )
 
 
 def contributions(
     kind: Kind,
     series: Float[np.ndarray, "time channel"],
-    statistic: Float[np.ndarray, "length channel"],
+    statistic: Float[np.ndarray, "length _"],
     window: int,
     calibration: Calibration,
 ) -> Float[np.ndarray, "time channel"]:
@@ -204,17 +215,30 @@ def contributions(
     `statistic` is the result of `series_statistics` of the name `STATISTIC_OF[kind]`. With x the scaled series and
     W the window length, at time t:
 
-    - point: the mean over the windows that cover t of the squared error at t;
-    - reconstruction: the squared difference of x[t] and the mean over the covering windows of x_hat[t];
-    - window: the mean over the covering windows of the window's mean squared error;
+    - point: the mean over the windows that cover t of the squared error at t. For exact places;
+    - reconstruction: the squared difference of x[t] and the mean over the covering windows of x_hat[t]. For short
+      spikes;
+    - window: the mean over the covering windows of the window's mean squared error. For long and contextual anomalies;
     - causal: the squared error at the last step of the window that ends at t; the first W - 1 steps, which no
-      window ends at, get `calibration.warm_up`;
+      window ends at, get `calibration.warm_up`. For streams;
     - multiscale: the mean over the durations of (e / largest)**2, where e is the point score averaged over runs of that
-      duration (`run_errors`), and largest the largest e of the training series. It has no unit.
+      duration (`run_errors`), and largest the largest e of the training series. It has no unit. For anomalies of
+      unknown length;
+    - probability: 0.5 * e / variance, with e the point score and variance `calibration.variance`: the negative
+      logarithm, in nats per value, of the reconstruction probability of An and Cho 2015, "Variational autoencoder based
+      anomaly detection using reconstruction probability". The decoder's Gaussian has the mean squared training error
+      of each channel as its variance. The term 0.5 * log(2 pi variance), which no data change, is left out, so that the
+      score is at least 0 and multiples of it mean something. With latent draws it is their Monte Carlo estimate. For
+      channels of unequal noise, where a small error of a quiet one counts; with one channel it ranks as point does;
+    - divergence: the mean over the covering windows of the KL divergence of their posterior from N(0, 1), in nats:
+      how far from the usual the latent space has to go to describe them. It belongs to no channel: each gets
+      the whole of it, so that all have an equal share. For series that the model draws well even where they are
+      unusual.
 
-    Means are over the values that are not missing (NaN in `series`). A missing value gets the score of its neighbours,
-    interpolated in time (causal: the last one before it). It is NaN where no window that the score is made of holds a
-    value of the channel: further than W - 1 steps from any (causal: after the last one).
+    Means are over the values that are not missing (NaN in `series`; divergence: a window counts by how many it has). A
+    missing value gets the score of its neighbours, interpolated in time (causal: the last one before it). It is NaN
+    where no window that the score is made of holds a value of the channel: further than W - 1 steps from any (causal:
+    after the last one).
     """
     result = _contributions(kind, series, statistic, window, calibration)
     observed = ~np.isnan(series)
@@ -246,7 +270,7 @@ def _fill_gaps(
 def _contributions(
     kind: Kind,
     series: Float[np.ndarray, "time channel"],
-    statistic: Float[np.ndarray, "length channel"],
+    statistic: Float[np.ndarray, "length _"],
     window: int,
     calibration: Calibration,
 ) -> Float[np.ndarray, "time channel"]:
@@ -257,17 +281,15 @@ def _contributions(
         error = series - statistic
         error *= error
         return error
-    if kind == "window" and np.isnan(series).any():
-        values = observed_values(series, window)
-        return _ratio(_covering_sum(statistic * values, window), _covering_sum(values, window))
-    if kind == "window":
-        sums = _covering_sum(statistic, window)
-        sums /= coverage(len(series), window, statistic.dtype.name)[:, None]
-        return sums
+    if kind in ("window", "divergence"):
+        means = _covering_mean(statistic, series, window)
+        return means if kind == "window" else np.repeat(means, series.shape[1], axis=1)
     if kind == "causal":
         return np.concatenate(
             [np.full((window - 1, statistic.shape[1]), calibration.warm_up, statistic.dtype), statistic]
         )
+    if kind == "probability":
+        return statistic * (0.5 / calibration.variance).astype(statistic.dtype)
     result = np.zeros_like(statistic)
     for duration, largest in zip(calibration.durations, calibration.largest, strict=True):
         ratio = run_errors(statistic, duration)
@@ -276,6 +298,19 @@ def _contributions(
         result += ratio
     result /= len(calibration.durations)
     return result
+
+
+def _covering_mean(
+    statistic: Float[np.ndarray, "n _"], series: Float[np.ndarray, "time channel"], window: int
+) -> Float[np.ndarray, "time _"]:
+    """The mean over the covering windows of what each has for each channel, or for all; by its values if some miss."""
+    if np.isnan(series).any():
+        values = observed_values(series, window)
+        values = values if statistic.shape == values.shape else values.sum(axis=1, keepdims=True)
+        return _ratio(_covering_sum(statistic * values, window), _covering_sum(values, window))
+    sums = _covering_sum(statistic, window)
+    sums /= coverage(len(series), window, statistic.dtype.name)[:, None]
+    return sums
 
 
 def run_errors(point: Float[np.ndarray, "time channel"], duration: int) -> Float[np.ndarray, "time channel"]:

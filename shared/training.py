@@ -15,10 +15,12 @@ from shared.backend import Backend
 from shared.config import Config
 from shared.parameters import Parameters
 from shared.progress import training_progress
-from shared.schedule import CHUNK_STEPS, chunks, steps_per_epoch
+from shared.schedule import CHUNK_STEPS, beta_scale, chunks, steps_per_epoch
 from shared.windows import count, observed_values
 
-History = dict[str, list[float]]
+COLLAPSED = 0.01  # nats: a latent dimension whose mean KL divergence is lower carries nothing
+
+History = dict[str, list[Any]]
 
 
 def held_out_steps(length: int, config: Config) -> int:
@@ -40,10 +42,12 @@ def train(
     backend: Backend, scaled: Float[np.ndarray, "time channel"], config: Config, seed: int
 ) -> tuple[Parameters, History]:
     """Trains on a scaled series; returns the parameters and, for each epoch, the means over its windows of the loss,
-    the squared error (`reconstruction`), the KL divergence (`kl`) and, on the held-out tail, the `validation_loss`.
+    the squared error (`reconstruction`), the KL divergence (`kl`, and a list of that of each latent dimension,
+    `kl_per_dimension`) and, on the held-out tail, the `validation_loss`, which is always at the full beta.
 
     With a held-out tail the parameters are those of the epoch with the lowest loss on it. Ctrl-C keeps those of the
-    last finished epoch (or the best one), with a warning.
+    last finished epoch (or the best one), with a warning. A posterior that has collapsed is a warning too. The warm-up
+    of beta does not count towards `patience`.
 
     Raises:
         ValueError: if the parameters do not stay finite.
@@ -56,31 +60,30 @@ def train(
     steps = steps_per_epoch(windows, config.batch_size)
     # A held-out loss after every epoch needs chunks of at most one epoch.
     schedule = chunks(windows, config, seed, limit=min(steps, CHUNK_STEPS) if len(tail) else CHUNK_STEPS)
-    history: History = {"loss": [], "reconstruction": [], "kl": []}
+    history: History = {"loss": [], "reconstruction": [], "kl": [], "kl_per_dimension": []}
     if len(tail):
         history["validation_loss"] = []
-    unfinished = np.zeros((0, 2))
+    unfinished: list[np.ndarray] = []  # the terms of the epochs since the last that was finished
     best: tuple[float, int] | None = None  # held-out loss and epoch of what is kept
     with training_progress(config.epochs) as report, _asked_to_stop() as asked:
         try:
             for state in backend.train(kept, part, schedule, config):
                 _check_finite(state.parameters)
-                terms = np.concatenate([unfinished, state.terms.astype(np.float64)])
-                finished = len(terms) // steps
-                unfinished = terms[finished * steps :]
-                if finished and not len(unfinished):
+                unfinished.append(state.terms)
+                finished, rest = divmod(sum(map(len, unfinished)), steps)
+                if finished and not rest:
                     loss = _loss(backend, state.parameters, tail, config) if len(tail) else 0.0
-                    means = terms.reshape(finished, steps, 2).sum(axis=1) / windows
-                    history["loss"] += (means @ [1.0, config.beta]).tolist()
-                    history["reconstruction"] += means[:, 0].tolist()
-                    history["kl"] += means[:, 1].tolist()
+                    terms = np.concatenate(unfinished).astype(np.float64).reshape(finished, steps, -1)
+                    unfinished = []
+                    for name, values in _means(terms, len(history["loss"]), windows, config).items():
+                        history[name] += values.tolist()
                     done = len(history["loss"])
                     if len(tail):
                         history["validation_loss"].append(loss)
                     if best is None or not len(tail) or loss < best[0]:
                         best, kept = (loss, done), state.parameters
                     report(done, *(history[name][-1] for name in ("loss", "reconstruction", "kl")))
-                    if len(tail) and done - best[1] >= config.patience:
+                    if len(tail) and done - max(best[1], config.beta_warm_up) >= config.patience:
                         break
                 if asked():
                     raise KeyboardInterrupt
@@ -90,7 +93,31 @@ def train(
             warnings.warn(
                 f"training interrupted: kept the parameters of epoch {best[1]} of {config.epochs}", stacklevel=3
             )
+    if best is not None and windows > 1 and max(history["kl_per_dimension"][best[1] - 1]) < COLLAPSED:
+        warnings.warn(
+            f"posterior collapse: no latent dimension carries {COLLAPSED} nats, every window gets the same "
+            "reconstruction: lower beta or set beta_warm_up, unless the series is noise",
+            stacklevel=4,
+        )
     return kept, history
+
+
+def _means(
+    terms: Float[np.ndarray, "epoch step term"], done: int, windows: int, config: Config
+) -> dict[str, Float[np.ndarray, "epoch ..."]]:
+    """The history of some epochs, after `done` others."""
+    epochs, steps, _ = terms.shape
+    means = terms.sum(axis=1) / windows
+    kl = weighed = means[:, 1:].sum(axis=1)
+    if config.beta_warm_up:
+        scale = beta_scale(done * steps, epochs * steps, steps, config).reshape(epochs, steps, 1)
+        weighed = (scale * terms[:, :, 1:]).sum(axis=(1, 2)) / windows
+    return {
+        "loss": means[:, 0] + config.beta * weighed,
+        "reconstruction": means[:, 0],
+        "kl": kl,
+        "kl_per_dimension": means[:, 1:],
+    }
 
 
 @contextmanager

@@ -61,6 +61,17 @@ def steps_that_do_not_fill_a_call_change_nothing() -> None:
     assert_all_close(trained.parameters, expected, 1e-10)
 
 
+def beta_warms_up_as_the_oracles() -> None:
+    config = replace(SMALL, beta_warm_up=3)
+    series = np.sin(np.arange(27.0))[:, None]
+    start = parameters.draw(config, 1, 0)
+    steps = list(schedule.chunks(23, config, 0, limit=12 + STEPS_PER_CALL - 1))
+    expected, terms = reference.train(start, series, steps, window=5, beta=2.0, learning_rate=0.01)
+    trained = list(load_backend("torch").train(start, series, steps, config))
+    assert_all_close(trained[-1].parameters, expected, 1e-10)
+    assert_close(np.concatenate([state.terms for state in trained]), terms, 1e-10)
+
+
 def a_second_compiled_fit_compiles_nothing() -> None:
     from torch._dynamo.utils import counters
 

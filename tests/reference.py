@@ -29,12 +29,12 @@ def decode(z: np.ndarray, parameters: Parameters) -> np.ndarray:
 def loss(
     x: np.ndarray, weights: np.ndarray, noise: np.ndarray, parameters: Parameters
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Squared error and KL divergence, summed over the batch; NaN is a missing value."""
+    """Squared error and the KL divergence of each dimension, summed over the batch; NaN is a missing value."""
     mean, log_variance = encode(np.nan_to_num(x), parameters)
     x_hat = decode(mean + np.exp(log_variance / 2) * noise, parameters)
     squared = np.nansum(weights[:, None] * (x - x_hat) ** 2)
-    share = np.isfinite(x).mean(axis=1)
-    divergence = (weights[:, None] * share[:, None] * 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance)).sum()
+    counted = (weights * np.isfinite(x).mean(axis=1))[:, None]
+    divergence = (counted * 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance)).sum(axis=0)
     return squared, divergence
 
 
@@ -93,22 +93,22 @@ def train(
     steps: int | None = None,
     centring: str = "none",
 ) -> tuple[Parameters, np.ndarray]:
-    """Adam (Kingma and Ba 2015, algorithm 1) over the chunks, or their first `steps`; (step, 2) terms of the loss."""
+    """Adam (Kingma and Ba 2015, algorithm 1) over the chunks, or their first `steps`; (step, 1 + latent) terms."""
     every = seen(windows(series, window), centring).reshape(-1, window * series.shape[1])
     now = {name: array.copy() for name, array in parameters.items()}
     first = {name: np.zeros_like(array) for name, array in now.items()}
     second = {name: np.zeros_like(array) for name, array in now.items()}
-    terms: list[tuple[np.ndarray, np.ndarray]] = []
+    terms: list[np.ndarray] = []
     for chunk in chunks:
-        for starts, weights, noise in zip(
-            chunk.starts[: chunk.used], chunk.weights[: chunk.used], chunk.noise[: chunk.used], strict=True
-        ):
+        for index in range(chunk.used):
+            starts, weights, noise = chunk.starts[index], chunk.weights[index], chunk.noise[index]
+            now_beta = beta if chunk.beta_scale is None else beta * float(chunk.beta_scale[index])
             if steps is not None and len(terms) == steps:
                 return now, np.array(terms)
             x, w, e = every[starts], weights.astype(every.dtype), noise.astype(every.dtype)
-            terms.append(loss(x, w, e, now))
+            terms.append(np.hstack(loss(x, w, e, now)))
             step = len(terms)
-            for name, slope in gradient(x, w, e, now, beta).items():
+            for name, slope in gradient(x, w, e, now, now_beta).items():
                 first[name] = 0.9 * first[name] + 0.1 * slope
                 second[name] = 0.999 * second[name] + 0.001 * slope**2
                 m, v = first[name] / (1 - 0.9**step), second[name] / (1 - 0.999**step)
@@ -123,12 +123,13 @@ def scores(
     kind: str,
     durations: Sequence[int] = (1, 16, 64, 256),
     largest: np.ndarray | float = 1.0,
+    variance: np.ndarray | float = 1.0,
     centring: str = "none",
 ) -> np.ndarray:
     """The contributions (time, channel) of a kind of score, by loops over time steps and windows.
 
     The first steps of `causal`, which have no score, are NaN. `durations` and `largest` (duration, channel) are for
-    `multiscale`. A series that holds NaN is for `masked_scores`.
+    `multiscale`, `variance` (channel,) is for `probability`. A series that holds NaN is for `masked_scores`.
     """
     length, channels = series.shape
     if kind == "multiscale":
@@ -137,10 +138,15 @@ def scores(
         ratios = [run_errors(point, duration) / most for duration, most in zip(durations, largest, strict=True)]
         squares: np.ndarray = np.mean(np.square(ratios), axis=0)
         return squares
+    if kind == "probability":
+        square: np.ndarray = scores(series, parameters, window, "point", centring=centring)
+        return square / variance / 2
     every = windows(series, window)
     model_sees = seen(every, centring)
     flat = model_sees.reshape(len(every), -1)
-    x_hat = decode(encode(flat, parameters)[0], parameters).reshape(every.shape) + (every - model_sees)
+    mean, log_variance = encode(flat, parameters)
+    x_hat = decode(mean, parameters).reshape(every.shape) + (every - model_sees)
+    divergence = (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1) / 2
     result = np.full((length, channels), np.nan)
     for t in range(length):
         covering = [w for w in range(len(every)) if w <= t < w + window]
@@ -150,6 +156,8 @@ def scores(
             result[t] = (series[t] - np.mean([x_hat[w, t - w] for w in covering], axis=0)) ** 2
         elif kind == "window":
             result[t] = np.mean([((every[w] - x_hat[w]) ** 2).mean(axis=0) for w in covering], axis=0)
+        elif kind == "divergence":
+            result[t] = np.mean([divergence[w] for w in covering])
         elif kind == "causal" and t >= window - 1:
             result[t] = (series[t] - x_hat[t - window + 1, window - 1]) ** 2
     return result
@@ -164,14 +172,16 @@ def run_errors(point: np.ndarray, duration: int) -> np.ndarray:
     )
 
 
-def reconstructions(series: np.ndarray, parameters: Parameters, window: int) -> np.ndarray:
-    """The reconstruction (n, window, channel) of each window, missing values (NaN) filled in four rounds."""
+def reconstructions(series: np.ndarray, parameters: Parameters, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """The reconstruction (n, window, channel) and the KL divergence (n,) of each window, missing values (NaN) filled
+    in four rounds."""
     every = windows(series, window)
     flat = every.reshape(len(every), -1)
     guess = np.zeros_like(flat)
     for _ in range(4):
-        guess = decode(encode(np.where(np.isnan(flat), guess, flat), parameters)[0], parameters)
-    return guess.reshape(every.shape)
+        mean, log_variance = encode(np.where(np.isnan(flat), guess, flat), parameters)
+        guess = decode(mean, parameters)
+    return guess.reshape(every.shape), (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1) / 2
 
 
 def masked_scores(
@@ -181,10 +191,12 @@ def masked_scores(
     kind: str,
     durations: Sequence[int] = (1, 16, 64, 256),
     largest: np.ndarray | float = 1.0,
+    variance: np.ndarray | float = 1.0,
 ) -> np.ndarray:
     """`scores` of a series with missing values (NaN), one step and channel at a time."""
     length, channels = series.shape
-    known, x_hat = np.isfinite(series), reconstructions(series, parameters, window)
+    known, (x_hat, divergence) = np.isfinite(series), reconstructions(series, parameters, window)
+    variance = np.broadcast_to(variance, channels)
     held = [int(known[w : w + window].sum()) for w in range(len(x_hat))]
     largest = np.broadcast_to(largest, (len(durations), channels))
     result = np.full((length, channels), np.nan)
@@ -208,6 +220,10 @@ def masked_scores(
         elif kind == "window":
             steps = [(s, w) for w in covering(t) for s in range(w, w + window) if known[s, c]]
             result[t, c] = np.mean([error(s, w, c) for s, w in steps])
+        elif kind == "probability":
+            result[t, c] = own / variance[c] / 2
+        elif kind == "divergence":
+            result[t, c] = np.average(divergence[covering(t)], weights=[held[w] for w in covering(t)])
         elif kind == "causal" and t >= window - 1:
             result[t, c] = error(t, t - window + 1, c)
         elif kind == "multiscale":

@@ -41,6 +41,7 @@ def test_compiling_without_a_compiler_says_what_to_do(monkeypatch: pytest.Monkey
         "a_compiled_run_is_the_oracles",
         "a_compiled_run_leaves_missing_values_out",
         "a_compiled_centred_run_is_the_oracles",
+        "beta_warms_up_as_the_oracles",
         "steps_that_do_not_fill_a_call_change_nothing",
         "a_second_compiled_fit_compiles_nothing",
     ],

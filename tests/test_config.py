@@ -12,7 +12,18 @@ from shared.config import HYPERPARAMETERS, PRESETS, Config, check_kind, resolve
 from shared.detector import VAEDetector
 from shared.suitable import suitable
 
-WHOLE = ("window", "hidden_dim", "latent_dim", "epochs", "batch_size", "patience", "min_length", "draws", "merge_gap")
+WHOLE = (
+    "window",
+    "hidden_dim",
+    "latent_dim",
+    "beta_warm_up",
+    "epochs",
+    "batch_size",
+    "patience",
+    "min_length",
+    "draws",
+    "merge_gap",
+)
 REAL = (
     "beta",
     "learning_rate",
@@ -46,7 +57,7 @@ def test_a_count_that_is_not_a_whole_number_is_a_type_error(name: str, value: ob
 def test_a_count_below_its_least_is_a_value_error(name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name} must be at least"):
         made(**{name: -1})
-    if name in ("draws", "merge_gap"):
+    if name in ("beta_warm_up", "draws", "merge_gap"):
         assert getattr(made(**{name: 0}), name) == 0
     else:
         with pytest.raises(ValueError, match=f"^{name} must be at least 1"):

@@ -73,6 +73,7 @@ def test_trim_changes_calibration_and_nothing_of_the_training(detector_class: An
 # Centring.
 
 
+@pytest.mark.filterwarnings("ignore:posterior collapse")  # three epochs teach it little
 @pytest.mark.parametrize("series", [PLAIN[:, None], CHANNELS])
 def test_a_centred_detector_is_the_oracle_s(detector_class: Any, series: np.ndarray) -> None:
     detector = detector_class(**SMALL, scaling="standard", centring="window").fit(series)

@@ -1,5 +1,6 @@
 """Shuffles and noise: each window once an epoch, whatever the cuts and the blocks."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,24 @@ def test_the_limit_does_not_change_the_training(backend: Any, limit: int) -> Non
         results.append((states[-1].parameters, np.concatenate([state.terms for state in states])))
     assert all((results[0][0][name] == results[1][0][name]).all() for name in initial)
     assert (results[0][1] == results[1][1]).all()
+
+
+@modest
+@given(windows=windows_in_a_series, batch_size=batch_sizes, limit=limits, epochs=st.integers(1, 5))
+def test_beta_rises_linearly_over_its_epochs_whatever_the_cuts(
+    windows: int, batch_size: int, limit: int, epochs: int
+) -> None:
+    config = replace(config_of(batch_size), beta_warm_up=epochs)
+    parts = list(chunks(windows, config, 0, limit=limit))
+    scales = [part.beta_scale[: part.used] for part in parts if part.beta_scale is not None]
+    steps = steps_per_epoch(windows, batch_size)
+    expected = [min(1.0, step / (epochs * steps)) for step in range(config.epochs * steps)]
+    assert np.concatenate(scales) == pytest.approx(np.array(expected), rel=1e-6)
+    assert all(part.beta_scale is not None and len(part.beta_scale) == len(part.starts) for part in parts)
+
+
+def test_without_a_warm_up_there_is_nothing_to_multiply_beta_by() -> None:
+    assert all(part.beta_scale is None for part in chunks(60, config_of(7), 0))
 
 
 def test_shuffles_differ_from_epoch_to_epoch_and_by_seed() -> None:

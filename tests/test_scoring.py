@@ -61,6 +61,9 @@ def expected(series: np.ndarray, window: int, kind: str, calibration: Calibratio
         point = expected(series, window, "point", calibration)
         largest = zip(calibration.durations, calibration.largest, strict=True)
         return np.mean([(reference.run_errors(point, duration) / most) ** 2 for duration, most in largest], axis=0)
+    if kind == "probability":
+        half: np.ndarray = expected(series, window, "point", calibration) / calibration.variance / 2
+        return half
     x, x_hat = reference.windows(series, window), reconstructions(series, window)
     result = np.full(series.shape, calibration.warm_up)
     for t in range(len(series)):
@@ -71,6 +74,8 @@ def expected(series: np.ndarray, window: int, kind: str, calibration: Calibratio
             result[t] = (series[t] - np.mean([x_hat[w, t - w] for w in covering], axis=0)) ** 2
         elif kind == "window":
             result[t] = np.mean([((x[w] - x_hat[w]) ** 2).mean(axis=0) for w in covering], axis=0)
+        elif kind == "divergence":
+            result[t] = np.mean([np.abs(x[w]).sum() for w in covering])
         elif t >= window - 1:
             result[t] = (series[t] - x_hat[t - window + 1, -1]) ** 2
     return result
@@ -89,7 +94,8 @@ def test_each_score_is_the_loop_s_whatever_the_blocks(
     kind: Any, windows: int, window: int, channels: int, block: int, padding: int
 ) -> None:
     series = np.random.default_rng(windows).normal(size=(windows + window - 1, channels))
-    calibration = Calibration(0.7, DURATIONS, np.random.default_rng(0).uniform(1, 2, (len(DURATIONS), channels)))
+    most = np.random.default_rng(0).uniform(1, 2, (len(DURATIONS), channels))
+    calibration = Calibration(0.7, DURATIONS, most, np.random.default_rng(1).uniform(0.1, 2, channels))
     statistic = scored(series, window, (STATISTIC_OF[kind],), block, padding)[STATISTIC_OF[kind]]
     found = contributions(kind, series, statistic, window, calibration)
     assert_close(found, expected(series, window, kind, calibration), 1e-13)
@@ -116,6 +122,24 @@ def test_a_channel_without_errors_in_training_does_not_drown_the_others() -> Non
     point = np.random.default_rng(0).exponential(size=(2000, 2)) * [1.0, 1e-9]
     calibration = calibrate(point, point[9:], window=10)
     assert calibration.largest[:, 1] == pytest.approx(calibration.largest[:, 0] / 20)
+    assert calibration.variance[1] == pytest.approx(calibration.variance[0] / 2000)
+
+
+def test_the_probability_score_makes_channels_comparable() -> None:
+    point = np.random.default_rng(0).exponential(size=(2000, 2)) * [1.0, 0.01]
+    calibration = calibrate(point, point[9:], window=10)
+    scores = contributions("probability", point, point, 10, calibration)
+    assert scores[9:-9].mean(axis=0) == pytest.approx([0.5, 0.5])  # nats: half a squared standard deviation
+    assert calibration.variance == pytest.approx(point[9:-9].mean(axis=0))
+
+
+def test_every_channel_has_an_equal_share_of_the_divergence() -> None:
+    series = np.random.default_rng(0).normal(size=(50, 3))
+    kl = np.random.default_rng(1).exponential(size=(46, 1))
+    calibration = Calibration(0.0, (1,), np.ones((1, 3)), np.ones(3))
+    scores = contributions("divergence", series, kl, 5, calibration)
+    assert (scores == scores[:, :1]).all()
+    assert scores[20] == pytest.approx(kl[16:21].mean())
 
 
 @modest

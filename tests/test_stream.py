@@ -29,7 +29,7 @@ def model(channels: int = 1, *, threshold: float = 1.0, seed: int = 0, **setting
     return Checkpoint(
         "tutorial", {}, 0, config, tuple("abcdef"[:channels]), draw(config, channels, seed),
         Scaler(np.full(channels, 0.5), np.full(channels, 2.0)), dict.fromkeys((*KINDS, SINGLE_WINDOW), threshold),
-        Calibration(0.25, (1,), np.ones((1, channels))),
+        Calibration(0.25, (1,), np.ones((1, channels)), np.ones(channels)),
     )  # fmt: skip
 
 

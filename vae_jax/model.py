@@ -15,7 +15,7 @@ from shared.objective import filled, loss_terms
 from shared.parameters import Parameters
 from shared.windows import centred
 
-Loss = tuple[Float[Array, ""], Float[Array, " 2"]]
+Loss = tuple[Float[Array, ""], Float[Array, " term"]]
 State = dict[str, dict[str, Float[Array | np.ndarray, "..."]]]  # layer -> kernel (inputs, outputs) and bias
 
 
@@ -69,16 +69,20 @@ def loss(
     windows: Float[Array, "batch window channel"],
     weights: Float[Array, " batch"],
     noise: Float[Array, "batch latent"],
-    beta: float,
+    beta: float | Float[Array, ""],
     masked: bool,
     centring: Centring,
 ) -> Loss:
-    """The loss of one batch, and its two terms, summed over the batch. If `masked`, NaN is a value left out."""
+    """The loss of one batch, and its terms: squared error and KL of each dimension, summed over the batch.
+
+    If `masked`, NaN is a value left out.
+    """
     model = build(state)
     x = centred(windows, centring, masked, jnp)[0].reshape(len(windows), -1)
     x, observed = filled(x, jnp) if masked else (x, None)
     squared, divergence = loss_terms(x, *model(x, noise), weights, jnp, observed)
-    return squared + beta * divergence, jnp.stack([squared, divergence])
+    terms = jnp.concatenate([squared.reshape(1), divergence])
+    return squared + beta * divergence.sum(), terms
 
 
 def to_state(parameters: Parameters) -> State:

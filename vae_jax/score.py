@@ -84,7 +84,7 @@ def _run_block(
     mean, log_variance = model.encode(_inputs(model, x, masked))
     z = mean if noise is None else sample(mean, log_variance, noise)
     x_hat = model.decode(z).reshape(x.shape)
-    kl = divergence(mean, log_variance, jnp)
+    kl = divergence(mean, log_variance, jnp).sum(axis=1)
     return block_statistics(
         x, x_hat, kl, used, statistics, jnp, partial(fold, xp=jnp), masked, level
     )  # what is not asked for is not computed

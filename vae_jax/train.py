@@ -74,7 +74,7 @@ def _compiled(
     learning_rate: float,
     masked: bool,
     centring: Centring,
-) -> Callable[..., tuple[Progress, Float[Array, "step 2"]]]:
+) -> Callable[..., tuple[Progress, Float[Array, "step term"]]]:
     """The program that runs a chunk, compiled once for each combination of what it is made from.
 
     It is a scan whose length is data, so that a chunk that is not full runs the same program.
@@ -82,7 +82,7 @@ def _compiled(
     like = nnx.to_pure_dict(nnx.state(abstract(features, hidden, latent)))
     optimizer = optax.adam(learning_rate)
 
-    def flat_loss(vector: Array, windows: Array, weights: Array, noise: Array) -> Loss:
+    def flat_loss(vector: Array, windows: Array, weights: Array, noise: Array, beta: float | Array) -> Loss:
         return loss(unflatten(vector, like), windows, weights, noise, beta, masked, centring)
 
     @jax.jit
@@ -93,21 +93,23 @@ def _compiled(
         weights: Float[Array, "step batch"],
         noise: Float[Array, "step batch latent"],
         used: Int[Array, ""],
-    ) -> tuple[Progress, Float[Array, "step 2"]]:
+        beta_scale: Float[Array, " step"] | None,
+    ) -> tuple[Progress, Float[Array, "step term"]]:
         dtype = series.dtype
 
         def step(index: Any, carry: tuple[Progress, Array]) -> tuple[Progress, Array]:
             (vector, adam), terms = carry
             # The same as `shared.windows.slide`, which gathers single values where this copies windows.
             windows = jax.vmap(lambda start: jax.lax.dynamic_slice_in_dim(series, start, window))(starts[index])
-            gradient, both = jax.grad(flat_loss, has_aux=True)(
-                vector, windows, weights[index].astype(dtype), noise[index].astype(dtype)
+            now = beta if beta_scale is None else beta * beta_scale[index].astype(dtype)
+            gradient, parts = jax.grad(flat_loss, has_aux=True)(
+                vector, windows, weights[index].astype(dtype), noise[index].astype(dtype), now
             )
             update, adam = optimizer.update(gradient, adam, vector)
             vector = vector + update
-            return Progress(vector, adam), terms.at[index].set(both)
+            return Progress(vector, adam), terms.at[index].set(parts)
 
-        return jax.lax.fori_loop(0, used, step, (progress, jnp.zeros((len(starts), 2), dtype)))
+        return jax.lax.fori_loop(0, used, step, (progress, jnp.zeros((len(starts), 1 + latent), dtype)))
 
     return run
 
@@ -123,7 +125,7 @@ def gradient(
     with runtime(config):
         masked = config.missing == "mask"
         result, terms = _gradient(to_state(parameters), windows, weights, noise, config.beta, masked, config.centring)
-        return Gradient(float(terms[0]), float(terms[1]), from_state(result))
+        return Gradient(float(terms[0]), float(terms[1:].sum()), from_state(result))
 
 
 _gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=(4, 5, 6))

@@ -3,6 +3,7 @@
 import functools
 import shutil
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import array_api_compat.torch as xp
@@ -19,7 +20,7 @@ from vae_torch.model import VAE, build, from_module, loss
 
 STEPS_PER_CALL = 3  # more save a little time a step, and cost much more time to compile
 
-RunChunk = Callable[[Tensor, Tensor, Tensor, Tensor, int], Trained]
+RunChunk = Callable[[Tensor, Tensor, Tensor, Tensor, int, Tensor | None], Trained]
 
 
 class Progress(NamedTuple):
@@ -48,15 +49,19 @@ def compiled_run(parameters: Parameters, config: Config, device: torch.device) -
     count = torch.zeros((), dtype=torch.float64, device=device)
     progress = Progress(vector, torch.zeros_like(vector), torch.zeros_like(vector), count)
 
-    def run(values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int) -> Trained:
+    def run(
+        values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int, beta_scale: Tensor | None
+    ) -> Trained:
         nonlocal progress
         terms = []
         active = torch.arange(-(-used // STEPS_PER_CALL) * STEPS_PER_CALL, device=values.device) < used
-        calls = zip(*(_calls(array) for array in (active, starts, weights, noise)), strict=False)  # `active` ends first
+        scales = repeat(None) if beta_scale is None else _calls(beta_scale.to(values.dtype))
+        parts = (_calls(array) for array in (active, starts, weights, noise))
+        calls = zip(*parts, scales, strict=False)  # `active` ends first
         with torch.no_grad():
             for some, *batch in calls:
-                progress, both = call(progress, some, values, *batch)
-                terms.append(both)
+                progress, some_terms = call(progress, some, values, *batch)
+                terms.append(some_terms)
             _copy(progress.vector, model)
         return Trained(from_module(model), torch.cat(terms)[:used].numpy(force=True))
 
@@ -85,7 +90,7 @@ def _compiled(
     masked: bool,
     centring: Centring,
     device: str,
-) -> Callable[..., tuple[Progress, Float[Tensor, "step 2"]]]:
+) -> Callable[..., tuple[Progress, Float[Tensor, "step term"]]]:
     """The program of a few steps, compiled once for each combination of what it is made from."""
     sizes = dict(shapes)
     hidden, features = sizes["encoder.weight"]
@@ -93,7 +98,9 @@ def _compiled(
         model = VAE(features, hidden, sizes["decoder.weight"][1])
     lengths = [torch.Size(shape).numel() for _, shape in shapes]
 
-    def flat_loss(vector: Tensor, windows: Tensor, weights: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    def flat_loss(
+        vector: Tensor, windows: Tensor, weights: Tensor, noise: Tensor, beta: float | Tensor
+    ) -> tuple[Tensor, Tensor]:
         parts = zip(shapes, torch.split(vector, lengths), strict=True)
         named = {name: part.reshape(shape) for (name, shape), part in parts}
         return loss(
@@ -107,16 +114,18 @@ def _compiled(
         starts: Int[Tensor, "step batch"],
         weights: Float[Tensor, "step batch"],
         noise: Float[Tensor, "step batch latent"],
+        scale: Float[Tensor, " step"] | None,
     ) -> tuple[Progress, Tensor]:
         terms = []
         for index in range(STEPS_PER_CALL):
             windows = slide(series, starts[index], window, xp)
-            slope, both = grad(flat_loss, has_aux=True)(progress.vector, windows, weights[index], noise[index])
+            now = beta if scale is None else beta * scale[index]
+            slope, parts = grad(flat_loss, has_aux=True)(progress.vector, windows, weights[index], noise[index], now)
             after = adam(progress, slope, learning_rate)
             progress = Progress(
                 *(torch.where(active[index], new, old) for new, old in zip(after, progress, strict=True))
             )
-            terms.append(both)
+            terms.append(parts)
         return progress, torch.stack(terms)
 
     # The C++ wrapper halves what a call costs beside its arithmetic.

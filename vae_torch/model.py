@@ -61,15 +61,19 @@ def loss(
     windows: Float[Tensor, "batch window channel"],
     weights: Float[Tensor, " batch"],
     noise: Float[Tensor, "batch latent"],
-    beta: float,
+    beta: float | Float[Tensor, ""],
     masked: bool,
     centring: Centring,
-) -> tuple[Float[Tensor, ""], Float[Tensor, " 2"]]:
-    """The loss of one batch, and its two terms, summed over the batch. If `masked`, NaN is a value left out."""
+) -> tuple[Float[Tensor, ""], Float[Tensor, " term"]]:
+    """The loss of one batch, and its terms: squared error and KL of each dimension, summed over the batch.
+
+    If `masked`, NaN is a value left out.
+    """
     x = centred(windows, centring, masked, xp)[0].reshape(len(windows), -1)
     x, observed = filled(x, xp) if masked else (x, None)
     squared, divergence = loss_terms(x, *model(x, noise), weights, xp, observed)
-    return squared + beta * divergence, torch.stack([squared.detach(), divergence.detach()])
+    terms = torch.cat([squared.detach().reshape(1), divergence.detach()])
+    return squared + beta * divergence.sum(), terms
 
 
 def build(parameters: Parameters, device: torch.device) -> VAE:

@@ -43,7 +43,7 @@ def statistics(
             mean, log_variance = model.encode(_inputs(model, x, config))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
-            kl = divergence(mean, log_variance, xp) if "divergence" in statistics else None
+            kl = divergence(mean, log_variance, xp).sum(dim=1) if "divergence" in statistics else None
             parts = block_statistics(x, x_hat, kl, None, statistics, xp, fold, masked, level)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 

@@ -30,7 +30,8 @@ def train(
             starts = torch.as_tensor(chunk.starts, device=device)
             weights = torch.as_tensor(chunk.weights, device=device).to(values.dtype)
             noise = torch.as_tensor(chunk.noise, device=device).to(values.dtype)
-            result = run(values, starts, weights, noise, chunk.used)
+            scale = None if chunk.beta_scale is None else torch.as_tensor(chunk.beta_scale, device=device)
+            result = run(values, starts, weights, noise, chunk.used, scale)
         yield result
 
 
@@ -41,14 +42,17 @@ def eager_run(parameters: Parameters, config: Config, device: torch.device) -> R
     step = _step(torch.optim.Adam(learned, lr=config.learning_rate, fused=True))
     masked = config.missing == "mask"
 
-    def run(values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int) -> Trained:
+    def run(
+        values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int, beta_scale: Tensor | None
+    ) -> Trained:
         terms = []
         windows = every_window(values, config.window)
-        batches = zip(starts[:used].unbind(), weights[:used].unbind(), noise[:used].unbind(), strict=True)
-        for chosen, weight, draw in batches:
-            total, both = loss(model, windows[chosen], weight, draw, config.beta, masked, config.centring)
+        betas = [config.beta] * used if beta_scale is None else [config.beta * s for s in beta_scale[:used].tolist()]
+        batches = zip(starts[:used].unbind(), weights[:used].unbind(), noise[:used].unbind(), betas, strict=True)
+        for chosen, weight, draw, beta in batches:
+            total, parts = loss(model, windows[chosen], weight, draw, beta, masked, config.centring)
             step(torch.autograd.grad(total, learned))
-            terms.append(both)  # read at the end of the chunk: reading waits for the device
+            terms.append(parts)  # read at the end of the chunk: reading waits for the device
         return Trained(from_module(model), torch.stack(terms).numpy(force=True))
 
     return run
@@ -83,4 +87,4 @@ def gradient(
         total, terms = loss(model, x, w, e, config.beta, config.missing == "mask", config.centring)
         total.backward()  # type: ignore[no-untyped-call]
         gradients = {name: p.grad.numpy(force=True) for name, p in model.named_parameters() if p.grad is not None}
-        return Gradient(float(terms[0]), float(terms[1]), gradients)
+        return Gradient(float(terms[0]), float(terms[1:].sum()), gradients)

@@ -51,7 +51,7 @@ def step(
         mean, log_variance = model.encode(x)
         x_hat = model.decode(sample(mean, log_variance, noise))
         squared, divergence = loss_terms(x, x_hat, mean, log_variance, weights, jnp)
-        return squared + beta * divergence, jnp.stack([squared, divergence])
+        return squared + beta * divergence.sum(), jnp.concatenate([squared.reshape(1), divergence])
 
     slope, both = jax.grad(loss, has_aux=True)(state)
     update, adam = optax.adam(rate).update(slope, adam)
