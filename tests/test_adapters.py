@@ -133,6 +133,7 @@ def test_pyod_saves_and_loads(rows_detector: Any, tmp_path: Path) -> None:
         assert (copy.predict(ROWS) == rows_detector.labels_).all()
 
 
+@pytest.mark.filterwarnings("ignore:posterior collapse")  # three epochs on noise
 def test_pyod_the_seed_decides(detector_class: Any) -> None:
     def scores(seed: int) -> np.ndarray:
         fitted: np.ndarray = PyODVAE(detector_class(**MODEL, seed=seed)).fit(ROWS).decision_scores_
