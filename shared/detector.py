@@ -20,7 +20,6 @@ from shared.config import (
     HYPERPARAMETERS,
     KINDS,
     Centring,
-    Config,
     Device,
     DType,
     Kind,
@@ -32,6 +31,16 @@ from shared.config import (
 )
 from shared.events import Event, find_events, with_expectation
 from shared.false_alarms import FalseAlarms, asked_rate, false_alarms
+from shared.preparation import (
+    check_constant,
+    check_length,
+    check_names,
+    check_values,
+    least_scores,
+    needed_config,
+    scaled_series,
+    warn_of_gaps,
+)
 from shared.scoring import (
     SHORT,
     STATISTIC_OF,
@@ -42,15 +51,16 @@ from shared.scoring import (
     largest_share,
     mean_over_channels,
     trimmed,
+    window_errors,
     without,
 )
-from shared.series import are_numbers, as_series, channel_names, interpolated
+from shared.series import as_series, channel_names, interpolated
 from shared.stream import Stream
 from shared.suitable import suitable
 from shared.threshold import check_enough, threshold
 from shared.time_index import keeps_index
 from shared.training import held_out_steps, train
-from shared.windows import count, fit_scaler, fully_covered, observed_values, standardise
+from shared.windows import count, fit_scaler, fully_covered
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -188,19 +198,19 @@ class VAEDetector:
             raise ValueError(f"seed must be a whole number of at least 0, got {self.seed!r}")
         raw = as_series(series, missing=config.missing)
         self.channels_ = channel_names(series, raw.shape[1])
-        _warn_of_gaps(raw, self.channels_, self.missing)
+        warn_of_gaps(raw, self.channels_, self.missing)
         whole = interpolated(raw, self.channels_) if np.isnan(raw).any() else raw
         if self.preset == "auto":
             config = suitable(config, whole, window=self.window is None, epochs=self.epochs is None)
-        _check_length(len(raw), config.window)
-        _check_constant(whole, self.channels_)
-        check_enough(int((1 - config.trim) * _least_scores(raw, config)), config)
+        check_length(len(raw), config.window)
+        check_constant(whole, self.channels_)
+        check_enough(int((1 - config.trim) * least_scores(raw, config)), config)
         head = raw[: len(raw) - held_out_steps(len(raw), config)]
         self.config_, self.arguments_ = config, self.get_params()
-        _check_values(head, self.channels_)
+        check_values(head, self.channels_)
         self.scaler_ = fit_scaler(head, config.scaling)
-        scaled = _scaled(raw, self.scaler_, config)
-        needed = _needed(scaled, config)
+        scaled = scaled_series(raw, self.scaler_, config)
+        needed = needed_config(scaled, config)
         wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), needed)
         try:
             self.parameters_, self.history_ = train(self.backend, scaled, needed, self.seed)
@@ -212,8 +222,10 @@ class VAEDetector:
         config = self.config_
         inner = fully_covered(len(scaled), config.window)
         counted = ~np.isnan(scaled).all(axis=1)
-        statistics = self.backend.statistics(self.parameters_, scaled, _statistics_of(KINDS), _needed(scaled, config))
-        errors, left_out = _of_windows(scaled, statistics["window"], config), None
+        statistics = self.backend.statistics(
+            self.parameters_, scaled, _statistics_of(KINDS), needed_config(scaled, config)
+        )
+        errors, left_out = window_errors(scaled, statistics["window"], config.window), None
         if config.trim:
             errors = np.nan_to_num(errors)  # a window without values
             left_out = trimmed(errors, len(scaled), config.window, config.trim)
@@ -325,7 +337,7 @@ class VAEDetector:
         if series is None or not found:
             return found
         raw = as_series(series, missing=config.missing)
-        return with_expectation(found, self.channels_, raw, self._expected(_scaled(raw, self.scaler_, config)))
+        return with_expectation(found, self.channels_, raw, self._expected(scaled_series(raw, self.scaler_, config)))
 
     def false_alarms(self, normal: Any, *, kind: Kind | None = None) -> FalseAlarms:
         """The rate of alarms on a normal series that was not fitted on, beside the rate that was asked for.
@@ -347,7 +359,7 @@ class VAEDetector:
     def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
         """The posterior mean of each window of the series, n = time - window + 1."""
         scaled = self._prepared(series)
-        return self.backend.encode(self.parameters_, scaled, _needed(scaled, self.config_))[0]
+        return self.backend.encode(self.parameters_, scaled, needed_config(scaled, self.config_))[0]
 
     @keeps_index("value")
     def reconstruct(self, series: Any) -> Float[np.ndarray, "time channel"]:
@@ -378,7 +390,7 @@ class VAEDetector:
 
         def score_windows(windows: Any) -> Float64[np.ndarray, " n"]:
             if not isinstance(windows, np.ndarray):  # an array has no names
-                _check_names(windows, self.channels_)
+                check_names(windows, self.channels_)
             values = np.asarray(windows)
             one_channel = shape[2] == 1 and values.shape[-1:] == (shape[1],) and values.ndim in (1, 2)
             if values.size == 0 or not (one_channel or (values.shape[-2:] == shape[1:] and values.ndim in (2, 3))):
@@ -459,10 +471,10 @@ class VAEDetector:
             raise ValueError(
                 f"the series has {raw.shape[1]} channels, the detector was fitted on {len(self.channels_)}"
             )
-        _check_names(series, self.channels_)
-        _check_length(len(raw), self.config_.window)
-        _warn_of_gaps(raw, self.channels_, self.arguments_["missing"])
-        return _scaled(raw, self.scaler_, self.config_)
+        check_names(series, self.channels_)
+        check_length(len(raw), self.config_.window)
+        warn_of_gaps(raw, self.channels_, self.arguments_["missing"])
+        return scaled_series(raw, self.scaler_, self.config_)
 
     def _company(self, kind: Kind, length: int) -> tuple[Kind, ...]:
         """The kinds to compute where one is wanted: all of them for a short series, where they cost about as much as
@@ -472,7 +484,7 @@ class VAEDetector:
 
     def _statistics(self, scaled: Float[np.ndarray, "time channel"], kind: Kind) -> Float[np.ndarray, "length channel"]:
         """The statistic of a kind of score, from the posterior mean."""
-        names, config = _statistics_of(self._company(kind, len(scaled))), _needed(scaled, self.config_)
+        names, config = _statistics_of(self._company(kind, len(scaled))), needed_config(scaled, self.config_)
         return self.backend.statistics(self.parameters_, scaled, names, config)[STATISTIC_OF[kind]]
 
     def _contributions(
@@ -483,7 +495,7 @@ class VAEDetector:
         left_out: Bool[np.ndarray, " time"] | None = None,
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
         """The contributions of `kinds`, from the statistics of their `company`."""
-        config, names = _needed(scaled, self.config_), _statistics_of(company)
+        config, names = needed_config(scaled, self.config_), _statistics_of(company)
         if not config.draws:
             statistics = self.backend.statistics(self.parameters_, scaled, names, config)
             yield from self._parts(scaled, statistics, kinds, left_out)
@@ -538,91 +550,3 @@ def load_detector(name: str) -> type[VAEDetector]:
 def _statistics_of(kinds: tuple[Kind, ...]) -> tuple[Statistic, ...]:
     """The statistics that scores of these kinds are made of, each once."""
     return tuple(dict.fromkeys(STATISTIC_OF[kind] for kind in kinds))
-
-
-def _check_names(series: Any, channels: tuple[str, ...]) -> None:
-    """Refuses a data frame whose columns are not those of the fitted one, in its order."""
-    names = channel_names(series, len(channels))
-    if len(channels) > 1 and names != channels and not (are_numbers(names) or are_numbers(channels)):
-        raise ValueError(
-            f"the series has the columns {', '.join(names)}, the detector was fitted on {', '.join(channels)}"
-        )
-
-
-def _check_length(length: int, window: int) -> None:
-    if length < window:
-        raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: lower window")
-
-
-def _needed(scaled: Float[np.ndarray, "time channel"], config: Config) -> Config:
-    """The configuration that a backend needs for this series: masks cost time, and are of no use without gaps."""
-    return config if np.isnan(scaled).any() else replace(config, missing="error")
-
-
-def _of_windows(
-    scaled: Float[np.ndarray, "time channel"], statistic: Float[np.ndarray, "n channel"], config: Config
-) -> Float[np.ndarray, " n"]:
-    """The mean squared error of each window over its values; NaN if all are missing."""
-    if not np.isnan(scaled).any():
-        return statistic.mean(axis=1)
-    values = observed_values(scaled, config.window)
-    known = values.sum(axis=1)
-    return np.divide((statistic * values).sum(axis=1), known, out=np.full_like(known, np.nan), where=known > 0)
-
-
-def _warn_of_gaps(series: Float[np.ndarray, "time channel"], names: tuple[str, ...], asked: Missing | None) -> None:
-    """Says what is left out, unless that was asked for."""
-    missing = np.isnan(series)
-    if asked is None and missing.any():
-        row, column = np.argwhere(missing)[0]
-        warnings.warn(
-            f"{missing.sum()} missing values ({missing.mean():.1%}) are left out, the first at row {row}, column "
-            f'{names[column]}: missing="mask" says that this is meant, "error" refuses them',
-            stacklevel=4,
-        )
-
-
-def _check_values(head: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
-    for name, empty in zip(names, np.isnan(head).all(axis=0), strict=True):
-        if empty:
-            raise ValueError(f"column {name} has no values in the part that is trained on: leave it out")
-
-
-def _least_scores(series: Float[np.ndarray, "time channel"], config: Config) -> int:
-    """How many training scores the kind of score with the fewest has.
-
-    Raises:
-        ValueError: if it has none.
-    """
-    inner = fully_covered(len(series), config.window)
-    observed = ~np.isnan(series).all(axis=1)
-    least = min(int(observed[config.window - 1 :].sum()), int(observed[inner].sum()))
-    if not least:
-        raise ValueError(
-            f"the training series has no values away from its ends, where no window of {config.window} is whole: train "
-            "on a longer series"
-        )
-    return least
-
-
-def _check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
-    constant = (series == series[0]).all(axis=0)
-    if constant.all():
-        raise ValueError(f"the training series is constant ({series[0, 0]:g}): there is nothing to learn")
-    if constant.any():
-        which = ", ".join(name for name, flat in zip(names, constant, strict=True) if flat)
-        warnings.warn(f"constant in the training series: {which}; any change there counts in raw units", stacklevel=3)
-
-
-def _scaled(
-    series: Float[np.ndarray, "time channel"], scaler: Any, config: Config
-) -> Float[np.ndarray, "time channel"]:
-    with np.errstate(over="ignore"):
-        scaled = standardise(series, scaler, config.dtype)
-    bad = ~np.isfinite(scaled)
-    if bad.any() and config.missing == "mask":
-        bad &= ~np.isnan(series)
-    if bad.any():
-        row = int(np.argwhere(bad)[0, 0])
-        raise ValueError(f'the value at row {row} is too large for {config.dtype}: use scaling="standard" or float64')
-    return scaled

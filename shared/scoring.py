@@ -149,6 +149,17 @@ class Calibration(NamedTuple):
     variance: Float[np.ndarray, " channel"]  # the mean squared error of each channel
 
 
+def window_errors(
+    series: Float[np.ndarray, "time channel"], statistic: Float[np.ndarray, "n channel"], window: int
+) -> Float[np.ndarray, " n"]:
+    """The mean squared error of each window over its values; NaN if all are missing."""
+    if not np.isnan(series).any():
+        return statistic.mean(axis=1)
+    values = observed_values(series, window)
+    known = values.sum(axis=1)
+    return np.divide((statistic * values).sum(axis=1), known, out=np.full_like(known, np.nan), where=known > 0)
+
+
 def largest_share(values: Float[np.ndarray, " n"], share: float) -> Bool[np.ndarray, " n"]:
     """Which values are the largest: this share of them, rounded down; of equal ones the first."""
     chosen = np.zeros(len(values), bool)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from shared import cli, datasets
+from shared import cli, commands, datasets
 from shared.output import replacing
 from shared.synthetic import noisy_sine
 
@@ -272,7 +272,7 @@ def test_a_backend_that_is_not_installed_is_named_with_its_extra(
     monkeypatch.setattr("shared.backend.installed_backends", lambda: ("jax",))
     message = failure(capsys, "detect", sensors, "--backend", "torch", "--out", tmp_path / "out")
     assert "twinvae[torch]" in message
-    monkeypatch.setattr(cli, "installed_backends", tuple)
+    monkeypatch.setattr(commands, "installed_backends", tuple)
     assert "twinvae[jax]" in failure(capsys, "detect", sensors, "--out", tmp_path / "out")
 
 

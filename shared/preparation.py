@@ -1,0 +1,97 @@
+"""A checked series -> what the model takes: the checks that need the configuration, and the scaling."""
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from shared.config import Config, Missing
+from shared.series import are_numbers, channel_names
+from shared.windows import Scaler, fully_covered, standardise
+
+
+def check_names(series: Any, channels: tuple[str, ...]) -> None:
+    """Raises ValueError for a data frame whose columns are not those of the fitted one, in order."""
+    names = channel_names(series, len(channels))
+    if len(channels) > 1 and names != channels and not (are_numbers(names) or are_numbers(channels)):
+        raise ValueError(
+            f"the series has the columns {', '.join(names)}, the detector was fitted on {', '.join(channels)}"
+        )
+
+
+def check_length(length: int, window: int) -> None:
+    """Raises ValueError if the series is shorter than a window."""
+    if length < window:
+        raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: lower window")
+
+
+def needed_config(scaled: Float[np.ndarray, "time channel"], config: Config) -> Config:
+    """The configuration that a backend needs for this series: masks cost time, and are of no use without gaps."""
+    return config if np.isnan(scaled).any() else replace(config, missing="error")
+
+
+def warn_of_gaps(series: Float[np.ndarray, "time channel"], names: tuple[str, ...], asked: Missing | None) -> None:
+    """Says what is left out, unless that was asked for."""
+    missing = np.isnan(series)
+    if asked is None and missing.any():
+        row, column = np.argwhere(missing)[0]
+        warnings.warn(
+            f"{missing.sum()} missing values ({missing.mean():.1%}) are left out, the first at row {row}, column "
+            f'{names[column]}: missing="mask" says that this is meant, "error" refuses them',
+            stacklevel=4,
+        )
+
+
+def check_values(head: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
+    """Raises ValueError if a channel has no value in the part that is trained on."""
+    for name, empty in zip(names, np.isnan(head).all(axis=0), strict=True):
+        if empty:
+            raise ValueError(f"column {name} has no values in the part that is trained on: leave it out")
+
+
+def least_scores(series: Float[np.ndarray, "time channel"], config: Config) -> int:
+    """How many training scores the kind of score with the fewest has.
+
+    Raises:
+        ValueError: if it has none.
+    """
+    inner = fully_covered(len(series), config.window)
+    observed = ~np.isnan(series).all(axis=1)
+    least = min(int(observed[config.window - 1 :].sum()), int(observed[inner].sum()))
+    if not least:
+        raise ValueError(
+            f"the training series has no values away from its ends, where no window of {config.window} is whole: train "
+            "on a longer series"
+        )
+    return least
+
+
+def check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
+    """Warns of constant channels; raises ValueError if all of them are."""
+    constant = (series == series[0]).all(axis=0)
+    if constant.all():
+        raise ValueError(f"the training series is constant ({series[0, 0]:g}): there is nothing to learn")
+    if constant.any():
+        which = ", ".join(name for name, flat in zip(names, constant, strict=True) if flat)
+        warnings.warn(f"constant in the training series: {which}; any change there counts in raw units", stacklevel=3)
+
+
+def scaled_series(
+    series: Float[np.ndarray, "time channel"], scaler: Scaler, config: Config
+) -> Float[np.ndarray, "time channel"]:
+    """The series as the model takes it.
+
+    Raises:
+        ValueError: if a value is too large for the model's precision.
+    """
+    with np.errstate(over="ignore"):
+        scaled = standardise(series, scaler, config.dtype)
+    bad = ~np.isfinite(scaled)
+    if bad.any() and config.missing == "mask":
+        bad &= ~np.isnan(series)
+    if bad.any():
+        row = int(np.argwhere(bad)[0, 0])
+        raise ValueError(f'the value at row {row} is too large for {config.dtype}: use scaling="standard" or float64')
+    return scaled
