@@ -352,3 +352,11 @@ def test_auto_chooses_the_window_of_a_series_with_gaps(detector_class: Any) -> N
 def test_a_series_with_too_few_values_is_refused(detector_class: Any, series: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         detector_class(**SMALL).fit(series)
+
+
+def test_with_centring_a_level_has_no_part_in_scores_next_to_gaps() -> None:
+    settings = SMALL | {"centring": "window"}
+    scores = [detector_of(name)(**settings).fit(HOLES).decision_function(HOLES, kind="point") for name in BACKENDS]
+    assert_same(scores[1], scores[0], 1e-9)
+    moved = detector_of("jax")(**settings).fit(HOLES).decision_function(HOLES + 50.0, kind="point")
+    assert_same(moved, scores[0], 1e-9)
