@@ -232,12 +232,16 @@ class VAEDetector:
             errors = errors[~largest_share(errors, config.trim)]
             statistics["point"] = without(statistics["point"], left_out)
             counted &= ~left_out
-        self.calibration_ = calibrate(statistics["point"], statistics["causal"], config.window)
         single_window = threshold(known_only(errors), config)
+        del errors  # a series may be long
+        self.calibration_ = calibrate(statistics["point"], statistics["causal"], config.window)
         thresholds: dict[str, float] = {}
+        kinds = tuple(
+            sorted(KINDS, key=lambda kind: STATISTIC_OF[kind] == "point")
+        )  # needed longest: let go of the rest
         once = not config.draws and not config.trim
-        parts = self._parts(scaled, statistics, KINDS) if once else self._contributions(scaled, KINDS, KINDS, left_out)
-        for kind, part in parts:  # one at a time: a series may be long
+        parts = self._parts(scaled, statistics, kinds) if once else self._contributions(scaled, KINDS, KINDS, left_out)
+        for kind, part in parts:  # one at a time
             scores = mean_over_channels(part)
             used = slice(config.window - 1, None) if kind == "causal" else inner
             thresholds[kind] = threshold(scores[used][counted[used]], config)

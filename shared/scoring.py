@@ -336,7 +336,11 @@ def run_errors(point: Float[np.ndarray, "time channel"], duration: int) -> Float
         sums = _sum_of_runs(np.where(known, point, 0.0), duration)
         return _ratio(sums, _sum_of_runs(known.astype(point.dtype), duration))
     result = _sum_of_runs(point, duration)
-    result /= duration * coverage(len(point), duration, point.dtype.name)[:, None]
+    for begin in range(0, len(result), ROWS):  # in parts, as a series may be long
+        rows = result[begin : begin + ROWS]
+        step = np.arange(begin, begin + len(rows))
+        covering = np.minimum(np.minimum(step + 1, len(point) - step), min(duration, len(point) - duration + 1))
+        rows /= (duration * covering).astype(point.dtype)[:, None]
     return result
 
 

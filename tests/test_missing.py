@@ -354,6 +354,7 @@ def test_a_series_with_too_few_values_is_refused(detector_class: Any, series: np
         detector_class(**SMALL).fit(series)
 
 
+@pytest.mark.filterwarnings("ignore:.*have no value within a window")
 def test_with_centring_a_level_has_no_part_in_scores_next_to_gaps() -> None:
     settings = SMALL | {"centring": "window"}
     scores = [detector_of(name)(**settings).fit(HOLES).decision_function(HOLES, kind="point") for name in BACKENDS]
