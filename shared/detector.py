@@ -244,9 +244,11 @@ class VAEDetector:
         for kind, part in parts:  # one at a time
             scores = mean_over_channels(part)
             used = slice(config.window - 1, None) if kind == "causal" else inner
-            thresholds[kind] = threshold(scores[used][counted[used]], config)
+            usual = scores[used] if counted.all() else scores[used][counted[used]]
+            thresholds[kind] = threshold(usual, config)
             if kind == config.kind:
                 self.decision_scores_ = scores
+            del part, scores, usual
         if left_out is not None:
             ((_, part),) = self._contributions(scaled, (config.kind,), KINDS)
             self.decision_scores_ = mean_over_channels(part)

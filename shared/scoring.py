@@ -207,7 +207,7 @@ def calibrate(
     floor = np.maximum(LEAST_LARGEST * largest.mean(axis=1, keepdims=True), least)
     variance = point[inner].sum(axis=0, where=known, dtype=np.float64) / np.maximum(known.sum(axis=0), 1)
     return Calibration(
-        warm_up=float(np.median(known_only(mean_over_channels(causal)))),
+        warm_up=float(np.median(known_only(mean_over_channels(causal)), overwrite_input=True)),
         durations=durations,
         largest=np.maximum(largest, floor),
         variance=np.maximum(variance, max(LEAST_VARIANCE * variance.mean(), least)),
@@ -320,7 +320,7 @@ def _covering_mean(
         values = values if statistic.shape == values.shape else values.sum(axis=1, keepdims=True)
         return _ratio(_covering_sum(statistic * values, window), _covering_sum(values, window))
     sums = _covering_sum(statistic, window)
-    sums /= coverage(len(series), window, statistic.dtype.name)[:, None]
+    _divide_by_coverage(sums, window)
     return sums
 
 
@@ -336,11 +336,8 @@ def run_errors(point: Float[np.ndarray, "time channel"], duration: int) -> Float
         sums = _sum_of_runs(np.where(known, point, 0.0), duration)
         return _ratio(sums, _sum_of_runs(known.astype(point.dtype), duration))
     result = _sum_of_runs(point, duration)
-    for begin in range(0, len(result), ROWS):  # in parts, as a series may be long
-        rows = result[begin : begin + ROWS]
-        step = np.arange(begin, begin + len(rows))
-        covering = np.minimum(np.minimum(step + 1, len(point) - step), min(duration, len(point) - duration + 1))
-        rows /= (duration * covering).astype(point.dtype)[:, None]
+    _divide_by_coverage(result, duration)
+    result /= duration
     return result
 
 
@@ -367,7 +364,8 @@ def mean_over_channels(contributions: Float[np.ndarray, "time channel"]) -> Floa
 
 def known_only(scores: Float[np.ndarray, " time"]) -> Float[np.ndarray, " n"]:
     """The scores that are not NaN."""
-    return scores[~np.isnan(scores)]
+    known = ~np.isnan(scores)
+    return scores if known.all() else scores[known]
 
 
 def _ratio(sums: Float[np.ndarray, "*shape"], values: Float[np.ndarray, "*_"]) -> Float[np.ndarray, "*shape"]:
@@ -377,5 +375,21 @@ def _ratio(sums: Float[np.ndarray, "*shape"], values: Float[np.ndarray, "*_"]) -
 
 def _covering_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "time channel"]:
     """The sum, at each time step, of the values of the windows of `width` steps that cover it."""
-    edge = np.zeros((width - 1, values.shape[1]), values.dtype)
-    return moving_sum(np.concatenate([edge, values, edge]), width)
+    length = len(values) + width - 1
+    result = np.empty((length, values.shape[1]), values.dtype)
+    for begin in range(0, length, ROWS):
+        end = min(begin + ROWS, length)
+        known = values[max(0, begin - width + 1) : end]
+        before, after = max(0, width - 1 - begin), max(0, end - len(values))
+        result[begin:end] = moving_sum(np.pad(known, ((before, after), (0, 0))), width)
+    return result
+
+
+def _divide_by_coverage(sums: Float[np.ndarray, "time _"], width: int) -> None:
+    """Makes sums over the windows of `width` steps that cover a step their means, in place."""
+    length = len(sums)
+    for begin in range(0, length, ROWS):
+        rows = sums[begin : begin + ROWS]
+        step = np.arange(begin, begin + len(rows))
+        covering = np.minimum(np.minimum(step + 1, length - step), min(width, length - width + 1))
+        rows /= covering.astype(sums.dtype)[:, None]
