@@ -253,7 +253,8 @@ class VAEDetector:
             ((_, part),) = self._contributions(scaled, (config.kind,), KINDS)
             self.decision_scores_ = mean_over_channels(part)
         thresholds[checkpoint.SINGLE_WINDOW] = single_window
-        self.thresholds_, self.threshold_ = thresholds, thresholds[config.kind]
+        self.thresholds_ = {name: thresholds[name] for name in checkpoint.THRESHOLDS}
+        self.threshold_ = thresholds[config.kind]
         self.labels_ = self.labels_of(self.decision_scores_)
 
     # Scoring.
