@@ -136,7 +136,7 @@ def series_statistics(
         values = observed_values(series, window).sum(axis=1, keepdims=True)
         return totals | {s: _ratio(totals[s], _covering_sum(values, window)) for s in folded}
     for statistic in folded:
-        totals[statistic] /= coverage(length, window, series.dtype.name)[:, None]
+        _divide_by_coverage(totals[statistic], window)
     return totals
 
 
@@ -390,6 +390,4 @@ def _divide_by_coverage(sums: Float[np.ndarray, "time _"], width: int) -> None:
     length = len(sums)
     for begin in range(0, length, ROWS):
         rows = sums[begin : begin + ROWS]
-        step = np.arange(begin, begin + len(rows))
-        covering = np.minimum(np.minimum(step + 1, length - step), min(width, length - width + 1))
-        rows /= covering.astype(sums.dtype)[:, None]
+        rows /= coverage(length, width, begin, begin + len(rows)).astype(sums.dtype)[:, None]

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 
 from shared.config import Centring, Scaling
 
@@ -69,13 +69,10 @@ def count(length: int, window: int) -> int:
     return length - window + 1
 
 
-def coverage(length: int, window: int, dtype: str = "int64") -> Shaped[np.ndarray, " time"]:
-    """Number of windows that cover each time step."""
-    most = min(window, count(length, window))
-    covering = np.full(length, most, dtype=dtype)
-    covering[: most - 1] = np.arange(1, most)
-    covering[length - most + 1 :] = np.arange(most - 1, 0, -1)
-    return covering
+def coverage(length: int, window: int, begin: int = 0, end: int | None = None) -> Int[np.ndarray, " time"]:
+    """Number of windows that cover each time step, of the steps [begin, end) if not of all."""
+    step = np.arange(begin, length if end is None else end)
+    return np.minimum(np.minimum(step + 1, length - step), min(window, count(length, window)))
 
 
 def fully_covered(length: int, window: int) -> slice:
