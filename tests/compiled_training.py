@@ -20,34 +20,32 @@ SMALL = Config(
 )
 
 
-def a_compiled_run_is_the_oracles() -> None:
-    series = np.sin(np.arange(27.0))[:, None]
-    start = parameters.draw(SMALL, 1, 0)
-    steps = list(schedule.chunks(23, SMALL, 0, limit=12 + STEPS_PER_CALL - 1))
-    expected, terms = reference.train(start, series, steps, window=5, beta=2.0, learning_rate=0.01)
-    trained = list(load_backend("torch").train(start, series, steps, SMALL))
+UNEVEN = 12 + STEPS_PER_CALL - 1  # steps in a chunk: its last call is not full
+
+
+def assert_a_run_is_the_oracles(series: np.ndarray, config: Config, limit: int = schedule.CHUNK_STEPS) -> None:
+    start = parameters.draw(config, 1, 0)
+    steps = list(schedule.chunks(23, config, 0, limit=limit))
+    expected, terms = reference.train(
+        start, series, steps, window=5, beta=2.0, learning_rate=0.01, centring=config.centring
+    )
+    trained = list(load_backend("torch").train(start, series, steps, config))
     assert_all_close(trained[-1].parameters, expected, 1e-10)
     assert_close(np.concatenate([state.terms for state in trained]), terms, 1e-10)
+
+
+def a_compiled_run_is_the_oracles() -> None:
+    assert_a_run_is_the_oracles(np.sin(np.arange(27.0))[:, None], SMALL, UNEVEN)
 
 
 def a_compiled_run_leaves_missing_values_out() -> None:
     series = np.where(np.arange(27) % 7 == 3, np.nan, np.sin(np.arange(27.0)))[:, None]
     series[10:18] = np.nan
-    start = parameters.draw(SMALL, 1, 0)
-    steps = list(schedule.chunks(23, SMALL, 0))
-    expected, terms = reference.train(start, series, steps, window=5, beta=2.0, learning_rate=0.01)
-    trained = list(load_backend("torch").train(start, series, steps, replace(SMALL, missing="mask")))
-    assert_all_close(trained[-1].parameters, expected, 1e-10)
-    assert_close(np.concatenate([state.terms for state in trained]), terms, 1e-10)
+    assert_a_run_is_the_oracles(series, replace(SMALL, missing="mask"))
 
 
 def a_compiled_centred_run_is_the_oracles() -> None:
-    series = np.sin(np.arange(27.0))[:, None] + 3.0
-    start = parameters.draw(SMALL, 1, 0)
-    steps = list(schedule.chunks(23, SMALL, 0))
-    expected, _ = reference.train(start, series, steps, window=5, beta=2.0, learning_rate=0.01, centring="window")
-    *_, last = load_backend("torch").train(start, series, steps, replace(SMALL, centring="window"))
-    assert_all_close(last.parameters, expected, 1e-10)
+    assert_a_run_is_the_oracles(np.sin(np.arange(27.0))[:, None] + 3.0, replace(SMALL, centring="window"))
 
 
 def steps_that_do_not_fill_a_call_change_nothing() -> None:
@@ -62,14 +60,7 @@ def steps_that_do_not_fill_a_call_change_nothing() -> None:
 
 
 def beta_warms_up_as_the_oracles() -> None:
-    config = replace(SMALL, beta_warm_up=3)
-    series = np.sin(np.arange(27.0))[:, None]
-    start = parameters.draw(config, 1, 0)
-    steps = list(schedule.chunks(23, config, 0, limit=12 + STEPS_PER_CALL - 1))
-    expected, terms = reference.train(start, series, steps, window=5, beta=2.0, learning_rate=0.01)
-    trained = list(load_backend("torch").train(start, series, steps, config))
-    assert_all_close(trained[-1].parameters, expected, 1e-10)
-    assert_close(np.concatenate([state.terms for state in trained]), terms, 1e-10)
+    assert_a_run_is_the_oracles(np.sin(np.arange(27.0))[:, None], replace(SMALL, beta_warm_up=3), UNEVEN)
 
 
 def a_second_compiled_fit_compiles_nothing() -> None:
