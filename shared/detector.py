@@ -1,8 +1,6 @@
 """VAEDetector: the parts in order. `vae_jax` and `vae_torch` bind it to a backend."""
 
 import importlib
-import inspect
-import warnings
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import replace
@@ -15,22 +13,11 @@ from jaxtyping import Bool, Float, Float64, Int8
 
 from shared import checkpoint
 from shared.backend import Backend, require_backend
-from shared.config import (
-    DEFAULT_PRESET,
-    HYPERPARAMETERS,
-    KINDS,
-    Centring,
-    Device,
-    DType,
-    Kind,
-    Missing,
-    Scaling,
-    ThresholdMethod,
-    check_kind,
-    resolve,
-)
+from shared.config import KINDS, Device, Kind, Missing, check_kind
+from shared.estimator import Estimator
 from shared.events import Event, find_events, with_expectation
 from shared.false_alarms import FalseAlarms, asked_rate, false_alarms
+from shared.notices import warn
 from shared.preparation import (
     check_constant,
     check_length,
@@ -67,7 +54,7 @@ class NotFittedError(ValueError, AttributeError):
     """The detector must be fitted first."""
 
 
-class VAEDetector:
+class VAEDetector(Estimator):
     """Finds anomalies in a time series with a variational autoencoder of its windows.
 
     Use `vae_jax.VAEDetector` or `vae_torch.VAEDetector`. A series has shape (time,) or (time, channel). Every argument
@@ -83,91 +70,6 @@ class VAEDetector:
     """
 
     backend: ClassVar[Backend]
-
-    def __init__(
-        self,
-        *,
-        preset: str = DEFAULT_PRESET,
-        seed: int = 0,
-        window: int | None = None,
-        hidden_dim: int | None = None,
-        latent_dim: int | None = None,
-        beta: float | None = None,
-        beta_warm_up: int | None = None,
-        learning_rate: float | None = None,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        validation_fraction: float | None = None,
-        patience: int | None = None,
-        trim: float | None = None,
-        scaling: Scaling | None = None,
-        centring: Centring | None = None,
-        missing: Missing | None = None,
-        kind: Kind | None = None,
-        draws: int | None = None,
-        threshold: ThresholdMethod | None = None,
-        margin: float | None = None,
-        quantile: float | None = None,
-        mad_factor: float | None = None,
-        false_alarm_rate: float | None = None,
-        min_length: int | None = None,
-        merge_gap: int | None = None,
-        least_height: float | None = None,
-        compile: bool | None = None,  # noqa: A002  (PyTorch's word)
-        dtype: DType | None = None,
-        device: Device | None = None,
-    ) -> None:
-        self.preset = preset
-        self.seed = seed
-        self.window = window
-        self.hidden_dim = hidden_dim
-        self.latent_dim = latent_dim
-        self.beta = beta
-        self.beta_warm_up = beta_warm_up
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.trim = trim
-        self.scaling = scaling
-        self.centring = centring
-        self.missing = missing
-        self.kind = kind
-        self.draws = draws
-        self.threshold = threshold
-        self.margin = margin
-        self.quantile = quantile
-        self.mad_factor = mad_factor
-        self.false_alarm_rate = false_alarm_rate
-        self.min_length = min_length
-        self.merge_gap = merge_gap
-        self.least_height = least_height
-        self.compile = compile
-        self.dtype = dtype
-        self.device = device
-
-    # What scikit-learn's and PyOD's tools ask of an estimator.
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's arguments, as they were given."""
-        return {name: getattr(self, name) for name in _ARGUMENTS}
-
-    def set_params(self, **arguments: Any) -> Self:
-        """Sets constructor arguments; they take effect in the next `fit`.
-
-        Raises:
-            ValueError: if there is no such argument.
-        """
-        for name, value in arguments.items():
-            if name not in _ARGUMENTS:
-                raise ValueError(f"unknown argument {name!r}: choose from {', '.join(_ARGUMENTS)}")
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        given = {name: value for name, value in self.get_params().items() if value != _ARGUMENTS[name]}
-        return f"VAEDetector({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn's pipelines and searches want to know; nobody else calls it."""
@@ -193,9 +95,18 @@ class VAEDetector:
         return self
 
     def _fit(self, series: Any) -> None:
-        config = resolve(self.preset, {name: getattr(self, name) for name in HYPERPARAMETERS})
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or self.seed < 0:
-            raise ValueError(f"seed must be a whole number of at least 0, got {self.seed!r}")
+        scaled = self._begin(series)
+        needed = needed_config(scaled, self.config_)
+        wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), needed)
+        try:
+            self.parameters_, self.history_ = train(self.backend, scaled, needed, self.seed)
+        finally:
+            wait()
+        self._calibrate(scaled)
+
+    def _begin(self, series: Any) -> Float[np.ndarray, "time channel"]:
+        """Checks a training series, decides what suits it and scales it."""
+        config = self._resolved()
         raw = as_series(series, missing=config.missing)
         self.channels_ = channel_names(series, raw.shape[1])
         warn_of_gaps(raw, self.channels_, self.missing)
@@ -209,14 +120,7 @@ class VAEDetector:
         self.config_, self.arguments_ = config, self.get_params()
         check_values(head, self.channels_)
         self.scaler_ = fit_scaler(head, config.scaling)
-        scaled = scaled_series(raw, self.scaler_, config)
-        needed = needed_config(scaled, config)
-        wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), needed)
-        try:
-            self.parameters_, self.history_ = train(self.backend, scaled, needed, self.seed)
-        finally:
-            wait()
-        self._calibrate(scaled)
+        return scaled_series(raw, self.scaler_, config)
 
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
         config = self.config_
@@ -294,7 +198,7 @@ class VAEDetector:
                 )
             unknown = int(np.isnan(result).all(axis=1).sum())
             if unknown:
-                warnings.warn(
+                warn(
                     f"{unknown} of {len(result)} time steps have no value within a window: their score is NaN, "
                     "their label 0",
                     stacklevel=2,
@@ -534,13 +438,6 @@ class VAEDetector:
             if left_out is not None and kind == "multiscale":
                 statistic = without(statistic, left_out)
             yield kind, contributions(kind, scaled, statistic, self.config_.window, self.calibration_)
-
-
-_ARGUMENTS: dict[str, Any] = {
-    name: argument.default
-    for name, argument in inspect.signature(VAEDetector.__init__).parameters.items()
-    if name != "self"
-}
 
 
 def load_detector(name: str) -> type[VAEDetector]:

@@ -1,6 +1,5 @@
 """A checked series -> what the model takes: the checks that need the configuration, and the scaling."""
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from shared.config import Config, Missing
+from shared.notices import warn
 from shared.series import are_numbers, channel_names
 from shared.windows import Scaler, fully_covered, standardise
 
@@ -37,10 +37,10 @@ def warn_of_gaps(series: Float[np.ndarray, "time channel"], names: tuple[str, ..
     missing = np.isnan(series)
     if asked is None and missing.any():
         row, column = np.argwhere(missing)[0]
-        warnings.warn(
+        warn(
             f"{missing.sum()} missing values ({missing.mean():.1%}) are left out, the first at row {row}, column "
             f'{names[column]}: missing="mask" says that this is meant, "error" refuses them',
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -75,7 +75,7 @@ def check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str, 
         raise ValueError(f"the training series is constant ({series[0, 0]:g}): there is nothing to learn")
     if constant.any():
         which = ", ".join(name for name, flat in zip(names, constant, strict=True) if flat)
-        warnings.warn(f"constant in the training series: {which}; any change there counts in raw units", stacklevel=3)
+        warn(f"constant in the training series: {which}; any change there counts in raw units", stacklevel=5)
 
 
 def scaled_series(

@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from jaxtyping import Float
 from shared import parameters
 from shared.backend import Backend
 from shared.config import Config
+from shared.notices import warn
 from shared.parameters import Parameters
 from shared.progress import training_progress
 from shared.schedule import CHUNK_STEPS, beta_scale, chunks, steps_per_epoch
@@ -90,11 +90,9 @@ def train(
         except KeyboardInterrupt:
             if best is None:
                 raise
-            warnings.warn(
-                f"training interrupted: kept the parameters of epoch {best[1]} of {config.epochs}", stacklevel=3
-            )
+            warn(f"training interrupted: kept the parameters of epoch {best[1]} of {config.epochs}", stacklevel=3)
     if best is not None and windows > 1 and max(history["kl_per_dimension"][best[1] - 1]) < COLLAPSED:
-        warnings.warn(
+        warn(
             f"posterior collapse: no latent dimension carries {COLLAPSED} nats, every window gets the same "
             "reconstruction: lower beta or set beta_warm_up, unless the series is noise",
             stacklevel=4,

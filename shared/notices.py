@@ -1,0 +1,28 @@
+"""Warnings for the caller or, where many series are worked on at once, kept with the series that they are of."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_collected: ContextVar[list[str] | None] = ContextVar("collected", default=None)
+
+
+def warn(message: str, *, stacklevel: int = 1) -> None:
+    """Like `warnings.warn`, or adds the message to the list of `collected` if that is open in this thread."""
+    found = _collected.get()
+    if found is None:
+        warnings.warn(message, stacklevel=stacklevel + 1)
+    else:
+        found.append(message)
+
+
+@contextmanager
+def collected() -> Iterator[list[str]]:
+    """Gives the list of what its body warns of. Unlike `warnings.catch_warnings`, for this thread alone."""
+    found: list[str] = []
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
