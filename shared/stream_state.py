@@ -11,7 +11,7 @@ import numpy as np
 from shared.output import replacing
 
 FORMAT = "twinvae stream"
-VERSION = 1
+VERSION = 2  # 1 had no score of each channel
 
 
 def write(path: Path, state: Mapping[str, Any]) -> None:
