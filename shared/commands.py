@@ -194,8 +194,9 @@ def watch(options: argparse.Namespace) -> None:
         print(json.dumps(seen._asdict()), file=sys.stderr)
     else:
         still = ", one still open" if seen.open_event else ""
-        counts = f"{seen.points} points, {seen.alarms} alarms, {seen.events} events{still}, {seen.bad_lines} bad lines"
-        complain("note", counts)
+        unknown = f"{seen.without_score} without a score, " if seen.without_score else ""
+        counts = f"{seen.points} points, {unknown}{seen.alarms} alarms, {seen.events} events{still}"
+        complain("note", f"{counts}, {seen.bad_lines} bad lines")
     if watch.interrupted:
         raise KeyboardInterrupt
 
