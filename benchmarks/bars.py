@@ -41,6 +41,8 @@ def verdicts(table: Table) -> list[Verdict]:
         _flat(table),
         _latency(table, "One window at a time, slowest product", 100e-6, max),
         _latency(table, "One window at a time, fastest product", 25e-6, min),
+        _stream(table),
+        _watch(table),
         _recompile(table),
     ]
 
@@ -147,6 +149,26 @@ def _latency(table: Table, title: str, most: float, choose: Callable[[list[float
     if not found:
         return Verdict(bar, NOT_MEASURED, None)
     return Verdict(bar, _each(found, seconds), choose(list(found.values())) <= most)
+
+
+def _stream(table: Table) -> Verdict:
+    bar = "A stream's next point, without a framework: median at most 25 µs"
+    found = table.all("stream", "point", implementation="numpy")
+    if not found:
+        return Verdict(bar, NOT_MEASURED, None)
+    sizes = (
+        f"{seconds(r.value)} (window {r.parameters['window']}, channels {r.parameters['channels']})" for r in found
+    )
+    return Verdict(bar, "; ".join(sizes), max(record.value for record in found) <= 25e-6)
+
+
+def _watch(table: Table) -> Verdict:
+    bar = "twinvae watch: at least 20,000 points a second from a pipe"
+    found = table.all("watch", "point")
+    if not found:
+        return Verdict(bar, NOT_MEASURED, None)
+    rates = "; ".join(f"{1 / record.value:,.0f} ({record.parameters['lines']})" for record in found)
+    return Verdict(bar, rates, max(record.value for record in found) <= 1 / 20_000)
 
 
 def _recompile(table: Table) -> Verdict:

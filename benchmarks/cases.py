@@ -68,6 +68,16 @@ _CASES = (
         options={"samples": 5000}, quick_options={"samples": 2000},
     ),
     Case(
+        "stream", "A stream's next point, in a process without a framework; peers score its window", "stream",
+        ("numpy", "torch-eager", "jax-run"), rounds=3, quick=("numpy", "torch-eager", "jax-run"),
+        options={"samples": 1000, "sizes": [[64, 1], [64, 8], [256, 1], [256, 8]]},
+    ),
+    Case(
+        "watch", "Points from a pipe to a pipe through twinvae watch", "watch",
+        ("numpy",), rounds=3, quick=("numpy",), options={"points": 50_000, "size": [64, 1], "runs": 3},
+        quick_options={"runs": 1},
+    ),
+    Case(
         "recompile", "A second fit and score with other data of the same shape", "recompile",
         (*PRODUCT, "jax-step"), rounds=1, quick=("torch-eager", "jax-run"),
     ),

@@ -157,6 +157,35 @@ def latency(table: Table) -> str:
     return as_table(("implementation", "median", "quartiles", "99%", "n"), rows)
 
 
+def streams(table: Table) -> str:
+    points = [
+        (
+            "detector.stream(), NumPy"
+            if r.implementation == "numpy"
+            else f"{escape(IMPLEMENTATIONS[r.implementation].label)}, its window_scorer()",
+            str(r.parameters["window"]), str(r.parameters["channels"]), seconds(r.value),
+            _spread_time(r.quartile1, r.quartile3), seconds(r.p99) if r.p99 is not None else "needs 1,000 samples",
+            str(r.n),
+        )
+        for r in table.all("stream", "point")
+    ]  # fmt: skip
+    lines = [
+        (
+            r.parameters["lines"],
+            f"{1 / r.value:,.0f}",
+            seconds(r.value),
+            _spread_time(r.quartile1, r.quartile3),
+            str(r.n),
+        )
+        for r in table.all("watch", "point")
+    ]
+    return (
+        as_table(("a point", "window", "channels", "median", "quartiles", "99%", "n"), points)
+        + "<h3>twinvae watch, from a pipe to a pipe on one core</h3>"
+        + as_table(("lines", "points a second", "a point", "quartiles", "n"), lines)
+    )
+
+
 def machine(table: Table) -> str:
     rows = [
         (
