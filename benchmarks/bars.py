@@ -164,7 +164,7 @@ def _stream(table: Table) -> Verdict:
 
 def _watch(table: Table) -> Verdict:
     bar = "twinvae watch: at least 20,000 points a second from a pipe"
-    found = table.all("watch", "point")
+    found = [best for lines in ("csv", "jsonl") if (best := table.best("watch", "point", lines=lines))]
     if not found:
         return Verdict(bar, NOT_MEASURED, None)
     rates = "; ".join(f"{1 / record.value:,.0f} ({record.parameters['lines']})" for record in found)

@@ -74,8 +74,8 @@ _CASES = (
     ),
     Case(
         "watch", "Points from a pipe to a pipe through twinvae watch", "watch",
-        ("numpy",), rounds=3, quick=("numpy",), options={"points": 50_000, "size": [64, 1], "runs": 3},
-        quick_options={"runs": 1},
+        ("numpy",), threads=(ONE, ALL), rounds=3, quick=("numpy",), quick_threads=(ALL,),
+        options={"points": 50_000, "size": [64, 1], "runs": 3}, quick_options={"runs": 1},
     ),
     Case(
         "recompile", "A second fit and score with other data of the same shape", "recompile",

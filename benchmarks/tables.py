@@ -171,18 +171,15 @@ def streams(table: Table) -> str:
     ]  # fmt: skip
     lines = [
         (
-            r.parameters["lines"],
-            f"{1 / r.value:,.0f}",
-            seconds(r.value),
-            _spread_time(r.quartile1, r.quartile3),
-            str(r.n),
+            r.parameters["lines"], str(r.threads), f"{1 / r.value:,.0f}", seconds(r.value),
+            _spread_time(r.quartile1, r.quartile3), str(r.n),
         )
         for r in table.all("watch", "point")
-    ]
+    ]  # fmt: skip
     return (
         as_table(("a point", "window", "channels", "median", "quartiles", "99%", "n"), points)
-        + "<h3>twinvae watch, from a pipe to a pipe on one core</h3>"
-        + as_table(("lines", "points a second", "a point", "quartiles", "n"), lines)
+        + "<h3>twinvae watch, from a pipe to a pipe</h3><p>Its cores also serve who sends and who reads.</p>"
+        + as_table(("lines", "cores", "points a second", "a point", "quartiles", "n"), lines)
     )
 
 

@@ -199,7 +199,7 @@ def _number(value: Any) -> float:
 
 
 def _stamp(value: Any) -> Any:
-    if type(value) is not str:
+    if type(value) not in (str, int):
         try:
             json.dumps(value, allow_nan=False)
         except ValueError:
