@@ -157,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_watch(commands: Any) -> None:
     watch = _command(
         commands, "watch", run.watch, "score points as they come, line by line, on standard input",
-        "tail -n +1 -F sensors.csv | twinvae watch --model model.safetensors --state watch.state",
+        "tail -n +1 -F sensors.csv | twinvae watch --model model.safetensors --state watch.state --replay",
     )  # fmt: skip
     watch.add_argument("--model", type=Path, required=True, metavar="FILE")
     watch.add_argument("--state", type=Path, metavar="FILE", help="where to keep what a restart needs to continue")

@@ -123,30 +123,30 @@ class Stream:
 
     def _scores(self, row: int) -> tuple[float, Float[np.ndarray, " channel"]]:
         """The score of the window that ends in this row, and that of each channel, 0 where it is not known."""
-        if self.index - self._gap < self.config.window:
-            return self._scores_with_gaps(row)
+        gaps = self.index - self._gap < self.config.window
+        before = self._parts.copy() if gaps else None  # the model writes into the array that it gave
         with np.errstate(over="ignore", invalid="ignore"):
-            self._parts = parts = self._model.squared_error(self._windows[row], gaps=False)
+            self._parts = parts = self._model.squared_error(self._windows[row], gaps=gaps)
+            if before is not None and self.index == self._gap:
+                return self._scores_in_gap(row, before)
             score = float(parts[0] if self._one else parts.sum() / len(parts))
         if not score <= HIGHEST:  # also where it is not a number
             _bound(parts)
             score = HIGHEST
         return score, parts
 
-    def _scores_with_gaps(self, row: int) -> tuple[float, Float[np.ndarray, " channel"]]:
-        """`_scores` where a value of the window is missing: `shared.scoring.contributions`, one point of it."""
-        before, values = self._parts.copy(), self._buffer[row]
-        with np.errstate(over="ignore", invalid="ignore"):
-            parts = self._model.squared_error(self._windows[row], gaps=True)
+    def _scores_in_gap(
+        self, row: int, before: Float[np.ndarray, " channel"]
+    ) -> tuple[float, Float[np.ndarray, " channel"]]:
+        """`_scores` where a value of this point is missing: `shared.scoring.contributions`, one step of it."""
+        parts, missing = self._parts, np.isnan(self._buffer[row])
         _bound(parts)
-        missing = np.isnan(values)
         parts[missing] = before[missing]
-        silent = np.isnan(self._windows[row].reshape(self.config.window, -1)).all(axis=0)
+        silent = np.isnan(self._windows[row].reshape(-1, len(parts))).all(axis=0)
         parts[silent] = np.nan
-        self._parts = parts
-        known = parts[~silent].astype(np.float64)
-        score = min(float(known.mean()), HIGHEST) if len(known) else math.nan
-        return score, np.where(silent, 0.0, parts)
+        known = len(parts) - int(np.count_nonzero(silent))
+        counted = np.where(silent, 0.0, parts)
+        return min(float(counted.sum()) / known, HIGHEST) if known else math.nan, counted
 
     def _write(self, point: Any, row: int) -> None:
         """Checks and scales the point, and puts it into the row of the oldest one, which no window needs any more."""
@@ -288,9 +288,8 @@ class Stream:
 
 
 def _bound(parts: Float[np.ndarray, " channel"]) -> None:
-    """Makes what overflows `HIGHEST`, in place."""
-    np.nan_to_num(parts, copy=False, nan=HIGHEST, posinf=HIGHEST)
-    np.minimum(parts, HIGHEST, out=parts)
+    """Makes what overflows, or is not a number, `HIGHEST`, in place."""
+    np.copyto(parts, HIGHEST, where=~(parts <= HIGHEST))
 
 
 def _digest(model: Checkpoint) -> str:

@@ -156,12 +156,15 @@ class Watch:
         Times are compared as numbers, or as text of the same form: later ISO 8601 is later text.
         """
         last, self._continued_after = self._continued_after, None
-        alike = isinstance(last, str) and isinstance(time, str) and len(last) == len(time)
-        if (alike or (isinstance(last, int | float) and isinstance(time, int | float))) and time <= last:
-            hint = "--replay is for an input that begins anew"
-            self._complain(
-                "note", f"line {number}: the time stamp {time} is not after {last}, the last of the state: {hint}"
-            )
+        before, now = _as_number(last), _as_number(time)
+        if before is not None and now is not None:
+            later = now > before
+        else:
+            alike = isinstance(last, str) and isinstance(time, str) and len(last) == len(time)
+            later = not alike or time > last
+        if not later:
+            what = f"the time stamp {time} is not after {last}, the last of the state"
+            self._complain("note", f"line {number}: {what}: --replay is for an input that begins anew")
 
     def _each(self, lines: BinaryIO) -> Iterator[bytes]:
         try:
@@ -236,6 +239,13 @@ class Watch:
 
 class _EndError(Exception):
     """Ends the wait for a line."""
+
+
+def _as_number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _result(step: Step, time: Any) -> str:

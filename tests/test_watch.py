@@ -333,13 +333,25 @@ def test_a_damaged_state_is_put_aside_and_the_stream_starts_anew(saved: Path, tm
     assert Stream.load(saved).load_state(state)["lines"] == 9
 
 
-def test_an_input_that_begins_anew_without_replay_is_noticed(saved: Path, tmp_path: Path) -> None:
-    lines, state = [f'{{"a": 1, "b": 2, "time": "12:{at:02}"}}\n' for at in range(30)], tmp_path / "state"
-    assert watch("".join(lines[:20]), "--model", saved, "--state", state)[0] == 0
-    on = watch("".join(lines[20:25]), "--model", saved, "--state", state)[2]
-    again = watch("".join(lines), "--model", saved, "--state", state)[2]
-    hint = "line 1: the time stamp 12:00 is not after 12:24, the last of the state: --replay"
-    assert [sum(hint in line for line in err) for err in (on, again)] == [0, 1]
+@pytest.mark.parametrize("stamps", [("12:0", "12:1", "12:2"), ("8", "9", "10"), (8, 9, 10.5)])
+def test_an_input_that_begins_anew_without_replay_is_noticed(saved: Path, tmp_path: Path, stamps: list[Any]) -> None:
+    said, state = list[str](), tmp_path / "state"
+    lines = [f"{json.dumps({'a': 1, 'b': 2, 'time': stamp})}\n" for stamp in stamps]
+    for part in (lines[:2], lines[2:], lines):
+        (tmp_path / "in").write_text("".join(part))
+        watching = Watch(
+            Stream.load(saved), LineReader(("a", "b")), state=state, state_every=1,
+            complain=lambda what, text: said.append(f"{what}: {text}"),
+        )  # fmt: skip
+        with (tmp_path / "in").open("rb") as each, (tmp_path / "out").open("wb") as out:
+            watching.run(each, out)
+    first, _, last = stamps
+    assert said == [
+        f"note: continues with point 2, after line 2 of the input, time stamp {stamps[1]}",
+        f"note: continues with point 3, after line 3 of the input, time stamp {last}",
+        f"note: line 1: the time stamp {first} is not after {last}, the last of the state: "
+        "--replay is for an input that begins anew",
+    ]
 
 
 def test_a_full_disk_is_one_note_and_the_state_is_saved_later(
