@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from shared import checkpoint, stream_state
@@ -320,31 +321,39 @@ def test_told_to_end_it_saves_and_a_restart_continues(saved: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("keep", [0, 100, -3])
 def test_a_damaged_state_is_put_aside_and_the_stream_starts_anew(saved: Path, tmp_path: Path, keep: int) -> None:
-    rows, state = b"".join(jsonl(20)[:9]), tmp_path / "watch.state"
-    expected = watch(rows, "--model", saved, "--state", state)[1]
+    said, state, stream = list[str](), tmp_path / "watch.state", Stream.load(saved)
+    for row in points(20, 2):
+        stream.step(row)
+    stream.save_state(state)
     whole = state.read_bytes()
     state.write_bytes(whole[:keep])
-    code, lines, err = watch(rows, "--model", saved, "--state", state)
-    assert (code, lines) == (0, expected)
-    assert err[0].endswith(
-        "watch.state: damaged state of a stream: it is watch.state.damaged now, and the stream starts anew"
-    )
+    run_watch(saved, state, jsonl(20)[:9], said)
+    assert said == [
+        f"note: {state}: damaged state of a stream: it is watch.state.damaged now, and the stream starts anew"
+    ]
     assert (tmp_path / "watch.state.damaged").read_bytes() == whole[:keep]
     assert Stream.load(saved).load_state(state)["lines"] == 9
+
+
+def run_watch(saved: Path, state: Path, lines: list[bytes], said: list[str], every: int = 5) -> list[bytes]:
+    """What a watch in this process writes; `said` gets its notes."""
+    source, result = state.with_name("in"), state.with_name("out")
+    source.write_bytes(b"".join(lines))
+    watching = Watch(
+        Stream.load(saved), LineReader(("a", "b")), state=state, state_every=every,
+        complain=lambda what, text: said.append(f"{what}: {text}"),
+    )  # fmt: skip
+    with source.open("rb") as each, result.open("wb") as out:
+        watching.run(each, out)
+    return result.read_bytes().splitlines()
 
 
 @pytest.mark.parametrize("stamps", [("12:0", "12:1", "12:2"), ("8", "9", "10"), (8, 9, 10.5)])
 def test_an_input_that_begins_anew_without_replay_is_noticed(saved: Path, tmp_path: Path, stamps: list[Any]) -> None:
     said, state = list[str](), tmp_path / "state"
-    lines = [f"{json.dumps({'a': 1, 'b': 2, 'time': stamp})}\n" for stamp in stamps]
+    lines = [f"{json.dumps({'a': 1, 'b': 2, 'time': stamp})}\n".encode() for stamp in stamps]
     for part in (lines[:2], lines[2:], lines):
-        (tmp_path / "in").write_text("".join(part))
-        watching = Watch(
-            Stream.load(saved), LineReader(("a", "b")), state=state, state_every=1,
-            complain=lambda what, text: said.append(f"{what}: {text}"),
-        )  # fmt: skip
-        with (tmp_path / "in").open("rb") as each, (tmp_path / "out").open("wb") as out:
-            watching.run(each, out)
+        run_watch(saved, state, part, said)
     first, _, last = stamps
     assert said == [
         f"note: continues with point 2, after line 2 of the input, time stamp {stamps[1]}",
@@ -358,35 +367,28 @@ def test_a_full_disk_is_one_note_and_the_state_is_saved_later(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, state, said, fsync = jsonl(40), tmp_path / "state", list[str](), os.fsync
-    source, result = tmp_path / "in", tmp_path / "out"
 
-    def run(lines: list[bytes], full: range) -> None:
-        calls = itertools.count()
+    def fail(calls: range) -> None:
+        count = itertools.count()
 
         def full_or_not(handle: int) -> None:
-            if next(calls) in full:
+            if next(count) in calls:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             fsync(handle)
 
         monkeypatch.setattr(os, "fsync", full_or_not)
-        source.write_bytes(b"".join(lines))
-        watching = Watch(
-            Stream.load(saved), LineReader(("a", "b")), state=state, state_every=5,
-            complain=lambda what, text: said.append(f"{what}: {text}"),
-        )  # fmt: skip
-        with source.open("rb") as each, result.open("wb") as out:
-            watching.run(each, out)
 
-    run(rows, full=range(2, 5))
-    assert len(result.read_bytes().splitlines()) == 40
+    fail(range(2, 5))
+    assert len(run_watch(saved, state, rows, said)) == 40
     assert said == [
         f"note: {state}: No space left on device: the state is not saved, and will be tried again",
         f"note: {state}: the state is saved again",
     ]
     assert Stream.load(saved).load_state(state)["lines"] == 40
     # At the end there is no later: the state that is there stays, and the lines after it are to be sent again.
+    fail(range(9))
     with pytest.raises(OSError, match="No space left") as raised:
-        run(rows[:3], full=range(9))
+        run_watch(saved, state, rows[:3], said)
     assert raised.value.filename == str(state)
     assert Stream.load(saved).load_state(state)["lines"] == 40
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
@@ -431,6 +433,37 @@ def test_after_a_kill_the_replay_gives_the_same_lines_and_loses_none(saved: Path
     again = tmp_path / "again"
     at.save_state(again, **kept)
     assert watch(b"".join(rows[kept["lines"] :]), "--model", saved, "--state", again)[1] == rest
+
+
+@pytest.mark.slow
+def test_ten_kills_lose_and_repeat_no_event(saved: Path, tmp_path: Path) -> None:
+    series, state, random = points(400, 2), tmp_path / "state", np.random.default_rng(0)
+    series[::37, 1] += 9.0
+    rows = [f"{json.dumps(row)}\n".encode() for row in series.tolist()]
+    expected = watch(b"".join(rows), "--model", saved, "--state", tmp_path / "whole")[1]
+    written = 0
+    for _ in range(10):
+        with process("--model", saved, "--state", state, "--state-every", "3", "--replay") as running:
+            assert running.stdin is not None
+            assert running.stdout is not None
+            running.stdin.write(b"".join(rows))
+            running.stdin.flush()
+            lines = [json.loads(running.stdout.readline()) for _ in range(int(random.integers(1, 40)))]
+            running.kill()
+            lines += [json.loads(line) for line in running.stdout.read().splitlines(keepends=True) if b"\n" in line]
+            running.wait(60)
+        begin = lines[0]["index"]
+        assert begin <= written  # nothing is lost
+        assert (
+            lines == expected[begin : begin + len(lines)]
+        )  # what comes again is the same, events and their numbers too
+        written = begin + len(lines)
+        if written >= 390:
+            break
+    code, lines, _ = watch(b"".join(rows), "--model", saved, "--state", state, "--replay")
+    assert code == 0
+    assert lines[0]["index"] <= written
+    assert lines == expected[lines[0]["index"] :]
 
 
 def jsonl_as_csv(length: int) -> list[bytes]:
