@@ -96,7 +96,8 @@ class Stream:
         """The score of the next point: a number for one channel, else one number for each channel.
 
         Raises:
-            TypeError, ValueError: if the point has other channels, or a value is missing, infinite or too large.
+            TypeError, ValueError: if the point has other channels, or a value is infinite, too large, or missing
+                where that is refused.
         """
         return self.step(point).score
 
@@ -143,7 +144,6 @@ class Stream:
         _bound(parts)
         parts[missing] = before[missing]
         silent = np.isnan(self._windows[row].reshape(-1, len(parts))).all(axis=0)
-        parts[silent] = np.nan
         known = len(parts) - int(np.count_nonzero(silent))
         counted = np.where(silent, 0.0, parts)
         return min(float(counted.sum()) / known, HIGHEST) if known else math.nan, counted
@@ -241,7 +241,7 @@ class Stream:
             window, parts = np.asarray(state["window"]), np.asarray(state["parts"])
             _check_array("window", window, self._buffer[: self.config.window])
             _check_array("parts", parts, self._parts)
-            if np.isinf(window).any() or np.isinf(parts).any():
+            if np.isinf(window).any() or not np.isfinite(parts).all():
                 raise ValueError("it holds values that are not finite")
             gaps = np.flatnonzero(np.isnan(window).any(axis=1))  # rows of the window
             if len(gaps) and self.config.missing != "mask":
