@@ -166,7 +166,7 @@ def _add_watch(commands: Any) -> None:
     watch.add_argument("--format", choices=LINE_FORMATS, default="auto", help="of the lines; default: by the first")
     watch.add_argument("--columns", type=_names, metavar="A,B", help="the model's channels, as the input names them")
     watch.add_argument("--time", metavar="COLUMN", help="the time stamps; default: timestamp, time, datetime, date")
-    watch.add_argument("--missing", choices=_choices("missing"), help="default: as fitted; interpolate holds the last value")
+    watch.add_argument("--missing", choices=_choices("missing"), help="default: as fitted; interpolate: the last value")
 
 
 def _command(commands: Any, name: str, run: Any, summary: str, example: str) -> argparse.ArgumentParser:
