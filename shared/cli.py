@@ -147,6 +147,17 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_watch(commands)
 
+    export = _command(
+        commands, "export", run.export, "write the window scorer of a saved detector for other runtimes",
+        "twinvae export --model model.safetensors --onnx model.onnx",
+    )  # fmt: skip
+    export.add_argument("--model", type=Path, required=True, metavar="FILE")
+    export.add_argument("--onnx", type=_file(".onnx"), metavar="FILE", help="an ONNX file, .onnx, for ONNX Runtime")
+    export.add_argument("--jax", type=_file(".jax"), metavar="FILE", help="a program of jax.export, .jax")
+    export.add_argument(
+        "--backend", choices=BACKENDS, help="which the file is checked against; default: the one installed, JAX first"
+    )
+
     doctor = _command(
         commands, "doctor", run.doctor, "what is installed, and whether it is fit for use", "twinvae doctor"
     )
@@ -236,6 +247,15 @@ def _seed(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
+
+
+def _file(suffix: str) -> Any:
+    def convert(text: str) -> Path:
+        if Path(text).suffix.lower() != suffix:
+            raise argparse.ArgumentTypeError(f"{text!r} does not end in {suffix}")
+        return Path(text)
+
+    return convert
 
 
 def _names(text: str) -> tuple[str, ...]:

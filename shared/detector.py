@@ -30,6 +30,7 @@ from shared.config import (
     resolve,
 )
 from shared.events import Event, find_events, with_expectation
+from shared.export_check import Checked
 from shared.false_alarms import FalseAlarms, asked_rate, false_alarms
 from shared.preparation import (
     check_constant,
@@ -428,6 +429,20 @@ class VAEDetector:
             OSError: if the file cannot be written; an old file of that name stays.
         """
         checkpoint.write(Path(path), self._checkpoint())
+
+    def export_onnx(self, path: str | PathLike[str]) -> Checked:
+        """Writes the window scorer, scaling and threshold included, as an ONNX file: see `shared.onnx_export`."""
+        from shared.onnx_export import export_onnx
+
+        return export_onnx(Path(path), self._checkpoint(), self.window_scorer())
+
+    def export_jax(self, path: str | PathLike[str]) -> Checked:
+        """Writes the same as a program of `jax.export`, whichever backend fitted: see `vae_jax.export`."""
+        require_backend("jax")
+        written: Checked = importlib.import_module("vae_jax.export").export_jax(
+            Path(path), self._checkpoint(), self.window_scorer()
+        )
+        return written
 
     def _checkpoint(self) -> checkpoint.Checkpoint:
         self._check_fitted()

@@ -1,0 +1,219 @@
+"""The window scorer as an ONNX file: scaling, model and threshold in one graph, with no framework needed to write it.
+
+The file is the same whichever backend fitted the model. It needs an ONNX Runtime of 2022 or newer (operators of
+version 17, file format 8).
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from shared.checkpoint import SINGLE_WINDOW, Checkpoint
+from shared.export_check import INPUT_TEXT, LABEL_TEXT, NOT_SCORED, SCORE_TEXT, Checked, Labelled, Score, write_checked
+from shared.objective import REFILLS
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+FORMAT_VERSION = 1  # of the inputs, outputs and metadata
+OPERATORS, FILE_FORMAT = 17, 8
+
+
+def export_onnx(path: Path, checkpoint: Checkpoint, score: Score) -> Checked:
+    """Writes the ONNX file, if ONNX Runtime computes with it what `score`, the detector's window scorer, does.
+
+    Raises:
+        ValueError: if the file's name does not end in .onnx, onnx or onnxruntime is not installed, or the scores differ.
+        OSError: if the file cannot be written; an old file of that name stays.
+    """
+    if path.suffix.lower() != ".onnx":
+        raise ValueError(f"{path}: the name of an ONNX file ends in .onnx")
+    check_packages()
+    return write_checked(path, onnx_model(checkpoint).SerializeToString(deterministic=True), _load, checkpoint, score)
+
+
+def check_packages() -> None:
+    """Raises ValueError if onnx or onnxruntime is not installed."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            f"an ONNX file needs {error.name or 'onnxruntime'}, which is not installed: pip install 'twinvae[onnx]'"
+        ) from None
+
+
+def _load(path: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # its pool and the framework's would wait for each other
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def run(windows: Float64[np.ndarray, "n window channel"]) -> Labelled:
+        return Labelled(*session.run(["score", "label"], {"windows": windows}))
+
+    return run
+
+
+def onnx_model(checkpoint: Checkpoint) -> "ModelProto":
+    """The window scorer of a detector as an ONNX model.
+
+    Input: `windows`, float64 of shape (n, window, channel), raw. Outputs: `score`, float64 (n,), and `label`, int8
+    (n,): what they are stands in `shared.export_check`. The metadata say which channels in which order, the window,
+    the threshold, the dtype, and how missing values count.
+    """
+    import onnx
+
+    config, channels = checkpoint.config, len(checkpoint.channels)
+    model = onnx.parser.parse_model(
+        f'<ir_version: {FILE_FORMAT}, opset_import: ["" : {OPERATORS}], producer_name: "twinvae">\n'
+        f"window_scorer (double[n, {config.window}, {channels}] windows) => (double[n] score, int8[n] label) {{\n"
+        + "\n".join(_graph(checkpoint))
+        + "\n}"
+    )
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(a, name) for name, a in _constants(checkpoint).items())
+    onnx.helper.set_model_props(
+        model,
+        {
+            "format": "twinvae window scorer",
+            "format_version": str(FORMAT_VERSION),
+            "channels": json.dumps(checkpoint.channels),
+            "window": str(config.window),
+            "threshold": repr(checkpoint.thresholds[SINGLE_WINDOW]),
+            "dtype": config.dtype,
+            "scaling": config.scaling,
+            "centring": config.centring,
+            "missing": config.missing,
+        },
+    )
+    model.graph.input[0].doc_string = f"{INPUT_TEXT} channels: {', '.join(checkpoint.channels)}"
+    model.graph.output[0].doc_string, model.graph.output[1].doc_string = SCORE_TEXT, LABEL_TEXT
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _constants(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    config, parameters = checkpoint.config, dict(checkpoint.parameters)
+    for part in ("weight", "bias"):  # the second half is the log-variance, which a score does not need
+        parameters[f"posterior.{part}"] = parameters[f"posterior.{part}"][: config.latent_dim]
+    constants = {name.replace(".", "_"): np.ascontiguousarray(array) for name, array in parameters.items()} | {
+        "shift": np.asarray(checkpoint.scaler.shift, np.float64),
+        "scale": np.asarray(checkpoint.scaler.scale, np.float64),
+        "threshold": np.array(checkpoint.thresholds[SINGLE_WINDOW], np.float64),
+        "largest_finite": np.array(np.finfo(np.float64).max),
+        "nan": np.array(np.nan),
+        "not_scored": np.array(NOT_SCORED, np.int32),
+    }
+    if config.missing == "mask":  # a constant that nothing uses is a warning of ONNX Runtime
+        constants |= {"zero": np.array(0.0, config.dtype), "first_axis": np.array([1])}
+        constants |= {"one": np.array(1.0, config.dtype)} if config.centring == "window" else {}
+    return constants
+
+
+def _graph(checkpoint: Checkpoint) -> Sequence[str]:
+    """The nodes, as `VAEDetector.window_scorer` computes: scaled in float64, then rounded once to the model's dtype."""
+    config = checkpoint.config
+    masked, dtype = config.missing == "mask", {"float32": 1, "float64": 11}[config.dtype]
+    lines = [
+        "shifted = Sub (windows, shift)",
+        "ratio = Div (shifted, scale)",
+        f"scaled = Cast <to = {dtype}> (ratio)",
+    ]
+    if masked:
+        lines += [
+            "missing_in_window = IsNaN (scaled)",
+            "known_in_window = Not (missing_in_window)",
+            f"held_in_window = Cast <to = {dtype}> (known_in_window)",
+        ]
+    if config.centring == "none":
+        lines += ["x = Flatten <axis = 1> (scaled)"]
+    else:
+        lines += _level(masked) + ["centred = Sub (scaled, level)", "x = Flatten <axis = 1> (centred)"]
+    if masked:
+        lines += _refilled(dtype)
+    lines += [
+        *_reconstruction("refilled" if masked else "x", "x_hat"),
+        "error = Sub (x, x_hat)",
+        "squared = Mul (error, error)",
+    ]
+    if masked:
+        lines += [
+            "squared_known = Where (known, squared, zero)",
+            "sum = ReduceSum <keepdims = 0> (squared_known, first_axis)",
+            f"held = Cast <to = {dtype}> (known)",
+            "values = ReduceSum <keepdims = 0> (held, first_axis)",
+            "mean = Div (sum, values)",
+        ]
+    else:
+        lines += ["mean = ReduceMean <axes = [1], keepdims = 0> (squared)"]
+    return [*lines, *_verdict(masked)]
+
+
+def _level(masked: bool) -> list[str]:
+    """`shared.windows.centred`."""
+    if not masked:
+        return ["level = ReduceMean <axes = [1], keepdims = 1> (scaled)"]
+    return [
+        "zero_filled = Where (known_in_window, scaled, zero)",
+        "sum_over_time = ReduceSum <keepdims = 1> (zero_filled, first_axis)",
+        "held_over_time = ReduceSum <keepdims = 1> (held_in_window, first_axis)",
+        "divisor = Max (held_over_time, one)",
+        "level = Div (sum_over_time, divisor)",
+    ]
+
+
+def _refilled(dtype: int) -> list[str]:
+    """`shared.objective.refilled`, skipped where no window has a gap: it takes most of the time."""
+    rounds, values = ["filled_0 = Where (known, x, zero)"], "filled_0"
+    for number in range(1, REFILLS + 1):
+        rounds += _reconstruction(values, f"drawn_{number}")
+        rounds += [f"filled_{number} = Where (known, {values}, drawn_{number})"]
+        values = f"filled_{number}"
+    return [
+        "missing = IsNaN (x)",
+        "known = Not (missing)",
+        f"gaps = Cast <to = {dtype}> (missing)",
+        "gap_count = ReduceSum <keepdims = 0> (gaps)",
+        "has_gaps = Greater (gap_count, zero)",
+        f"refilled = If (has_gaps) <then_branch = refill () => ({values}) {{\n" + "\n".join(rounds) + "\n},",
+        "else_branch = keep () => (as_it_is) {\nas_it_is = Identity (x)\n}>",
+    ]
+
+
+def _reconstruction(x: str, x_hat: str) -> list[str]:
+    """The model at the posterior mean."""
+    return [
+        f"{x_hat}_encoder = Gemm <transB = 1> ({x}, encoder_weight, encoder_bias)",
+        f"{x_hat}_encoded = Relu ({x_hat}_encoder)",
+        f"{x_hat}_latent = Gemm <transB = 1> ({x_hat}_encoded, posterior_weight, posterior_bias)",
+        f"{x_hat}_decoder = Gemm <transB = 1> ({x_hat}_latent, decoder_weight, decoder_bias)",
+        f"{x_hat}_decoded = Relu ({x_hat}_decoder)",
+        f"{x_hat} = Gemm <transB = 1> ({x_hat}_decoded, output_weight, output_bias)",
+    ]
+
+
+def _verdict(masked: bool) -> list[str]:
+    """Score and label, and what becomes of a window that the detector refuses."""
+    lines = [
+        "computed = Cast <to = 11> (mean)",
+        "magnitude = Abs (computed)",
+        "finite = LessOrEqual (magnitude, largest_finite)",  # neither NaN nor infinite
+        "score = Where (finite, computed, nan)",
+        "above = Greater (computed, threshold)",
+        "zero_or_one = Cast <to = 6> (above)",
+    ]
+    if masked:  # a window without values is no fault: its score is NaN and its label 0
+        lines += [
+            "held_flat = Flatten <axis = 1> (held_in_window)",
+            "held_values = ReduceSum <keepdims = 0> (held_flat, first_axis)",
+            "empty = Equal (held_values, zero)",
+            "judged = Or (finite, empty)",
+        ]
+    else:
+        lines += ["judged = Identity (finite)"]
+    return [*lines, "verdict = Where (judged, zero_or_one, not_scored)", "label = Cast <to = 3> (verdict)"]
