@@ -58,7 +58,7 @@ def write_checked(
         try:
             return check(load(temporary), checkpoint, score)
         except ArithmeticError as error:
-            raise ValueError(f"{path}: not written, since it does not compute what the detector does: {error}") from None
+            raise ValueError(f"{path}: not kept, since it does not compute what the detector does: {error}") from None
 
 
 def check(program: Program, checkpoint: Checkpoint, score: Score) -> Checked:

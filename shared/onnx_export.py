@@ -7,13 +7,23 @@ version 17, file format 8).
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64
 
 from shared.checkpoint import SINGLE_WINDOW, Checkpoint
-from shared.export_check import INPUT_TEXT, LABEL_TEXT, NOT_SCORED, SCORE_TEXT, Checked, Labelled, Score, write_checked
+from shared.export_check import (
+    INPUT_TEXT,
+    LABEL_TEXT,
+    NOT_SCORED,
+    SCORE_TEXT,
+    Checked,
+    Labelled,
+    Program,
+    Score,
+    write_checked,
+)
 from shared.objective import REFILLS
 
 if TYPE_CHECKING:
@@ -27,7 +37,8 @@ def export_onnx(path: Path, checkpoint: Checkpoint, score: Score) -> Checked:
     """Writes the ONNX file, if ONNX Runtime computes with it what `score`, the detector's window scorer, does.
 
     Raises:
-        ValueError: if the file's name does not end in .onnx, onnx or onnxruntime is not installed, or the scores differ.
+        ValueError: if the name does not end in .onnx, onnx or onnxruntime is not installed, or the scores differ.
+        RuntimeError: if ONNX Runtime cannot run it.
         OSError: if the file cannot be written; an old file of that name stays.
     """
     if path.suffix.lower() != ".onnx":
@@ -47,15 +58,21 @@ def check_packages() -> None:
         ) from None
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> Program:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # its pool and the framework's would wait for each other
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common class of their own
+        raise RuntimeError(f"ONNX Runtime {onnxruntime.__version__} cannot read the ONNX file: {error}") from error
 
     def run(windows: Float64[np.ndarray, "n window channel"]) -> Labelled:
-        return Labelled(*session.run(["score", "label"], {"windows": windows}))
+        try:
+            return Labelled(*session.run(["score", "label"], {"windows": windows}))
+        except Exception as error:
+            raise RuntimeError(f"ONNX Runtime {onnxruntime.__version__} cannot run the ONNX file: {error}") from error
 
     return run
 
@@ -107,6 +124,7 @@ def _constants(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
         "threshold": np.array(checkpoint.thresholds[SINGLE_WINDOW], np.float64),
         "largest_finite": np.array(np.finfo(np.float64).max),
         "nan": np.array(np.nan),
+        "table_shape": np.array([0, config.window, len(checkpoint.channels)]),  # 0: as many as there are
         "not_scored": np.array(NOT_SCORED, np.int32),
     }
     if config.missing == "mask":  # a constant that nothing uses is a warning of ONNX Runtime
@@ -133,7 +151,7 @@ def _graph(checkpoint: Checkpoint) -> Sequence[str]:
     if config.centring == "none":
         lines += ["x = Flatten <axis = 1> (scaled)"]
     else:
-        lines += _level(masked) + ["centred = Sub (scaled, level)", "x = Flatten <axis = 1> (centred)"]
+        lines += [*_level(masked), "centred = Sub (scaled, level)", "x = Flatten <axis = 1> (centred)"]
     if masked:
         lines += _refilled(dtype)
     lines += [
@@ -141,16 +159,26 @@ def _graph(checkpoint: Checkpoint) -> Sequence[str]:
         "error = Sub (x, x_hat)",
         "squared = Mul (error, error)",
     ]
+    # ONNX Runtime adds up value by value: behind an outlier the small ones of a long window would be lost. So it does
+    # this in float64, and over time before channels.
     if masked:
         lines += [
             "squared_known = Where (known, squared, zero)",
-            "sum = ReduceSum <keepdims = 0> (squared_known, first_axis)",
-            f"held = Cast <to = {dtype}> (known)",
+            "addends = Cast <to = 11> (squared_known)",
+            "table = Reshape (addends, table_shape)",
+            "sum_over_time = ReduceSum <keepdims = 0> (table, first_axis)",
+            "sum = ReduceSum <keepdims = 0> (sum_over_time, first_axis)",
+            "held = Cast <to = 11> (known)",
             "values = ReduceSum <keepdims = 0> (held, first_axis)",
-            "mean = Div (sum, values)",
+            "computed = Div (sum, values)",
         ]
     else:
-        lines += ["mean = ReduceMean <axes = [1], keepdims = 0> (squared)"]
+        lines += [
+            "addends = Cast <to = 11> (squared)",
+            "table = Reshape (addends, table_shape)",
+            "mean_over_time = ReduceMean <axes = [1], keepdims = 0> (table)",
+            "computed = ReduceMean <axes = [1], keepdims = 0> (mean_over_time)",
+        ]
     return [*lines, *_verdict(masked)]
 
 
@@ -160,10 +188,10 @@ def _level(masked: bool) -> list[str]:
         return ["level = ReduceMean <axes = [1], keepdims = 1> (scaled)"]
     return [
         "zero_filled = Where (known_in_window, scaled, zero)",
-        "sum_over_time = ReduceSum <keepdims = 1> (zero_filled, first_axis)",
-        "held_over_time = ReduceSum <keepdims = 1> (held_in_window, first_axis)",
-        "divisor = Max (held_over_time, one)",
-        "level = Div (sum_over_time, divisor)",
+        "level_sum = ReduceSum <keepdims = 1> (zero_filled, first_axis)",
+        "level_values = ReduceSum <keepdims = 1> (held_in_window, first_axis)",
+        "divisor = Max (level_values, one)",
+        "level = Div (level_sum, divisor)",
     ]
 
 
@@ -200,7 +228,6 @@ def _reconstruction(x: str, x_hat: str) -> list[str]:
 def _verdict(masked: bool) -> list[str]:
     """Score and label, and what becomes of a window that the detector refuses."""
     lines = [
-        "computed = Cast <to = 11> (mean)",
         "magnitude = Abs (computed)",
         "finite = LessOrEqual (magnitude, largest_finite)",  # neither NaN nor infinite
         "score = Where (finite, computed, nan)",

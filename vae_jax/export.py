@@ -39,7 +39,7 @@ def check(path: Path) -> None:
     try:
         import flatbuffers  # noqa: F401
     except ImportError:
-        raise ValueError("a JAX export needs flatbuffers, which is not installed: pip install flatbuffers") from None
+        raise ValueError("a JAX export needs flatbuffers, which is not installed: pip install 'twinvae[jax]'") from None
 
 
 def serialised(checkpoint: Checkpoint) -> bytes:
@@ -69,8 +69,8 @@ def serialised(checkpoint: Checkpoint) -> bytes:
         return jnp.where(jnp.isfinite(computed), computed, jnp.nan), label
 
     with jax.enable_x64(True):  # while it is traced: scaling is in float64 whatever the model is in
-        (n,) = jax.export.symbolic_shape("n")
-        windows = jax.ShapeDtypeStruct((n, config.window, len(checkpoint.channels)), np.float64)
+        one = np.zeros((1, config.window, len(checkpoint.channels)))
+        windows = jax.export.symbolic_args_specs(one, "n, _, _")
         return bytes(jax.export.export(jax.jit(window_scorer), platforms=PLATFORMS)(windows).serialize())
 
 
