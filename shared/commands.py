@@ -273,8 +273,12 @@ def _read(path: Path, options: argparse.Namespace) -> Table:
 
 def _check_writable(path: Path) -> None:
     """Raises OSError before the work, not after it, if there will be no place for its result."""
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        error.filename = str(path)  # the user's file, not the temporary one
+        raise
 
 
 def _events_text(events: Sequence[dict[str, Any]]) -> str:
