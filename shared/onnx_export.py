@@ -25,6 +25,7 @@ from shared.export_check import (
     write_checked,
 )
 from shared.objective import REFILLS
+from shared.parameters import shapes
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -115,7 +116,9 @@ def onnx_model(checkpoint: Checkpoint) -> "ModelProto":
 
 
 def _constants(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    config, parameters = checkpoint.config, dict(checkpoint.parameters)
+    config = checkpoint.config
+    names = shapes(config, len(checkpoint.channels))  # a file that was saved and read has them in another order
+    parameters = {name: checkpoint.parameters[name] for name in names}
     for part in ("weight", "bias"):  # the second half is the log-variance, which a score does not need
         parameters[f"posterior.{part}"] = parameters[f"posterior.{part}"][: config.latent_dim]
     constants = {name.replace(".", "_"): np.ascontiguousarray(array) for name, array in parameters.items()} | {
