@@ -122,17 +122,19 @@ def _constants(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     for part in ("weight", "bias"):  # the second half is the log-variance, which a score does not need
         parameters[f"posterior.{part}"] = parameters[f"posterior.{part}"][: config.latent_dim]
     constants = {name.replace(".", "_"): np.ascontiguousarray(array) for name, array in parameters.items()} | {
-        "shift": np.asarray(checkpoint.scaler.shift, np.float64),
-        "scale": np.asarray(checkpoint.scaler.scale, np.float64),
+        # One value for each of a flat window: ONNX Runtime takes ten times as long to repeat that of one channel.
+        "shift": np.tile(np.asarray(checkpoint.scaler.shift, np.float64), config.window),
+        "scale": np.tile(np.asarray(checkpoint.scaler.scale, np.float64), config.window),
         "threshold": np.array(checkpoint.thresholds[SINGLE_WINDOW], np.float64),
         "largest_finite": np.array(np.finfo(np.float64).max),
         "nan": np.array(np.nan),
-        "table_shape": np.array([0, config.window, len(checkpoint.channels)]),  # 0: as many as there are
+        "window_shape": np.array([0, config.window, len(checkpoint.channels)]),  # 0: as many as there are
         "not_scored": np.array(NOT_SCORED, np.int32),
     }
     if config.missing == "mask":  # a constant that nothing uses is a warning of ONNX Runtime
-        constants |= {"zero": np.array(0.0, config.dtype), "first_axis": np.array([1])}
-        constants |= {"one": np.array(1.0, config.dtype)} if config.centring == "window" else {}
+        constants |= {"zero": np.array(0.0, config.dtype), "last_axis": np.array([-1])}
+        if config.centring == "window":
+            constants |= {"one": np.array(1.0, config.dtype), "time_axis": np.array([1])}
     return constants
 
 
@@ -141,20 +143,18 @@ def _graph(checkpoint: Checkpoint) -> Sequence[str]:
     config = checkpoint.config
     masked, dtype = config.missing == "mask", {"float32": 1, "float64": 11}[config.dtype]
     lines = [
-        "shifted = Sub (windows, shift)",
+        "windows_flat = Flatten <axis = 1> (windows)",
+        "shifted = Sub (windows_flat, shift)",
         "ratio = Div (shifted, scale)",
         f"scaled = Cast <to = {dtype}> (ratio)",
     ]
     if masked:
         lines += [
-            "missing_in_window = IsNaN (scaled)",
-            "known_in_window = Not (missing_in_window)",
-            f"held_in_window = Cast <to = {dtype}> (known_in_window)",
+            "scaled_missing = IsNaN (scaled)",
+            "scaled_known = Not (scaled_missing)",
+            f"scaled_held = Cast <to = {dtype}> (scaled_known)",
         ]
-    if config.centring == "none":
-        lines += ["x = Flatten <axis = 1> (scaled)"]
-    else:
-        lines += [*_level(masked), "centred = Sub (scaled, level)", "x = Flatten <axis = 1> (centred)"]
+    lines += ["x = Identity (scaled)"] if config.centring == "none" else _centred(masked)
     if masked:
         lines += _refilled(dtype)
     lines += [
@@ -163,39 +163,44 @@ def _graph(checkpoint: Checkpoint) -> Sequence[str]:
         "squared = Mul (error, error)",
     ]
     # ONNX Runtime adds up value by value: behind an outlier the small ones of a long window would be lost. So it does
-    # this in float64, and over time before channels.
+    # this in float64, over channels and then over time.
     if masked:
         lines += [
             "squared_known = Where (known, squared, zero)",
             "addends = Cast <to = 11> (squared_known)",
-            "table = Reshape (addends, table_shape)",
-            "sum_over_time = ReduceSum <keepdims = 0> (table, first_axis)",
-            "sum = ReduceSum <keepdims = 0> (sum_over_time, first_axis)",
+            "addends_of_steps = Reshape (addends, window_shape)",
+            "sum_of_step = ReduceSum <keepdims = 0> (addends_of_steps, last_axis)",
+            "sum = ReduceSum <keepdims = 0> (sum_of_step, last_axis)",
             "held = Cast <to = 11> (known)",
-            "values = ReduceSum <keepdims = 0> (held, first_axis)",
+            "values = ReduceSum <keepdims = 0> (held, last_axis)",
             "computed = Div (sum, values)",
         ]
     else:
         lines += [
             "addends = Cast <to = 11> (squared)",
-            "table = Reshape (addends, table_shape)",
-            "mean_over_time = ReduceMean <axes = [1], keepdims = 0> (table)",
-            "computed = ReduceMean <axes = [1], keepdims = 0> (mean_over_time)",
+            "addends_of_steps = Reshape (addends, window_shape)",
+            "mean_of_step = ReduceMean <axes = [-1], keepdims = 0> (addends_of_steps)",
+            "computed = ReduceMean <axes = [-1], keepdims = 0> (mean_of_step)",
         ]
     return [*lines, *_verdict(masked)]
 
 
-def _level(masked: bool) -> list[str]:
+def _centred(masked: bool) -> list[str]:
     """`shared.windows.centred`."""
-    if not masked:
-        return ["level = ReduceMean <axes = [1], keepdims = 1> (scaled)"]
-    return [
-        "zero_filled = Where (known_in_window, scaled, zero)",
-        "level_sum = ReduceSum <keepdims = 1> (zero_filled, first_axis)",
-        "level_values = ReduceSum <keepdims = 1> (held_in_window, first_axis)",
-        "divisor = Max (level_values, one)",
-        "level = Div (level_sum, divisor)",
-    ]
+    lines = ["scaled_steps = Reshape (scaled, window_shape)"]
+    if masked:
+        lines += [
+            "zero_filled = Where (scaled_known, scaled, zero)",
+            "zero_filled_steps = Reshape (zero_filled, window_shape)",
+            "held_steps = Reshape (scaled_held, window_shape)",
+            "level_sum = ReduceSum <keepdims = 1> (zero_filled_steps, time_axis)",
+            "level_values = ReduceSum <keepdims = 1> (held_steps, time_axis)",
+            "divisor = Max (level_values, one)",
+            "level = Div (level_sum, divisor)",
+        ]
+    else:
+        lines += ["level = ReduceMean <axes = [1], keepdims = 1> (scaled_steps)"]
+    return [*lines, "centred_steps = Sub (scaled_steps, level)", "x = Flatten <axis = 1> (centred_steps)"]
 
 
 def _refilled(dtype: int) -> list[str]:
@@ -239,8 +244,7 @@ def _verdict(masked: bool) -> list[str]:
     ]
     if masked:  # a window without values is no fault: its score is NaN and its label 0
         lines += [
-            "held_flat = Flatten <axis = 1> (held_in_window)",
-            "held_values = ReduceSum <keepdims = 0> (held_flat, first_axis)",
+            "held_values = ReduceSum <keepdims = 0> (scaled_held, last_axis)",
             "empty = Equal (held_values, zero)",
             "judged = Or (finite, empty)",
         ]
