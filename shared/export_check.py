@@ -151,9 +151,8 @@ def probing_windows(checkpoint: Checkpoint, score: Score) -> dict[str, Float64[n
 
     usual = _decoded(checkpoint, generator.standard_normal((EACH, checkpoint.config.latent_dim))).reshape(shape)
     noisy = usual + generator.standard_normal(shape)
-    place = (generator.random(shape[0] * shape[1] * shape[2]).reshape(EACH, -1).argmax(axis=1)[:, None]) == np.arange(
-        shape[1] * shape[2]
-    )
+    values = shape[1] * shape[2]
+    place = generator.integers(values, size=(EACH, 1)) == np.arange(values)  # one value of each window
     outlier = place.reshape(shape) * generator.choice([-1.0, 1.0], (EACH, 1, 1))
     refused = np.repeat(noisy[:1], 4, axis=0)
     refused[:, -1, -1] = (np.nan, np.inf, -np.inf, 1e300)

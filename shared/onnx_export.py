@@ -44,11 +44,11 @@ def export_onnx(path: Path, checkpoint: Checkpoint, score: Score) -> Checked:
     """
     if path.suffix.lower() != ".onnx":
         raise ValueError(f"{path}: the name of an ONNX file ends in .onnx")
-    check_packages()
+    _check_packages()
     return write_checked(path, onnx_model(checkpoint).SerializeToString(deterministic=True), _load, checkpoint, score)
 
 
-def check_packages() -> None:
+def _check_packages() -> None:
     """Raises ValueError if onnx or onnxruntime is not installed."""
     try:
         import onnx  # noqa: F401

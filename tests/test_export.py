@@ -232,11 +232,11 @@ def test_the_check_finds_a_scaling_that_is_rounded_to_float32(tmp_path: Path) ->
 # Without twinvae, and what is imported.
 
 
-def pages_code() -> list[str]:
-    """The examples of ONNX Runtime in the pages."""
+def pages_code(of: str) -> list[str]:
+    """The examples in the pages that hold these words."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     blocks = [block for page in pages for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)]
-    return [block for block in blocks if "import onnxruntime" in block]
+    return [block for block in blocks if of in block]
 
 
 def test_the_pages_code_scores_without_twinvae(fit: Callable[..., Any], tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_the_pages_code_scores_without_twinvae(fit: Callable[..., Any], tmp_path
     (tmp_path / "sensors.csv").write_text("\n".join(["a,b,c", *rows]))
     windows = np.lib.stride_tricks.sliding_window_view(values, 6, axis=0).swapaxes(1, 2)
     expected = detector.window_scorer()(windows)
-    codes = pages_code()
+    codes = pages_code("import onnxruntime")
     assert codes
     blocked = ("shared", "vae_jax", "vae_torch", "torch", "jax", "onnx")
     for code in codes:
@@ -265,6 +265,23 @@ def test_the_pages_code_scores_without_twinvae(fit: Callable[..., Any], tmp_path
         found = [int(number) for number in re.findall(r"\d+", printed.splitlines()[0].split("[")[1])]
         assert found == np.flatnonzero(expected > detector.thresholds_["single_window"]).tolist()
         assert found
+
+
+@pytest.mark.slow
+def test_the_pages_code_scores_with_jax_alone(fit: Callable[..., Any], tmp_path: Path) -> None:
+    detector = fit(3, missing="mask")
+    detector.export_jax(tmp_path / "model.jax")
+    windows = np.lib.stride_tricks.sliding_window_view(SERIES, 6, axis=0).swapaxes(1, 2)
+    np.save(tmp_path / "windows.npy", windows)
+    blocked = ("shared", "vae_jax", "vae_torch", "torch", "flax", "optax")
+    codes = pages_code("from jax import export")
+    assert codes
+    for code in codes:
+        printed = in_a_fresh_process(
+            f"import sys, os; sys.modules.update(dict.fromkeys({blocked})); os.chdir({str(tmp_path)!r})\n"
+            f"import numpy as np\nwindows = np.load('windows.npy')\n{code}\nprint(score.tolist())"
+        )
+        assert_close(json.loads(printed), detector.window_scorer()(windows), rounding("float32"))
 
 
 def test_onnx_is_imported_only_to_export_and_needs_no_framework(fit: Callable[..., Any], tmp_path: Path) -> None:

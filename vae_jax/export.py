@@ -28,11 +28,11 @@ def export_jax(path: Path, checkpoint: Checkpoint, score: Score) -> Checked:
         ValueError: if the file's name does not end in .jax, flatbuffers is not installed, or the scores differ.
         OSError: if the file cannot be written; an old file of that name stays.
     """
-    check(path)
+    _check(path)
     return write_checked(path, serialised(checkpoint), _load, checkpoint, score)
 
 
-def check(path: Path) -> None:
+def _check(path: Path) -> None:
     """Raises ValueError if the name does not end in .jax, or flatbuffers is not installed."""
     if path.suffix.lower() != ".jax":
         raise ValueError(f"{path}: the name of a JAX export ends in .jax")
