@@ -43,6 +43,8 @@ def verdicts(table: Table) -> list[Verdict]:
         _latency(table, "One window at a time, fastest product", 25e-6, min),
         _stream(table),
         _watch(table),
+        _fleet(table, "jax-run", "JAX fleet on all cores: at least 1.7x the single fit's rate on one core", 1.7),
+        _fleet(table, "torch-eager", "PyTorch fleet: at least 5x the models a second of its single fit", 5.0),
         _recompile(table),
     ]
 
@@ -169,6 +171,21 @@ def _watch(table: Table) -> Verdict:
         return Verdict(bar, NOT_MEASURED, None)
     rates = "; ".join(f"{1 / record.value:,.0f} ({record.parameters['lines']})" for record in found)
     return Verdict(bar, rates, max(record.value for record in found) <= 1 / 20_000)
+
+
+def _fleet(table: Table, name: str, bar: str, least: float) -> Verdict:
+    """The single fit is that on one core in JAX, the faster of one and all cores in PyTorch."""
+    found = []
+    for fleet in table.all("fleet", "fleet_model", implementation=name, threads=_most(table, "fleet")):
+        preset = fleet.parameters["preset"]
+        wanted = {"preset": preset} | ({"threads": 1} if name == "jax-run" else {})
+        single = table.best("fleet", "single_model", implementation=name, **wanted)
+        if single is not None:
+            value = ratio(single.samples, fleet.samples)
+            found.append((value, f"{interval(value)} ({preset}, {seconds(fleet.value)} a model)"))
+    if not found:
+        return Verdict(bar, NOT_MEASURED, None)
+    return Verdict(bar, "; ".join(text for _, text in found), min(value.value for value, _ in found) >= least)
 
 
 def _recompile(table: Table) -> Verdict:

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks import arithmetic, machine
 from benchmarks.compilation import Watch
+from benchmarks.fleets import fleet, fleet_size
 from benchmarks.hardware import roofline, transfer
 from benchmarks.implementations import IMPLEMENTATIONS, Subject, subject, trainer
 from benchmarks.measurement import Measurement, repeat
@@ -188,7 +189,7 @@ MEASURES: dict[str, Callable[[Measurement], None]] = {
     function.__name__: function
     for function in (
         roofline, fit, cold, score, train_memory, window, recompile, sweep_points, sweep_training, threads, transfer,
-        stream, watch,
+        stream, watch, fleet, fleet_size,
     )
 }  # fmt: skip
 

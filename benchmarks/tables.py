@@ -183,6 +183,21 @@ def streams(table: Table) -> str:
     )
 
 
+def fleets(table: Table) -> str:
+    rows = [
+        (
+            escape(IMPLEMENTATIONS[r.implementation].label), what, str(r.parameters.get("preset", "tutorial")),
+            f"{r.parameters.get('series', 1):,}", str(r.threads), seconds(r.value),
+            _spread_time(r.quartile1, r.quartile3), f"{1 / r.value:,.1f}", str(r.n),
+        )
+        for case in ("fleet", "fleet-size")
+        for metric, what in (("single_model", "single fit"), ("fleet_model", "fleet"))
+        for r in table.all(case, metric)
+    ]  # fmt: skip
+    heads = ("implementation", "what", "preset", "series", "cores", "a model", "quartiles", "models a second", "n")
+    return as_table(heads, rows)
+
+
 def machine(table: Table) -> str:
     rows = [
         (
