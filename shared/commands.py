@@ -121,6 +121,19 @@ def detect(options: argparse.Namespace) -> None:
     )
 
 
+def fleet(options: argparse.Namespace) -> None:
+    """Fits and scores many series, each with a detector of its own."""
+    from shared.fleet_command import run_fleet, summary_record, summary_text
+
+    tables = run_fleet(options, _backend(options), complain)
+    _print(options, summary_record(tables, options.out), summary_text(tables, options.out))
+    if not tables.summary["ok"]:
+        sys.stdout.flush()
+        raise ValueError(
+            f"none of the {tables.summary['series']} series could be done: see {options.out}/fleet.parquet"
+        )
+
+
 def _series_to_detect(options: argparse.Namespace) -> tuple[Table, Table, int, str]:
     """The series to score, the one to fit on, how many first rows of the first that is, and the name."""
     if options.dataset:
