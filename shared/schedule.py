@@ -5,7 +5,7 @@ all. Neither the shuffles nor the noise depend on where the cuts are.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -31,6 +31,16 @@ class Chunk(NamedTuple):
     noise: Float32[np.ndarray, "step batch latent"]
     used: int
     beta_scale: Float32[np.ndarray, " step"] | None = None  # what beta is multiplied by
+
+
+class ChunkTogether(NamedTuple):
+    """A run of training steps of several members of a fleet, as `Chunk`: they share the noise, each has its windows."""
+
+    starts: Int32[np.ndarray, "member step batch"]
+    weights: Float32[np.ndarray, "member step batch"]
+    noise: Float32[np.ndarray, "step batch latent"]
+    used: Int32[np.ndarray, " member"]
+    beta_scale: Float32[np.ndarray, "member step"] | None = None
 
 
 def steps_per_epoch(windows: int, batch_size: int) -> int:
@@ -65,6 +75,47 @@ def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS)
             weights = (padded >= 0).astype(np.float32)
             scale = beta_scale(first * steps + begin, shape[0], steps, config) if config.beta_warm_up else None
             yield Chunk(np.maximum(padded, 0), weights, noise, used, scale)
+
+
+def chunks_together(
+    windows: Sequence[int], epochs: Sequence[int], config: Config, seed: int, *, limit: int = CHUNK_STEPS
+) -> Iterator[ChunkTogether]:
+    """The steps of members with these numbers of windows and epochs: to each, those of `chunks` with the same seed.
+
+    All members need the same batch size, so `config.batch_size` or fewer windows each.
+    """
+    batch_size = min(config.batch_size, *windows)
+    limit = max(1, min(limit, CHUNK_NOISE // (batch_size * config.latent_dim)))
+    plans = list(zip(windows, epochs, strict=True))
+    orders = {plan: _pieces(*plan, batch_size, limit, seed) for plan in plans}  # members of equal length share theirs
+    totals = [number * steps_per_epoch(count, batch_size) for count, number in plans]
+    normals = np.random.default_rng([seed, 2])
+    for first in range(0, max(totals), limit):
+        pieces = {plan: next(order) for plan, order in orders.items()}
+        used = np.clip(np.array(totals) - first, 0, limit).astype(np.int32)
+        starts = np.stack([pieces[plan] for plan in plans])
+        noise = np.zeros((limit, batch_size, config.latent_dim), dtype=np.float32)
+        normals.standard_normal(out=noise[: used.max()], dtype=np.float32)
+        scale = None
+        if config.beta_warm_up:
+            scale = np.stack([beta_scale(first, limit, steps_per_epoch(n, batch_size), config) for n in windows])
+        yield ChunkTogether(np.maximum(starts, 0), (starts >= 0).astype(np.float32), noise, used, scale)
+
+
+def _pieces(
+    windows: int, epochs: int, batch_size: int, limit: int, seed: int
+) -> Iterator[Int32[np.ndarray, "step batch"]]:
+    """The windows of `limit` steps at a time; -1 where there is none, for ever after the last epoch."""
+    shuffles = np.random.default_rng([seed, 1])
+    rest = np.empty((0, batch_size), dtype=np.int32)
+    for _ in range(epochs):
+        rest = np.concatenate([rest, _order(windows, batch_size, shuffles)])
+        while len(rest) >= limit:
+            yield rest[:limit]
+            rest = rest[limit:]
+    yield np.concatenate([rest, np.full((limit - len(rest), batch_size), -1, dtype=np.int32)])
+    while True:
+        yield np.full((limit, batch_size), -1, dtype=np.int32)
 
 
 def beta_scale(first: int, number: int, steps: int, config: Config) -> Float32[np.ndarray, " step"]:
