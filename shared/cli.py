@@ -16,7 +16,7 @@ from shared.commands import complain
 from shared.config import DEFAULT_PRESET, PRESETS, Config, resolve
 from shared.datasets import DATASETS
 from shared.download import DOWNLOADS
-from shared.fleet import TOGETHER
+from shared.fleet_training import TOGETHER
 from shared.injection import ANOMALY_KINDS
 from shared.signals import SIGNAL_KINDS
 from shared.stream_lines import LINE_FORMATS

@@ -204,7 +204,8 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
     lanes = load_backend(settings.backend).lanes(resolve(settings.preset, settings.hyperparameters))
 
     def here(work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool) -> Any:
-        return run_local(work, tasks, lanes[: 1 if one_by_one else options.workers])
+        threads = 1 if one_by_one else options.workers or len(lanes)
+        return run_local(work, tasks, [lanes[thread % len(lanes)] for thread in range(threads)])
 
     return here
 

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from shared.config import resolve
-from shared.fleet import cut, need
 from shared.fleet_folder import DamagedError, FleetFolder, Plan, file_stems
 from shared.fleet_input import ChangedError, Input, LongTable
+from shared.fleet_training import cut, need
 from shared.fleet_work import Result, Settings, Task, failed, joined, work
 
 Report = Callable[[int, int], None]  # takes the number of finished series, and of failed ones among them

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from shared.detector import VAEDetector, load_detector
-from shared.fleet import Member, fit_batch
+from shared.fleet_training import Member, fit_batch
 from shared.notices import collected
 from shared.scoring import mean_over_channels
 from shared.table import Table
