@@ -85,7 +85,8 @@ def summary_text(tables: Tables, out: Path) -> str:
         f"{summary['events']} events in {summary['series_with_events']} series"
     ]
     for row in top_series(tables):
-        lines.append(f"  {row['series']}: {row['events']} events, the first at {row['start_time']}")
+        many = f"{row['events']} event{'s' if row['events'] > 1 else ''}"
+        lines.append(f"  {row['series']}: {many}, the first at {row['start_time']}")
     failures = failed_series(tables)
     if failures:
         lines.append("failed:")
@@ -125,11 +126,12 @@ def _recorded(options: argparse.Namespace, settings: Settings) -> dict[str, Any]
     recorded = settings._asdict() | {name: getattr(options, name) for name in ("key", "time", "labels", "together")}
     recorded["columns"] = options.columns and list(options.columns)
     recorded["versions"] = {name: importlib.metadata.version(name) for name in PACKAGES[settings.backend]}
-    return recorded
+    as_read: dict[str, Any] = json.loads(json.dumps(recorded, sort_keys=True))
+    return as_read  # as it will be read from the plan
 
 
 def _check_settings(folder: FleetFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    old, new = _flat(before), _flat(json.loads(json.dumps(now)))
+    old, new = _flat(before), _flat(now)
     changed = [
         f"{name} was {old.get(name, 'not given')}, now {new.get(name, 'not given')}"
         for name in sorted(old.keys() | new.keys())
@@ -180,6 +182,7 @@ def _finished(
     _check_settings(folder, tables.summary["settings"], recorded)
     if tables.summary["input"] != input_digest(source.files):
         raise ValueError(f"{folder.path}: finished, and the input has changed since: choose another --out")
+    folder.clear()  # the process may have ended just before
     complain("note", f"{folder.path}: was finished already: nothing to do")
     return tables
 

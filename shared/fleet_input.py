@@ -154,10 +154,12 @@ def _open_folder(path: Path, columns: Sequence[str] | None, time: str | None, la
         raise ValueError(f"{path}: no .csv or .parquet file in this folder")
     file_of, refused = {}, {}
     for name, same in sorted(found.items()):
-        if len(same) == 1:
-            file_of[name] = same[0]
+        if len(same) > 1:
+            refused[name] = f"two series with one name: {', '.join(sorted(map(_text, same)))}"
+        elif not _is_text(same[0]):
+            refused[name] = "the name of its file is not UTF-8 text: rename it"
         else:
-            refused[name] = f"two series with one name: {', '.join(sorted(same))}"
+            file_of[name] = same[0]
     return Folder(path, file_of, files, refused, left_out, columns, time, labels)
 
 
@@ -228,6 +230,10 @@ def _places(path: Path, key: str, frame: "pl.LazyFrame") -> dict[str, tuple[int,
 def _text(name: str) -> str:
     """A file's name as text; bytes that are no text are written as they are in Python."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _is_text(name: str) -> bool:
+    return name.isascii() or _text(name) == name
 
 
 def _version(path: Path) -> Version:

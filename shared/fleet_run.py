@@ -130,5 +130,6 @@ def _unfinished(plan: Plan, folder: FleetFolder, warn: Warn) -> tuple[list[int],
     return waiting, done, bad
 
 
-def _line(error: object) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _line(error: Exception) -> str:
+    said = " ".join(str(error).split())
+    return said or ("not enough memory" if isinstance(error, MemoryError) else type(error).__name__)
