@@ -50,6 +50,7 @@ Fleet = Callable[..., int]
 def fleet(sensors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     """Runs the command with work that trains nothing."""
     monkeypatch.setattr("shared.fleet_run.work", fake_work)
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # no power fails here, and it takes its time
 
     def run(out: str, *more: str, source: Path = sensors) -> int:
         return cli.main(["fleet", str(source), "--out", str(tmp_path / out), *ARGUMENTS, *more])
