@@ -35,8 +35,19 @@ def sensors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(sensors: Path, out: Path, backend: str, *more: str, limit: str = "unlimited") -> "subprocess.Popen[str]":
     """`limit` is that of the size of a file, in units of 1024 bytes."""
-    arguments = ["--out", out, "--backend", backend, "--train-rows", "200", "--together", TOGETHER, *QUICK, *more]
-    command = [sys.executable, "-m", "shared.cli", "fleet", sensors, *map(str, arguments)]
+    arguments: list[object] = [
+        "--out",
+        out,
+        "--backend",
+        backend,
+        "--train-rows",
+        "200",
+        "--together",
+        TOGETHER,
+        *QUICK,
+        *more,
+    ]
+    command = [sys.executable, "-m", "shared.cli", "fleet", str(sensors), *map(str, arguments)]
     return subprocess.Popen(
         ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash", *command],
         env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
