@@ -131,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--length", type=_count, default=5000, metavar="N", help="rows in all; default: 5000")
     synthesize.add_argument("--train-rows", type=_count, default=2000, metavar="N", help="without one; default: 2000")
     synthesize.add_argument("--channels", type=_count, default=1, metavar="N", help="default: 1")
+    synthesize.add_argument(
+        "--series", type=_count, metavar="N", help="so many different ones, each in a CSV of its own, for a fleet"
+    )
     synthesize.add_argument("--anomalies", type=_count, metavar="N", help="default: 2 to 4, one of each kind at least")
     synthesize.add_argument("--magnitude", type=_number, default=1.0, metavar="X", help="size; default: 1")
     synthesize.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV and its picture")

@@ -199,7 +199,7 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
         from shared.engine_ray import run_ray
 
         def on_ray(work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool) -> Any:
-            return run_ray(work, tasks, address=options.address)
+            return run_ray(work, tasks, address=options.address, backend=settings.backend)
 
         return on_ray
     if options.address is not None:
