@@ -50,7 +50,7 @@ def run_fleet(options: argparse.Namespace, backend: str, complain: Callable[[str
     recorded = _recorded(options, settings)
     engine = _engine(options, settings)
     folder = FleetFolder(options.out)
-    if not options.resume:
+    if not options.resume or not (folder.is_begun or folder.is_finished):
         folder.check_new()
     source = open_input(
         options.input, key=options.key, columns=options.columns, time=options.time, labels=options.labels

@@ -68,7 +68,9 @@ def fleet_progress(what: str, total: int) -> Iterator[Callable[[int, int], None]
 
     def report(done: int, failed: int) -> None:
         nonlocal first
-        first = done if first is None else first  # those of an earlier run
+        if first is None:
+            first = done  # those of an earlier run tell nothing of the speed of this one
+            bar.reset(task, completed=done)
         rate = (done - first) / max(time.monotonic() - begin, 1e-9)
         counted = f", {failed} failed" if failed else ""
         bar.update(task, completed=done, failed=counted, rate=f"{rate:.3g} series/s")

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +14,10 @@ import polars as pl
 import pytest
 
 from shared import cli
-from shared.engine import run_local
+from shared.engine import AHEAD, run_local
+from shared.fleet_input import Folder
 from shared.fleet_work import Result, Settings, Task, failed, joined
+from shared.table import Table
 
 ARGUMENTS = ("--train-rows", "40", "--together", "2", "--preset", "standard", "--window", "8", "--backend", "torch")
 
@@ -210,8 +213,9 @@ def test_a_finished_fleet_is_left_alone(fleet: Fleet, tmp_path: Path, capsys: py
 def test_files_of_others_are_in_the_way(fleet: Fleet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "out" / "models").mkdir(parents=True)
     (tmp_path / "out" / "models" / "mine").write_text("")
-    assert fleet("out") == 1
-    assert "models is in the way" in errors(capsys)[0]
+    for more in ((), ("--resume",)):
+        assert fleet("out", *more) == 1
+        assert "models is in the way" in errors(capsys)[0]
     assert (tmp_path / "out" / "models" / "mine").exists()
 
 
@@ -400,3 +404,33 @@ def test_off_a_terminal_nothing_is_said_before_the_summary(fleet: Fleet, capsys:
     assert printed.err == ""
     assert printed.out.splitlines()[0] == "7 of 8 series done, 1 failed; 7 events in 7 series"
     assert "  s0: 1 event, the first at 1" in printed.out
+
+
+def test_memory_holds_the_batches_in_flight_not_the_fleet(
+    fleet: Fleet, sensors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(10, 50):
+        (sensors / f"t{index}.csv").write_bytes((sensors / "s0.csv").read_bytes())
+    alive: weakref.WeakSet[Table] = weakref.WeakSet()
+    planned: list[int] = []
+    worked: list[int] = []
+    read = Folder.read
+
+    def reading(self: Folder, name: str) -> Table:
+        table = read(self, name)
+        alive.add(table)
+        if not worked:
+            planned.append(len(alive))
+        return table
+
+    def working(settings: Settings, task: Task) -> Result:
+        worked.append(len(alive))
+        return fake_work(settings, task)
+
+    monkeypatch.setattr(Table, "__hash__", object.__hash__)
+    monkeypatch.setattr(Folder, "read", reading)
+    monkeypatch.setattr("shared.fleet_run.work", working)
+    assert fleet("out", "--workers", "1", "--together", "2") == 0
+    assert len(worked) == 24
+    assert max(planned[:47]) <= 2, "planning keeps one series"
+    assert max(worked) <= 2 * (1 + AHEAD + 2), "one in work, those ahead, the one that is written, the one being read"
