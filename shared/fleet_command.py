@@ -52,14 +52,15 @@ def run_fleet(options: argparse.Namespace, backend: str, complain: Callable[[str
     folder = FleetFolder(options.out)
     if not options.resume or not (folder.is_begun or folder.is_finished):
         folder.check_new()
-    source = open_input(
-        options.input, key=options.key, columns=options.columns, time=options.time, labels=options.labels
-    )
     if options.out.resolve() == options.input.resolve():
         raise ValueError(f"{options.out}: --out is the folder of the input: choose another")
-    if source.left_out:
-        warn(f"{options.input}: left out {source.left_out} entries that are hidden, or no .csv or .parquet file")
     with folder.lock(), _sigterm_interrupts(), _saying_how_to_go_on(folder):
+        source = open_input(
+            options.input, key=options.key, columns=options.columns, time=options.time, labels=options.labels,
+            scratch=folder.progress / "sorted",
+        )  # fmt: skip
+        if source.left_out:
+            warn(f"{options.input}: left out {source.left_out} entries that are hidden, or no .csv or .parquet file")
         if folder.is_finished:
             return _finished(folder, recorded, source, complain)
         plan = folder.read_plan()

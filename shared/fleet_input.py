@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from shared.output import replacing
 from shared.table import Columns, Table, as_table, choose_columns, read_frame, read_table
 
 if TYPE_CHECKING:
     import polars as pl
 
+MOST_ROWS = 2**24  # of a Parquet file that is sorted in memory
 SUFFIXES = (".csv", ".parquet")
 
 
@@ -75,8 +77,9 @@ class Folder:
 class LongTable:
     """Series below each other in one file, told apart by a column of keys.
 
-    A Parquet file in which the rows of each series stand together is read where a series is, when it is asked for. Any
-    other file is held in memory, the columns that are needed, sorted by key; a CSV as text.
+    A Parquet file in which the rows of each series stand together is read where a series is, when it is asked for. Of
+    another one, the columns that are needed are sorted by key: in memory, or as a copy on the disk where there are more
+    than `MOST_ROWS` rows. A CSV is in memory as text.
     """
 
     path: Path
@@ -117,8 +120,11 @@ def open_input(
     columns: Sequence[str] | None = None,
     time: str | None = None,
     labels: str | None = None,
+    scratch: Path | None = None,
 ) -> Input:
     """The series of a folder or, with the name of its key column, of a file. The columns are those of `read_table`.
+
+    `scratch` is a folder for the sorted copy of a large table, which must stay while the series are read.
 
     Raises:
         ValueError: if there are no series, the file cannot be read, or `key` does not fit the input.
@@ -132,7 +138,7 @@ def open_input(
         raise ValueError(f"{path}: no such file or folder")
     if key is None:
         raise ValueError(f"{path}: one file: name the column that tells its series apart with --key, or give a folder")
-    return _open_long(path, key, columns, time, labels)
+    return _open_long(path, key, columns, time, labels, scratch)
 
 
 def _open_folder(path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None) -> Folder:
@@ -163,7 +169,14 @@ def _open_folder(path: Path, columns: Sequence[str] | None, time: str | None, la
     return Folder(path, file_of, files, refused, left_out, columns, time, labels)
 
 
-def _open_long(path: Path, key: str, columns: Sequence[str] | None, time: str | None, labels: str | None) -> LongTable:
+def _open_long(
+    path: Path,
+    key: str,
+    columns: Sequence[str] | None,
+    time: str | None,
+    labels: str | None,
+    scratch: Path | None,
+) -> LongTable:
     import polars as pl
 
     files = _versions(path)
@@ -180,12 +193,15 @@ def _open_long(path: Path, key: str, columns: Sequence[str] | None, time: str | 
     chosen = choose_columns(path, available, column, columns=columns, time=time, labels=labels)
     wanted = (*chosen.names, *(name for name in (chosen.time, chosen.labels) if name))
     whole = whole.with_columns(pl.col(key).cast(pl.String)).select(key, *wanted)
-    place = _places(path, key, whole)
-    if lazily and place is not None:
-        part = whole
-    else:
-        part = whole.sort(key, maintain_order=True).collect().lazy()
-        place = _places(path, key, part) or {}
+    groups = _groups(path, key, whole)
+    part = whole
+    if not (lazily and _stand_together(groups)):
+        if lazily and scratch is not None and groups["rows"].sum() > MOST_ROWS:
+            part = _sorted_copy(whole, key, groups, scratch)
+        else:
+            part = whole.sort(key, maintain_order=True).collect().lazy()
+        groups = _groups(path, key, part)
+    place = dict(zip(groups[key], zip(groups["first"], groups["rows"], strict=True), strict=True))
 
     def rows(first: int, number: int) -> pl.DataFrame:
         try:
@@ -193,7 +209,7 @@ def _open_long(path: Path, key: str, columns: Sequence[str] | None, time: str | 
         except (OSError, pl.exceptions.PolarsError) as error:
             raise ChangedError(f"{path}: cannot be read any more: {str(error).splitlines()[0]}") from None
 
-    return LongTable(path, key, dict(sorted(place.items())), files, rows, chosen, {})
+    return LongTable(path, key, place, files, rows, chosen, {})
 
 
 def _scan(path: Path) -> "pl.LazyFrame":
@@ -209,22 +225,39 @@ def _scan(path: Path) -> "pl.LazyFrame":
     return scan
 
 
-def _places(path: Path, key: str, frame: "pl.LazyFrame") -> dict[str, tuple[int, int]] | None:
-    """The first row and the number of rows of each key; None if the rows of one do not stand together."""
+def _groups(path: Path, key: str, frame: "pl.LazyFrame") -> "pl.DataFrame":
+    """The `first` and the `last` row and the number of `rows` of each key, in the order of keys."""
     import polars as pl
 
     row = pl.col("row of the table")
-    keys = frame.select(key).with_row_index("row of the table")
+    keys = frame.select(key).with_row_index("row of the table").with_columns(row.cast(pl.Int64))
     missing = keys.filter(pl.col(key).is_null()).select(row.first()).collect().item()
     if missing is not None:
         raise ValueError(f"{path}: row {missing}: the key {key} is missing")
-    groups = keys.group_by(key).agg(first=row.min(), last=row.max(), rows=row.len()).collect()
+    groups = keys.group_by(key).agg(first=row.min(), last=row.max(), rows=row.len().cast(pl.Int64)).sort(key).collect()
     if groups.height == 0:
         raise ValueError(f"{path}: the file has no rows of data")
-    first, last, rows = (groups[name].cast(pl.Int64) for name in ("first", "last", "rows"))
-    if not (last - first + 1 == rows).all():
-        return None
-    return dict(zip(groups[key].to_list(), zip(first.to_list(), rows.to_list(), strict=True), strict=True))
+    return groups
+
+
+def _stand_together(groups: "pl.DataFrame") -> bool:
+    return bool((groups["last"] - groups["first"] + 1 == groups["rows"]).all())
+
+
+def _sorted_copy(whole: "pl.LazyFrame", key: str, groups: "pl.DataFrame", scratch: Path) -> "pl.LazyFrame":
+    """The rows in the order of keys, in files of about `MOST_ROWS` rows: one pass over the table for each."""
+    import polars as pl
+
+    scratch.mkdir(parents=True, exist_ok=True)
+    pieces = []
+    cut = groups.with_columns(piece=(pl.col("rows").cum_sum() - 1) // MOST_ROWS)
+    for (piece,), keys in cut.group_by("piece", maintain_order=True):
+        between = pl.col(key).is_between(pl.lit(keys[key][0]), pl.lit(keys[key][-1]))
+        path = scratch / f"sorted-{piece:04}.parquet"
+        with replacing(path) as temporary:
+            whole.filter(between).sort(key, maintain_order=True).collect().write_parquet(temporary)
+        pieces.append(path)
+    return pl.scan_parquet(pieces, glob=False)
 
 
 def _text(name: str) -> str:

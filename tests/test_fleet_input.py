@@ -135,6 +135,17 @@ def test_only_a_parquet_whose_series_stand_together_is_left_on_the_disk(tmp_path
             assert source.rows(0, 2).height == 2
 
 
+def test_a_large_table_is_sorted_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.fleet_input.MOST_ROWS", 5)
+    table = long_table([3, 1, 0, 1, 2, 2, 1, 0, 1, 1, 1])
+    table.write_parquet(tmp_path / "long.parquet")
+    source = open_input(tmp_path / "long.parquet", key="sensor", scratch=tmp_path / "scratch")
+    pieces = [pl.read_parquet(path)["sensor"].to_list() for path in sorted((tmp_path / "scratch").iterdir())]
+    assert pieces == [["s0"] * 2, ["s1"] * 6 + ["s2"] * 2, ["s3"]]
+    for name in source.names:
+        assert source.read(name).values[:, 0].tolist() == table.filter(pl.col("sensor") == name)["x"].to_list()
+
+
 def test_time_goes_on_within_a_series_of_a_long_table(tmp_path: Path) -> None:
     path = tmp_path / "long.csv"
     path.write_text("k,time,a\nx,1,0\ny,5,0\nx,3,0\ny,4,0\n")

@@ -376,7 +376,11 @@ def test_a_fleet_of_which_nothing_succeeds_fails_and_says_why(
     assert pl.read_parquet(tmp_path / "out" / "fleet.parquet")["status"].to_list() == ["failed"]
 
 
-def test_a_long_table_gives_what_a_folder_gives(fleet: Fleet, sensors: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("most_rows", [2**24, 130])
+def test_a_long_table_gives_what_a_folder_gives(
+    fleet: Fleet, sensors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_rows: int
+) -> None:
+    monkeypatch.setattr("shared.fleet_input.MOST_ROWS", most_rows)
     (sensors / "bad.csv").unlink()
     assert fleet("folder") == 0
     parts = [pl.read_csv(path).with_columns(sensor=pl.lit(path.stem)) for path in sorted(sensors.iterdir())]
