@@ -1,6 +1,7 @@
 """The command `twinvae`."""
 
 import argparse
+import contextlib
 import importlib.metadata
 import os
 import sys
@@ -25,7 +26,21 @@ FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns the exit code: 0 fine, 1 failed, 2 wrong use."""
+    """Runs the command; returns the exit code: 0 fine, 1 failed, 2 wrong use, 130 interrupted.
+
+    Without arguments, which is as a process of its own, what fails does not return but ends the process at once: JAX
+    aborts a process that is cleaned up while a device still works on what nobody wants any more.
+    """
+    code = _run(arguments)
+    if arguments is None and code:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: complain("warning", message)
