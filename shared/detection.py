@@ -1,7 +1,7 @@
 """A fitted detector and a table -> the files of `twinvae detect` and `twinvae score`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +17,9 @@ from shared.scoring import mean_over_channels
 from shared.series import as_series
 from shared.table import Table
 
+if TYPE_CHECKING:
+    import polars as pl
+
 SHARES = 20  # channels of an event whose shares stand in events.json
 EXPLAINED = 3  # of them with their contributions over time
 MOST_VALUES = 50  # of them; those of a longer event are means over several rows
@@ -31,9 +34,21 @@ def write_scores(
         ValueError: if the suffix is neither .csv nor .parquet.
         OSError: if the file cannot be written.
     """
+    check_suffix(path)
+    frame = scores_frame(table, detector, contributions)
+    with replacing(path) as temporary:
+        if path.suffix.lower() == ".csv":
+            frame.write_csv(temporary)
+        else:
+            frame.write_parquet(temporary)
+
+
+def scores_frame(
+    table: Table, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
+) -> "pl.DataFrame":
+    """What `write_scores` writes."""
     import polars as pl
 
-    check_suffix(path)
     scores = mean_over_channels(contributions)
     columns: dict[str, Any] = {"score": scores, "label": detector.labels_of(scores)}
     if len(table.names) > 1:
@@ -41,12 +56,7 @@ def write_scores(
     time = pl.Series("row", range(len(table))) if table.time is None else table.time
     frame = pl.DataFrame(columns).fill_nan(None)  # a score that is not known is an empty cell
     # A file's own column of time stamps may be called as one of ours.
-    frame = frame.insert_column(0, time.rename(f"time_{time.name}") if time.name in columns else time)
-    with replacing(path) as temporary:
-        if path.suffix.lower() == ".csv":
-            frame.write_csv(temporary)
-        else:
-            frame.write_parquet(temporary)
+    return frame.insert_column(0, time.rename(f"time_{time.name}") if time.name in columns else time)
 
 
 def check_suffix(path: Path) -> None:

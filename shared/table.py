@@ -1,10 +1,10 @@
 """A series from a CSV or a Parquet file, with its time stamps."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -68,35 +68,81 @@ def read_table(
         ValueError: if the file cannot be read, a column is unknown, twice there or not numeric, or time stamps are
             missing, not in order or twice there.
     """
-    frame = _without_empty_end(_read_frame(path))
-    if frame.height == 0:
-        raise ValueError(f"{path}: the file has no rows of data")
+    frame = read_frame(path)
+    chosen = choose_columns(path, frame.columns, frame.get_column, columns=columns, time=time, labels=labels)
+    return as_table(path, frame, chosen, in_order=in_order)
+
+
+class Columns(NamedTuple):
+    """What the columns of a file are."""
+
+    names: tuple[str, ...]  # the channels
+    time: str | None
+    labels: str | None
+
+
+def choose_columns(
+    source: Path,
+    available: Sequence[str],
+    column: "Callable[[str], pl.Series]",
+    *,
+    columns: Sequence[str] | None,
+    time: str | None,
+    labels: str | None,
+) -> Columns:
+    """What the columns are, as `read_table` says; `column` gives the values of one of the `available`.
+
+    Raises:
+        ValueError: if a column is unknown or named twice, or none is left for the values.
+    """
     taken = set(columns or ())
     if time is None:
-        time = next((c for c in frame.columns if c.lower() in TIME_NAMES and c not in taken), None)
-    elif time.lower() == NO_TIME and time not in frame.columns:
+        time = next((c for c in available if c.lower() in TIME_NAMES and c not in taken), None)
+    elif time.lower() == NO_TIME and time not in available:
         time = None
     if labels is None and columns is None:
-        labels = next((c for c in frame.columns if c.lower() in LABEL_NAMES and _is_binary(frame[c])), None)
+        labels = next((c for c in available if c.lower() in LABEL_NAMES and _is_binary(column(c))), None)
     for name in (*(columns or ()), *(n for n in (time, labels) if n)):
-        if name not in frame.columns:
-            raise ValueError(f"{path}: no column {name!r}: the file has {', '.join(frame.columns)}")
+        if name not in available:
+            raise ValueError(f"{source}: no column {name!r}: the file has {', '.join(available)}")
     if columns is not None and len(taken) != len(columns):
-        raise ValueError(f"{path}: a column is named twice in {', '.join(columns)}")
-    names = tuple(columns or (c for c in frame.columns if c not in (time, labels) and not _counts(c, frame[c])))
+        raise ValueError(f"{source}: a column is named twice in {', '.join(columns)}")
+    names = tuple(columns or (c for c in available if c not in (time, labels) and not (c == "" and _counts(column(c)))))
     if not names:
-        raise ValueError(f"{path}: no column of values beside the time stamps and the labels")
+        raise ValueError(f"{source}: no column of values beside the time stamps and the labels")
+    return Columns(names, time, labels)
+
+
+def as_table(source: Path | str, frame: "pl.DataFrame", columns: Columns, *, in_order: bool = True) -> Table:
+    """The series that some columns of a frame are. Messages begin with its `source`.
+
+    Raises:
+        ValueError: if a column is not numeric, or time stamps are missing, not in order or twice there.
+    """
+    names, time, labels = columns
     if time:
-        _check_times(path, frame[time], in_order=in_order)
+        _check_times(source, frame[time], in_order=in_order)
     return Table(
-        np.stack([_numbers(path, frame[name]) for name in names], axis=1),
+        np.stack([_numbers(source, frame[name]) for name in names], axis=1),
         names,
         frame[time] if time else None,
-        _labels(path, frame[labels]) if labels else None,
+        _labels(source, frame[labels]) if labels else None,
     )
 
 
-def _read_frame(path: Path) -> "pl.DataFrame":
+def read_frame(path: Path) -> "pl.DataFrame":
+    """All that a CSV (as text) or a Parquet file holds, without empty rows at the end.
+
+    Raises:
+        ValueError: if the file cannot be read or has no rows.
+    """
+    frame = _without_empty_end(_read_whole(path))
+    if frame.height == 0:
+        raise ValueError(f"{path}: the file has no rows of data")
+    return frame
+
+
+def _read_whole(path: Path) -> "pl.DataFrame":
     import polars as pl
 
     if path.is_dir():
@@ -174,17 +220,17 @@ def _is_binary(column: "pl.Series") -> bool:
     return values.null_count() == 0 and bool(values.is_in([0.0, 1.0]).all())
 
 
-def _counts(name: str, column: "pl.Series") -> bool:
-    """Whether this is the unnamed column of row numbers that data frames write first."""
+def _counts(column: "pl.Series") -> bool:
+    """Whether this, if it has no name, is the column of row numbers that data frames write first."""
     import polars as pl
 
-    if name != "" or len(column) < 2:
+    if len(column) < 2:
         return False
     steps = column.cast(pl.Float64, strict=False).diff().drop_nulls()
     return len(steps) == len(column) - 1 and steps[0] > 0 and bool((steps == steps[0]).all())
 
 
-def _numbers(path: Path, column: "pl.Series") -> Float[np.ndarray, " time"]:
+def _numbers(source: Path | str, column: "pl.Series") -> Float[np.ndarray, " time"]:
     import polars as pl
 
     if column.dtype == pl.String:
@@ -194,29 +240,29 @@ def _numbers(path: Path, column: "pl.Series") -> Float[np.ndarray, " time"]:
         if len(bad):
             row = bad[0]
             raise ValueError(
-                f"{path}: row {row}, column {column.name}: {text[row]!r} is not a number; choose the numeric columns "
+                f"{source}: row {row}, column {column.name}: {text[row]!r} is not a number; choose the numeric columns "
                 "with columns (--columns)"
             )
         return numbers.fill_null(np.nan).to_numpy()
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-        raise ValueError(f"{path}: column {column.name} holds {column.dtype}, not numbers")
+        raise ValueError(f"{source}: column {column.name} holds {column.dtype}, not numbers")
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
-def _labels(path: Path, column: "pl.Series") -> Int8[np.ndarray, " time"]:
-    values = _numbers(path, column)
+def _labels(source: Path | str, column: "pl.Series") -> Int8[np.ndarray, " time"]:
+    values = _numbers(source, column)
     if not np.isin(values, (0.0, 1.0)).all():
         row = np.flatnonzero(~np.isin(values, (0.0, 1.0)))[0]
-        raise ValueError(f"{path}: row {row}, column {column.name}: a label must be 0 or 1, got {values[row]:g}")
+        raise ValueError(f"{source}: row {row}, column {column.name}: a label must be 0 or 1, got {values[row]:g}")
     return values.astype(np.int8)
 
 
-def _check_times(path: Path, column: "pl.Series", *, in_order: bool) -> None:
+def _check_times(source: Path | str, column: "pl.Series", *, in_order: bool) -> None:
     """Refuses time stamps that are missing or unknown and, if they must be in order, twice there or going back."""
     import polars as pl
 
     if column.null_count():
-        raise ValueError(f"{path}: row {column.is_null().arg_true()[0]}: the time stamp is missing")
+        raise ValueError(f"{source}: row {column.is_null().arg_true()[0]}: the time stamp is missing")
     order = column
     if column.dtype == pl.String:
         order = column.str.strip_chars().cast(pl.Float64, strict=False)
@@ -228,7 +274,7 @@ def _check_times(path: Path, column: "pl.Series", *, in_order: bool) -> None:
         if order.null_count():
             row = order.is_null().arg_true()[0]
             raise ValueError(
-                f"{path}: row {row}, column {column.name}: {column[row]!r} is not a time stamp (a number, or like "
+                f"{source}: row {row}, column {column.name}: {column[row]!r} is not a time stamp (a number, or like "
                 "2026-01-31 23:59:00); write it so, or say that there are none with time (--time none)"
             )
     if not in_order:
@@ -240,7 +286,7 @@ def _check_times(path: Path, column: "pl.Series", *, in_order: bool) -> None:
     ):
         if wrong.any():
             row = wrong.arg_true()[0] + 1
-            raise ValueError(f"{path}: row {row} has {what} the row before: {column[row]}")
+            raise ValueError(f"{source}: row {row} has {what} the row before: {column[row]}")
 
 
 def _zoned(column: "pl.Series") -> bool:
