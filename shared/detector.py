@@ -107,7 +107,7 @@ class VAEDetector(Estimator):
 
     def begin_fit(self, series: Any) -> Float[np.ndarray, "time channel"]:
         """The part of `fit` before the training, in place: checks the series, decides what suits it, scales it."""
-        config = self._resolved()
+        config = self.resolved()
         raw = as_series(series, missing=config.missing)
         self.channels_ = channel_names(series, raw.shape[1])
         warn_of_gaps(raw, self.channels_, self.missing)

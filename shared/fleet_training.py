@@ -97,30 +97,37 @@ def cut(needs: Mapping[str, Need], together: int = TOGETHER) -> list[list[str]]:
         names.sort(key=lambda name: -needs[name].steps)
         size = min(int(together), max(LEAST_TOGETHER, math.ceil(len(names) / BATCHES)))
         batch: list[str] = []
+        most = 0  # values that a series of the batch takes
         for name in names:
-            most = max(needs[other].values for other in (*batch, name))
+            most = max(most, needs[name].values)
             if len(batch) == size or (batch and (len(batch) + 1) * most > BATCH_VALUES):
                 batches.append(batch)
-                batch = []
+                batch, most = [], needs[name].values
             batch.append(name)
         batches.append(batch)
     return batches
 
 
-def fit_batch(detector: VAEDetector, series: Mapping[str, Any], stop: Callable[[], bool] = cancelled) -> list[Member]:
-    """Fits such a detector on each series: each as if alone, trained together where they have one group.
+def fit_batch(
+    detector: VAEDetector,
+    series: Mapping[str, Any],
+    names: Sequence[str] | None = None,
+    stop: Callable[[], bool] = cancelled,
+) -> list[Member]:
+    """Fits such a detector on each series, or on those named: each as if alone, trained together where they can be.
 
-    A series that fails its checks, or whose training diverges, is a member without a detector.
+    A series that cannot be read or fails its checks, or whose training diverges, is a member without a detector.
 
     Raises:
         Cancelled: if `stop` says so between two chunks of training.
     """
     members: dict[str, Member] = {}
     groups: dict[tuple[int, int, bool, int], list[_Begun]] = {}
-    for name, values in series.items():
+    names = list(series if names is None else names)
+    for name in names:
         own = copy(detector)
         with _member(members, name, own):
-            scaled = own.begin_fit(values)
+            scaled = own.begin_fit(series[name])
             found = _need(own, scaled)
             groups.setdefault(found.group, []).append(_Begun(name, own, scaled, found))
     for group in groups.values():
@@ -130,7 +137,7 @@ def fit_batch(detector: VAEDetector, series: Mapping[str, Any], stop: Callable[[
                     raise trained
                 check_trained(*trained, begun.need.windows)
                 begun.detector.end_fit(begun.scaled, *trained)
-    return [members[name] for name in series]
+    return [members[name] for name in names]
 
 
 class _Begun(NamedTuple):
@@ -150,7 +157,7 @@ def _member(members: dict[str, Member], name: str, detector: VAEDetector) -> Ite
     with collected() as warnings:
         try:
             yield
-        except (TypeError, ValueError) as problem:
+        except (TypeError, ValueError, OSError) as problem:
             error = " ".join(str(problem).split())
     members[name] = Member(name, None if error else detector, error, (*before, *warnings))
 

@@ -98,7 +98,7 @@ def train(
 
 def train_together(
     backend: Backend,
-    series: Sequence[Float[np.ndarray, "time channel"]],
+    series: Sequence[Float[np.ndarray, "_ channel"]],
     epochs: Sequence[int],
     config: Config,
     seed: int,

@@ -92,7 +92,7 @@ def train_together(
 
 
 def _append(
-    terms: list[list[np.ndarray]], now: Float[Array, "member step term"], used: Int[np.ndarray, " member"]
+    terms: list[list[np.ndarray]], now: Float[Array, "padded step term"], used: Int[np.ndarray, " member"]
 ) -> None:
     for known, part, steps in zip(terms, np.asarray(now), used, strict=False):
         known.append(part[:steps].copy())

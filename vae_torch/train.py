@@ -72,7 +72,7 @@ def train_together(
         windows = torch.tensor(series, device=device).unfold(1, config.window, 1).transpose(2, 3)
     terms: list[list[np.ndarray]] = [[] for _ in series]
     for chunk in chunks:
-        with runtime(config):
+        with runtime(config), one_thread_if_small(config.batch_size * len(series), series.shape[2], config):
             for known, part, used in zip(terms, run(windows, chunk), chunk.used, strict=True):
                 known.append(part[:used].copy())
     trained = {name: tensor.numpy(force=True) for name, tensor in stacked.items()}
