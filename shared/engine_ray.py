@@ -33,7 +33,7 @@ END = 20.0  # seconds to cancel what runs and to leave
 
 FRAMEWORK = {"jax": ("jax", "jaxlib", "flax", "optax"), "torch": ("torch",)}
 # Nothing of Ray's own goes to the network; a task killed for lack of memory is not tried again for ever.
-SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_task_oom_retries": "3", "PYTHONWARNINGS": "ignore"}
+SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_task_oom_retries": "3"}
 
 
 def run_ray(
@@ -46,10 +46,10 @@ def run_ray(
 ) -> Iterator[tuple[Task, Result | Exception]]:
     """Runs `work` on each task, one on each CPU of the cluster; yields in the order of completion, each task once.
 
-    What goes to a node and back is pickled: `work` must be a function of a module, or a `functools.partial` of one. Tasks
-    are taken from the iterable so that twice as many as the cluster has CPUs are in flight; CPUs may come and go. What ran
-    on a node that died runs again on another. An exception is the result of its task; a task whose process is killed
-    again and again has a MemoryError. If the iterator is closed early, what is in flight is cancelled.
+    What goes to a node and back is pickled: `work` must be a function of a module, or a `functools.partial` of one.
+    Tasks are taken from the iterable so that twice as many as the cluster has CPUs are in flight; CPUs may come and go.
+    What ran on a node that died runs again on another. An exception is the result of its task; a task whose process is
+    killed again and again has a MemoryError. If the iterator is closed early, what is in flight is cancelled.
 
     `address` is that of a cluster (HOST:PORT, ray://HOST:PORT or auto); None starts Ray on this machine and ends it
     afterwards. With a `backend`, `work` runs in one of its lanes for the CPU. All nodes need the same versions of what
@@ -67,7 +67,9 @@ def run_ray(
         return
     wrapped = work if backend is None else functools.partial(_in_lane, backend, work)
     packages = FRAMEWORK.get(backend or "", ())
-    with _driver(Job(pickle.dumps(wrapped), address, packages, idle, tuple(map(os.path.abspath, sys.path)))) as connection:
+    with _driver(
+        Job(pickle.dumps(wrapped), address, packages, idle, tuple(map(os.path.abspath, sys.path)))
+    ) as connection:
         yield from _exchange(connection, chain(first, waiting), address)
 
 
@@ -136,7 +138,7 @@ def _driver(job: Job) -> Iterator[Connection]:
                 # Ray puts the working folder on the nodes' path: that of this package, not wherever the user stands.
                 [sys.executable, "-P", "-c", start],
                 cwd=root,
-                env=os.environ | SETTINGS,
+                env=SETTINGS | os.environ,
                 pass_fds=(its.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -148,7 +150,9 @@ def _driver(job: Job) -> Iterator[Connection]:
             _send(ours, job, job.address)
             if not ours.poll(within := START if job.address is None else JOIN):
                 patience = 0.0
-                raise ConnectionError(f"{_called(job.address)} did not answer within {within:.0f} seconds: is it running?")
+                raise ConnectionError(
+                    f"{_called(job.address)} did not answer within {within:.0f} seconds: is it running?"
+                )
             yield ours
         finally:
             ours.close()

@@ -14,7 +14,7 @@ from shared.fleet_training import fit_batch
 
 
 class Batch(NamedTuple):
-    index: int
+    number: int
     backend: str
     series: dict[str, np.ndarray]
 
@@ -56,6 +56,10 @@ def raising(index: int) -> int:
     return 10 * index
 
 
+def fitted_or_raising(task: Batch | int) -> object:
+    return raising(task) if isinstance(task, int) else fitted(task)
+
+
 def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """What the condition gives, once that is true."""
     end = monotonic() + seconds
@@ -69,7 +73,7 @@ def marked_then_fitted(folder: Path, batch: Batch) -> dict[str, bytes]:
     """Says on which node it runs, and goes on when it may."""
     import ray
 
-    (folder / f"{batch.index}-on-{ray.get_runtime_context().get_node_id()}").touch()
+    (folder / f"{batch.number}-on-{ray.get_runtime_context().get_node_id()}").touch()
     wait_for((folder / "go").exists)
     return fitted(batch)
 
@@ -86,3 +90,7 @@ def dying(folder: Path, index: int) -> int:
 def endless(folder: Path, index: int) -> int:
     (folder / f"runs-{os.getpid()}").touch()
     return int(wait_for(lambda: 0, 600.0))
+
+
+def endless_but_the_first(folder: Path, index: int) -> int:
+    return index if index == 0 else endless(folder, index)

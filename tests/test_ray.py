@@ -1,4 +1,4 @@
-"""Ray as the engine of a fleet: the same bits as here, nothing lost and nothing twice when nodes and workers are killed."""
+"""Ray as the engine of a fleet: the same bits as here; nothing lost or twice when nodes and workers are killed."""
 
 import functools
 import os
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,27 +18,24 @@ from shared.engine import run_local
 from shared.engine_ray import run_ray
 from tests import ray_tasks
 from tests.conftest import unchecked
+from tests.ray_cluster import RunningCluster, running_cluster
 
 
 def here(tasks: list[ray_tasks.Batch]) -> dict[int, dict[str, bytes]]:
     with unchecked():  # as in the workers
-        return {task.index: result for task, result in run_local(ray_tasks.fitted, tasks, [nullcontext])}  # type: ignore[misc]
+        return {task.number: result for task, result in run_local(ray_tasks.fitted, tasks, [nullcontext])}  # type: ignore[misc]
 
 
 def test_has_the_bits_of_the_local_engine_and_each_exception_as_it_was() -> None:
     tasks = ray_tasks.batches()
-    found = list(run_ray(_fitted_or_raising, [*tasks, *range(4)]))
-    models = {task.index: result for task, result in found if isinstance(task, ray_tasks.Batch)}
+    found = list(run_ray(ray_tasks.fitted_or_raising, [*tasks, *range(4)]))
+    models = {task.number: result for task, result in found if isinstance(task, ray_tasks.Batch)}
     others = {task: result for task, result in found if isinstance(task, int)}
     assert len(found) == len(tasks) + 4
     assert models == here(tasks)
     assert (others[0], others[3]) == (0, 30)
     assert (type(others[1]), str(others[1])) == (ValueError, "one is refused")
     assert (type(others[2]), str(others[2])) == (RuntimeError, "NoCopyError: not copied")
-
-
-def _fitted_or_raising(task: Any) -> Any:
-    return ray_tasks.raising(task) if isinstance(task, int) else ray_tasks.fitted(task)
 
 
 def test_an_address_where_no_cluster_is_says_so_in_one_line() -> None:
@@ -72,31 +68,27 @@ def test_a_node_with_another_version_is_refused_by_name() -> None:
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    try:
-        yield made
-    finally:
-        made.shutdown()
+def cluster() -> Iterator[RunningCluster]:
+    with running_cluster() as running:
+        yield running
 
 
 @pytest.mark.slow
-def test_a_node_that_is_killed_costs_no_result_and_no_duplicate(cluster: Any, tmp_path: Path) -> None:
-    nodes = {node.node_id: node for node in (cluster.add_node(num_cpus=1) for _ in range(3))}
+def test_a_node_that_is_killed_costs_no_result_and_no_duplicate(cluster: RunningCluster, tmp_path: Path) -> None:
+    for _ in range(3):
+        cluster.add(cpus=1)
     tasks = ray_tasks.batches()
     work = functools.partial(ray_tasks.marked_then_fitted, tmp_path)
     with ThreadPoolExecutor(1) as pool:
         results = pool.submit(list, run_ray(work, tasks, address=cluster.address))
         marks = ray_tasks.wait_for(lambda: len(found := sorted(tmp_path.glob("*-on-*"))) == 3 and found)
         index, _, node = marks[0].name.partition("-on-")
-        cluster.remove_node(nodes[node], allow_graceful=False)
+        cluster.kill(node)
         (tmp_path / "go").touch()
         found = results.result()
     assert len(list(tmp_path.glob(f"{index}-on-*"))) == 2  # it ran anew elsewhere
-    assert sorted(task.index for task, _ in found) == [task.index for task in tasks]
-    assert {task.index: result for task, result in found} == here(tasks)
+    assert sorted(task.number for task, _ in found) == [task.number for task in tasks]
+    assert {task.number: result for task, result in found} == here(tasks)
 
 
 @pytest.mark.slow
@@ -110,22 +102,21 @@ def test_a_worker_that_is_killed_is_tried_again_and_then_reported(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_cluster_that_is_gone_says_so_in_one_line(cluster: Any, tmp_path: Path) -> None:
-    node = cluster.add_node(num_cpus=1)
-    results = run_ray(functools.partial(_first_only, tmp_path), range(3), address=cluster.address)
+def test_a_cluster_that_is_gone_says_so_in_one_line(
+    cluster: RunningCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "5")  # Ray waits a minute for the head to come back
+    node = cluster.add(cpus=1)
+    results = run_ray(functools.partial(ray_tasks.endless_but_the_first, tmp_path), range(3), address=cluster.address)
     assert next(results) == (0, 0)
-    cluster.remove_node(node, allow_graceful=False)
-    cluster.remove_node(cluster.head_node, allow_graceful=False)
+    cluster.kill(node)
+    cluster.kill("head")
     with pytest.raises(ConnectionError, match=r"^[^\n]*what is finished is kept$"):
         list(results)
 
 
-def _first_only(folder: Path, index: int) -> int:
-    return index if index == 0 else ray_tasks.endless(folder, index)
-
-
 @pytest.mark.slow
-def test_a_cluster_without_a_cpu_is_given_up(cluster: Any) -> None:
+def test_a_cluster_without_a_cpu_is_given_up(cluster: RunningCluster) -> None:
     with pytest.raises(ConnectionError, match="has had no CPU for 1 seconds"):
         list(run_ray(ray_tasks.raising, [0], address=cluster.address, idle=1.0))
 
