@@ -51,12 +51,12 @@ def run_ray(
     What ran on a node that died runs again on another. An exception is the result of its task; a task whose process is
     killed again and again has a MemoryError. If the iterator is closed early, what is in flight is cancelled.
 
-    `address` is that of a cluster (HOST:PORT, ray://HOST:PORT or auto); None starts Ray on this machine and ends it
+    `address` is that of a cluster (HOST:PORT or auto); None starts Ray on this machine and ends it
     afterwards. With a `backend`, `work` runs in one of its lanes for the CPU. All nodes need the same versions of what
     results depend on as this machine.
 
     Raises:
-        ValueError: if Ray is not installed, the address is none, or a node has another version of something.
+        ValueError: if Ray is not installed, the address is not one, or a node has another version of something.
         ConnectionError: if the cluster cannot be joined, is gone, or was without any CPU for `idle` seconds.
     """
     if not importlib.util.find_spec("ray"):

@@ -152,19 +152,18 @@ def _joined(address: str | None) -> Any:
         if address == "auto":
             hint = "start one with `ray start`, or give the address of its head, HOST:6379"
             raise _LostError(f"no Ray cluster runs on this machine: {hint} ({_line(error)})") from None
-        raise _LostError(
-            f"cannot join the Ray cluster at {address} (this machine must be one of its nodes): {_line(error)}"
-        ) from None
+        hint = "this machine must be one of its nodes; if the cluster wants a token, set RAY_AUTH_MODE=token"
+        raise _LostError(f"cannot join the Ray cluster at {address} ({hint}): {_line(error)}") from None
     return ray
 
 
 def _check_answers(address: str) -> None:
     """Ray itself would try for 80 seconds."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address.startswith("ray://"):  # Ray's client: a proxy between this machine and the cluster
+        raise _RefusedError(f"{address}: run twinvae on a node of the cluster, with the address HOST:PORT")
+    host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) >= 2**16:
-        raise _RefusedError(f"the address of a Ray cluster is HOST:PORT, ray://HOST:PORT or auto, not {address!r}")
-    if address.startswith("ray://") and not importlib.util.find_spec("grpc"):
-        raise _RefusedError(f"{address} needs Ray's client: pip install 'ray[client]', here and on the head")
+        raise _RefusedError(f"the address of a Ray cluster is HOST:PORT or auto, not {address!r}")
     try:
         socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
     except OSError as error:

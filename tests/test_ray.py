@@ -45,8 +45,9 @@ def test_an_address_where_no_cluster_is_says_so_in_one_line() -> None:
         with pytest.raises(ConnectionError, match=rf"no Ray cluster answers at {address} \(.*refused\): .*$") as raised:
             list(run_ray(ray_tasks.raising, [0], address=address))
     assert "\n" not in str(raised.value)
-    with pytest.raises(ValueError, match="HOST:PORT, ray://HOST:PORT or auto, not 'cluster'"):
-        list(run_ray(ray_tasks.raising, [0], address="cluster"))
+    for wrong, said in (("cluster", "HOST:PORT or auto, not 'cluster'"), ("ray://a:1", "run twinvae on a node")):
+        with pytest.raises(ValueError, match=said):
+            list(run_ray(ray_tasks.raising, [0], address=wrong))
 
 
 def test_without_tasks_nothing_is_started() -> None:
