@@ -26,6 +26,7 @@ def here(tasks: list[ray_tasks.Batch]) -> dict[int, dict[str, bytes]]:
         return {task.number: result for task, result in run_local(ray_tasks.fitted, tasks, [nullcontext])}  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_has_the_bits_of_the_local_engine_and_each_exception_as_it_was() -> None:
     tasks = ray_tasks.batches()
     found = list(run_ray(ray_tasks.fitted_or_raising, [*tasks, *range(4)]))
