@@ -340,10 +340,6 @@ class VAEDetector(Estimator):
         """
         checkpoint.write(Path(path), self._checkpoint())
 
-    def as_bytes(self) -> bytes:
-        """What `save` writes: the same bytes for the same fit, in every process."""
-        return checkpoint.as_bytes(self._checkpoint())
-
     def export_onnx(self, path: str | PathLike[str]) -> Checked:
         """Writes the window scorer, scaling and threshold included, as an ONNX file: see `shared.onnx_export`."""
         from shared.onnx_export import export_onnx
@@ -357,6 +353,10 @@ class VAEDetector(Estimator):
             Path(path), self._checkpoint(), self.window_scorer()
         )
         return written
+
+    def as_bytes(self) -> bytes:
+        """What `save` writes: the same bytes for the same fit, in every process."""
+        return checkpoint.as_bytes(self._checkpoint())
 
     def _checkpoint(self) -> checkpoint.Checkpoint:
         self._check_fitted()

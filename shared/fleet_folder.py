@@ -116,6 +116,21 @@ class FleetFolder:
                     if not existed and not any(self.path.iterdir()):
                         self.path.rmdir()
 
+    @contextmanager
+    def replaced(self) -> Iterator[None]:
+        """Makes the folder ready for a new fleet, in place of a finished one; until it is, the folder holds none.
+
+        Raises:
+            ValueError: if it holds an unfinished run, or another process works in it.
+            OSError: if it cannot be made or written.
+        """
+        if self.is_begun and not self.is_finished:
+            raise ValueError(f"{self.path}: holds an unfinished run of twinvae fleet: choose another folder")
+        with self.lock():
+            (self.path / SUMMARY).unlink(missing_ok=True)
+            (self.path / MODELS).mkdir(exist_ok=True)
+            yield
+
     # The plan and the parts.
 
     def write_plan(self, plan: Plan) -> None:

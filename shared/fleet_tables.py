@@ -4,9 +4,11 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shared.fleet_folder import FORMAT, TABLES, VERSION, DamagedError, FleetFolder, Plan
+from shared.detector import VAEDetector
+from shared.fleet_folder import FORMAT, MODELS, TABLES, VERSION, DamagedError, FleetFolder, Plan, file_stems
 from shared.fleet_input import Version
 from shared.fleet_work import failed
 from shared.output import as_json
@@ -99,6 +101,46 @@ def read_tables(folder: FleetFolder) -> Tables:
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ValueError(f"{folder.path}: a table of the fleet cannot be read: {str(error).splitlines()[0]}") from None
     return Tables(fleet, events, summary)
+
+
+def save_members(
+    path: Path,
+    settings: Mapping[str, Any],
+    members: Mapping[str, VAEDetector],
+    failures: Mapping[str, str],
+    warnings: Mapping[str, tuple[str, ...]],
+) -> None:
+    """Writes fitted detectors as a finished fleet that has scored nothing, one at a time.
+
+    Raises:
+        ValueError: if the folder holds an unfinished run.
+        OSError: if it cannot be written.
+    """
+    import polars as pl
+
+    folder = FleetFolder(path)
+    stems = file_stems([*members, *failures])
+    rows = [row for name, error in failures.items() for row in failed(name, error).rows]
+    with folder.replaced():
+        for name in members:
+            detector, model = members[name], f"{MODELS}/{stems[name]}.safetensors"
+            detector.save(path / model)
+            config, history = detector.config_, getattr(detector, "history_", None)
+            rows.append(
+                {
+                    "name": name, "status": "ok", "warnings": list(warnings.get(name, ())),
+                    "channels": len(detector.channels_), "window": config.window, "kind": config.kind,
+                    "epochs": len(history["loss"]) if history else config.epochs,
+                    "loss": history["loss"][-1] if history else None, "threshold": detector.threshold_, "model": model,
+                }
+            )  # fmt: skip
+        fleet, events = pl.DataFrame(rows, fleet_schema()).sort("name"), pl.DataFrame(schema=event_schema())
+        summary = {
+            "format": FORMAT, "version": VERSION, "series": len(rows), "ok": len(members), "failed": len(failures),
+            "settings": dict(settings), "input": None,
+        }  # fmt: skip
+        kept = [row["model"] for row in rows if "model" in row]
+        folder.finish({"events.parquet": _parquet(events), "fleet.parquet": _parquet(fleet)}, as_json(summary), kept)
 
 
 def input_digest(files: Mapping[str, Version]) -> str:
