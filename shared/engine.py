@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from itertools import islice
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from shared.backend import Lane
@@ -61,8 +62,9 @@ def run_local(
                 busy += 1
     finally:
         stop.set()
-        while not todo.empty():
-            todo.get()
+        with suppress(Empty):  # a lane may take the last one at the same time
+            while True:
+                todo.get_nowait()
         for _ in threads:
             todo.put(None)
         for thread in threads:
