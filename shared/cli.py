@@ -204,7 +204,9 @@ def _add_fleet(fleet: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     fleet.add_argument("--workers", type=_count, metavar="N", help="batches at a time at most; default: one a core")
     fleet.add_argument("--engine", choices=("local", "ray"), default="local", help="default: local")
-    fleet.add_argument("--address", metavar="ADDRESS", help="of a Ray cluster; default: one in this process")
+    fleet.add_argument(
+        "--address", metavar="ADDRESS", help="of a Ray cluster, HOST:PORT or auto; default: Ray on this machine"
+    )
 
 
 def _add_watch(commands: Any) -> None:

@@ -195,6 +195,8 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
     if options.engine == "ray":
         if options.workers is not None:
             raise ValueError("--workers is for --engine local: Ray's cluster says how many there are")
+        if settings.hyperparameters.get("device") == "gpu":
+            raise ValueError("--device gpu is for --engine local: a task on Ray has one CPU")
         if not importlib.util.find_spec("ray"):
             raise ValueError("Ray is not installed: pip install 'twinvae[ray]'")
         from shared.engine_ray import run_ray

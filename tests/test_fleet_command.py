@@ -155,3 +155,16 @@ def test_wrong_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         (("fleet", "in", "--out", "o", "--engine", "spark"), "invalid choice"),
     ):
         assert word in misuse(capsys, *arguments)
+
+
+@pytest.mark.slow
+def test_ray_writes_the_same_bytes(trained: Path, machines: Path, tmp_path: Path) -> None:
+    backend = trained.name
+    arguments = ("--scores", "--dtype", "float64", "--engine", "ray")
+    assert fleet(machines, tmp_path / "ray", backend, *arguments) == 0
+    names = sorted(path.relative_to(trained) for path in trained.rglob("*") if path.is_file())
+    assert names == sorted(
+        path.relative_to(tmp_path / "ray") for path in (tmp_path / "ray").rglob("*") if path.is_file()
+    )
+    for name in names:
+        assert (tmp_path / "ray" / name).read_bytes() == (trained / name).read_bytes(), name
