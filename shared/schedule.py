@@ -76,7 +76,6 @@ def placed(
     values = None
     for chunk in chunks:
         if before is None or before.rows != chunk.rows:
-            values = None  # the device need not hold both
             values = place(series if chunk.rows is None else series[chunk.rows])
         yield chunk, values
         before = chunk

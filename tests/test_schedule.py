@@ -150,10 +150,14 @@ def test_no_batch_straddles_blocks_of_a_long_series(batch_size: int, monkeypatch
 
 def test_a_series_goes_to_its_place_once_for_each_run_of_chunks_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "BLOCK", 16)
-    series, put = np.arange(103.0, dtype=np.float32)[:, None], []
-    parts = list(
-        placed(chunks(100, config_of(4, epochs=2), 0, limit=2), series, lambda steps: put.append(steps) or steps)
-    )
+    series = np.arange(103.0, dtype=np.float32)[:, None]
+    put: list[np.ndarray] = []
+
+    def place(steps: np.ndarray) -> np.ndarray:
+        put.append(steps)
+        return steps
+
+    parts = list(placed(chunks(100, config_of(4, epochs=2), 0, limit=2), series, place))
     assert len(put) in (13, 14), "7 blocks in each epoch, of which the last may come first again"
     for chunk, steps in parts:
         assert chunk.rows is not None
