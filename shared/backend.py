@@ -7,6 +7,7 @@ all randomness comes in as data. Returning NumPy forces the device to finish.
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from jaxtyping import Float
 
 from shared.config import Config
 from shared.parameters import Parameters
-from shared.schedule import Chunk
+from shared.schedule import Chunk, ChunkTogether
 from shared.scoring import Statistic
 
 BACKENDS = ("jax", "torch")
@@ -28,6 +29,9 @@ class Trained(NamedTuple):
 
     parameters: Parameters
     terms: Float[np.ndarray, "step term"]  # of each step
+
+
+Lane = Callable[[], AbstractContextManager[object]]  # entered in a thread, it takes a core or a device for its own
 
 
 class Gradient(NamedTuple):
@@ -48,6 +52,22 @@ class Backend(Protocol):
         self, parameters: Parameters, series: Float[np.ndarray, "time channel"], chunks: Iterable[Chunk], config: Config
     ) -> Iterator[Trained]:
         """Runs Adam over the chunks; yields after each. A consumer that stops early stops the training."""
+
+    def train_together(
+        self,
+        parameters: Parameters,
+        series: Float[np.ndarray, "member time channel"],
+        chunks: Iterable[ChunkTogether],
+        config: Config,
+    ) -> list[Trained]:
+        """`train` of each of these series, all from the same parameters; what is true after the last step of each.
+
+        What comes after the end of a shorter series is never read. The members are in the order of their numbers of
+        steps, most first. `config.epochs` is not read.
+        """
+
+    def lanes(self, config: Config) -> list[Lane]:
+        """One for each core that this process may use, or for each GPU: threads that work side by side."""
 
     def gradient(
         self,

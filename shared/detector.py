@@ -18,6 +18,7 @@ from shared.estimator import Estimator
 from shared.events import Event, find_events, with_expectation
 from shared.false_alarms import FalseAlarms, asked_rate, false_alarms
 from shared.notices import warn
+from shared.parameters import Parameters
 from shared.preparation import (
     check_constant,
     check_length,
@@ -47,7 +48,7 @@ from shared.stream import Stream
 from shared.suitable import suitable
 from shared.threshold import check_enough, threshold
 from shared.time_index import keeps_index
-from shared.training import held_out_steps, train
+from shared.training import History, held_out_steps, train
 from shared.windows import count, fit_scaler, fully_covered
 
 
@@ -99,18 +100,18 @@ class VAEDetector(Estimator):
         return self
 
     def _fit(self, series: Any) -> None:
-        scaled = self._begin(series)
+        scaled = self.begin_fit(series)
         needed = needed_config(scaled, self.config_)
         wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), needed)
         try:
-            self.parameters_, self.history_ = train(self.backend, scaled, needed, self.seed)
+            trained = train(self.backend, scaled, needed, self.seed)
         finally:
             wait()
-        self._calibrate(scaled)
+        self.end_fit(scaled, *trained)
 
-    def _begin(self, series: Any) -> Float[np.ndarray, "time channel"]:
-        """Checks a training series, decides what suits it and scales it."""
-        config = self._resolved()
+    def begin_fit(self, series: Any) -> Float[np.ndarray, "time channel"]:
+        """The part of `fit` before the training, in place: checks the series, decides what suits it, scales it."""
+        config = self.resolved()
         raw = as_series(series, missing=config.missing)
         self.channels_ = channel_names(series, raw.shape[1])
         warn_of_gaps(raw, self.channels_, self.missing)
@@ -125,6 +126,11 @@ class VAEDetector(Estimator):
         check_values(head, self.channels_)
         self.scaler_ = fit_scaler(head, config.scaling)
         return scaled_series(raw, self.scaler_, config)
+
+    def end_fit(self, scaled: Float[np.ndarray, "time channel"], parameters: Parameters, history: History) -> None:
+        """The part of `fit` after the training, in place: keeps what was learned, calibrates the thresholds on it."""
+        self.parameters_, self.history_ = parameters, history
+        self._calibrate(scaled)
 
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
         config = self.config_

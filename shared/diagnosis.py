@@ -4,11 +4,11 @@ import importlib
 import importlib.metadata
 import os
 import platform
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from shared.backend import BACKENDS, installed_backends
+from shared.processors import usable_cores
 
 PACKAGES = (
     "twinvae", "numpy", "jax", "jaxlib", "flax", "optax", "torch", "array-api-compat", "safetensors", "polars",
@@ -22,7 +22,7 @@ def diagnose(backends: Sequence[str] = BACKENDS) -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | {package: _version(package) for package in PACKAGES},
         "machine": {
             "system": platform.platform(),
-            "cores": f"{len(os.sched_getaffinity(0)) if sys.platform == 'linux' else os.cpu_count()} usable",
+            "cores": f"{usable_cores()} usable",
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "not set"),
             "XLA_FLAGS": os.environ.get("XLA_FLAGS", "not set"),
         },

@@ -110,7 +110,7 @@ class Estimator:
         given = {name: value for name, value in self.get_params().items() if value != _ARGUMENTS[name]}
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
-    def _resolved(self) -> Config:
+    def resolved(self) -> Config:
         """The configuration that the arguments mean.
 
         Raises:

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,9 +15,9 @@ from shared.config import Config
 from shared.notices import warn
 from shared.parameters import Parameters
 from shared.progress import training_progress
-from shared.schedule import CHUNK_STEPS, beta_scale, chunks, steps_per_epoch
+from shared.schedule import CHUNK_STEPS, ChunkTogether, beta_scale, chunks, chunks_together, steps_per_epoch
 from shared.storage import pieces
-from shared.windows import count, observed_values
+from shared.windows import count, observed_values, power_of_two
 
 COLLAPSED = 0.01  # nats: a latent dimension whose mean KL divergence is lower carries nothing
 
@@ -92,13 +92,67 @@ def train(
             if best is None:
                 raise
             warn(f"training interrupted: kept the parameters of epoch {best[1]} of {config.epochs}", stacklevel=3)
-    if best is not None and windows > 1 and max(history["kl_per_dimension"][best[1] - 1]) < COLLAPSED:
+    if best is not None:
+        _warn_of_collapse(history["kl_per_dimension"][best[1] - 1], windows)
+    return kept, history
+
+
+def train_together(
+    backend: Backend,
+    series: Sequence[Float[np.ndarray, "_ channel"]],
+    epochs: Sequence[int],
+    config: Config,
+    seed: int,
+    stop: Callable[[], bool],
+) -> list[tuple[Parameters, History]]:
+    """`train` of each of these scaled series at once, with its number of epochs in place of `config.epochs`.
+
+    Without a held-out part, so without early stopping; and without the checks of what came out, see `check_trained`.
+
+    Raises:
+        Cancelled: if `stop` says so between two chunks.
+    """
+    windows = [count(len(scaled), config.window) for scaled in series]
+    steps = [steps_per_epoch(each, config.batch_size) for each in windows]
+    order = sorted(range(len(series)), key=lambda member: -steps[member] * epochs[member])
+    together = np.zeros((len(series), power_of_two(max(map(len, series))), series[0].shape[1]), config.dtype)
+    for row, member in zip(together, order, strict=True):
+        row[: len(series[member])] = series[member]
+    schedule = chunks_together([windows[m] for m in order], [epochs[m] for m in order], config, seed)
+    start = parameters.draw(config, together.shape[2], seed)
+    trained = backend.train_together(start, together, _until(stop, schedule), config)
+    result: dict[int, tuple[Parameters, History]] = {}
+    for member, (learned, terms) in zip(order, trained, strict=True):
+        shaped = terms.astype(np.float64).reshape(epochs[member], steps[member], -1)
+        means = _means(shaped, 0, windows[member], config)
+        result[member] = learned, {name: values.tolist() for name, values in means.items()}
+    return [result[member] for member in range(len(series))]
+
+
+class Cancelled(Exception):  # noqa: N818  (not an error)
+    """The work was given up because nobody wants its result any more."""
+
+
+def _until(stop: Callable[[], bool], schedule: Iterator[ChunkTogether]) -> Iterator[ChunkTogether]:
+    for chunk in schedule:
+        if stop():
+            raise Cancelled
+        yield chunk
+
+
+def check_trained(trained: Parameters, history: History, windows: int) -> None:
+    """Raises ValueError if the training diverged; warns if the posterior has collapsed."""
+    _check_finite(trained)
+    _warn_of_collapse(history["kl_per_dimension"][-1], windows)
+
+
+def _warn_of_collapse(kl_per_dimension: Sequence[float], windows: int) -> None:
+    if windows > 1 and max(kl_per_dimension) < COLLAPSED:
         warn(
             f"posterior collapse: no latent dimension carries {COLLAPSED} nats, every window gets the same "
             "reconstruction: lower beta or set beta_warm_up, unless the series is noise",
-            stacklevel=4,
+            stacklevel=5,
         )
-    return kept, history
 
 
 def _means(

@@ -71,6 +71,11 @@ def count(length: int, window: int) -> int:
     return length - window + 1
 
 
+def power_of_two(number: int) -> int:
+    """The smallest power of two that is at least this: sizes rounded up to one share a compiled program."""
+    return 1 << (number - 1).bit_length()
+
+
 def coverage(length: int, window: int, begin: int = 0, end: int | None = None) -> Int[np.ndarray, " time"]:
     """Number of windows that cover each time step, of the steps [begin, end) if not of all."""
     step = np.arange(begin, length if end is None else end)

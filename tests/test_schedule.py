@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared import schedule
 from shared.config import Config
 from shared.parameters import draw
-from shared.schedule import Chunk, chunks, placed, steps_per_epoch
+from shared.schedule import Chunk, chunks, chunks_together, placed, steps_per_epoch
 
 modest = settings(max_examples=40, deadline=None)
 windows_in_a_series = st.integers(1, 70)
@@ -168,3 +168,37 @@ def test_a_series_goes_to_its_place_once_for_each_run_of_chunks_of_a_block(monke
 @given(windows=st.integers(1, 1000), batch_size=st.integers(1, 99))
 def test_steps_per_epoch_is_the_number_of_batches(windows: int, batch_size: int) -> None:
     assert steps_per_epoch(windows, batch_size) == len(range(0, windows, batch_size))
+
+
+@modest
+@given(
+    lengths=st.lists(st.tuples(st.integers(20, 70), st.integers(1, 4)), min_size=1, max_size=4),
+    batch_size=batch_sizes,
+    limit=limits,
+    warm_up=st.integers(0, 3),
+)
+def test_the_members_of_a_fleet_have_the_steps_that_each_has_alone(
+    lengths: list[tuple[int, int]], batch_size: int, limit: int, warm_up: int
+) -> None:
+    config = replace(config_of(batch_size), beta_warm_up=warm_up)
+    windows, epochs = zip(*lengths, strict=True)
+    together = list(chunks_together(windows, epochs, config, 7, limit=limit))
+    assert len({part.starts.shape for part in together}) == 1
+    for member, (count, number) in enumerate(lengths):
+        alone = list(chunks(count, replace(config, epochs=number), 7))
+        starts, weights, noise = used_steps(alone)
+        found = [
+            np.concatenate([array[: part.used[member]] for part, array in zip(together, side, strict=True)])
+            for side in (
+                [part.starts[member] for part in together],
+                [part.weights[member] for part in together],
+                [part.noise for part in together],
+            )
+        ]
+        for one, other in zip(found, (starts, weights, noise), strict=True):
+            np.testing.assert_array_equal(one, other)
+        if warm_up:
+            scales = [(part.beta_scale, part.used) for part in alone if part.beta_scale is not None]
+            scale = np.concatenate([each[:used] for each, used in scales])
+            found_scale = [p.beta_scale[member][: p.used[member]] for p in together if p.beta_scale is not None]
+            np.testing.assert_array_equal(np.concatenate(found_scale), scale)

@@ -1,6 +1,7 @@
 """The JAX backend: the functions of `shared.backend.Backend`."""
 
+from vae_jax.runtime import lanes
 from vae_jax.score import bind, encode, prepare, statistics
-from vae_jax.train import gradient, train
+from vae_jax.train import gradient, train, train_together
 
-__all__ = ["bind", "encode", "gradient", "prepare", "statistics", "train"]
+__all__ = ["bind", "encode", "gradient", "lanes", "prepare", "statistics", "train", "train_together"]

@@ -1,11 +1,15 @@
 """The precision and the device that a call runs with, without a change to any global setting."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import jax
 
+from shared.backend import Lane
 from shared.config import Config
+from shared.processors import usable_cores
 
 
 @contextmanager
@@ -19,10 +23,32 @@ def runtime(config: Config) -> Iterator[jax.Device | None]:
     with ExitStack() as stack:
         if config.dtype == "float64":
             stack.enter_context(jax.enable_x64(True))
-        if config.device != "auto":
-            try:
-                device = jax.devices(config.device)[0]
-            except RuntimeError:
-                raise ValueError(f"JAX sees no {config.device} here: use device='auto' or 'cpu'") from None
+        if config.device != "auto" and _current() not in _devices(config.device):
+            device = _devices(config.device)[0]
             stack.enter_context(jax.default_device(device))
         yield device
+
+
+def _devices(kind: str) -> list[jax.Device]:
+    try:
+        return jax.devices(None if kind == "auto" else kind)
+    except RuntimeError:
+        raise ValueError(f"JAX sees no {kind} here: use device='auto' or 'cpu'") from None
+
+
+def _current() -> Any:
+    """The device that the surrounding code has chosen, as a lane does; a device, the name of a platform, or None."""
+    return jax.config.jax_default_device  # type: ignore[attr-defined]
+
+
+def on_cpu() -> bool:
+    """Whether what is computed now is computed on a CPU."""
+    current = _current() or jax.devices()[0]
+    return bool(getattr(current, "platform", current) == "cpu")
+
+
+def lanes(config: Config) -> list[Lane]:
+    """See `shared.backend.Backend.lanes`. One CPU device runs several programs at a time, each in its thread."""
+    devices = _devices(config.device)
+    threads = max(usable_cores(), len(devices)) if devices[0].platform == "cpu" else len(devices)
+    return [functools.partial(jax.default_device, devices[index % len(devices)]) for index in range(threads)]

@@ -14,9 +14,10 @@ from jaxtyping import Array, Float, Int
 from shared.backend import Gradient, Trained
 from shared.config import Centring, Config
 from shared.parameters import Parameters
-from shared.schedule import Chunk, placed
+from shared.schedule import Chunk, ChunkTogether, placed
+from shared.windows import power_of_two
 from vae_jax.model import Loss, State, abstract, flatten, from_state, loss, to_state, unflatten
-from vae_jax.runtime import runtime
+from vae_jax.runtime import on_cpu, runtime
 
 
 class Progress(NamedTuple):
@@ -57,6 +58,62 @@ def train(
         yield _to_host(*previous, like)
 
 
+def train_together(
+    parameters: Parameters,
+    series: Float[np.ndarray, "member time channel"],
+    chunks: Iterable[ChunkTogether],
+    config: Config,
+) -> list[Trained]:
+    """See `shared.backend.Backend.train_together`: one program, mapped over the members.
+
+    On a CPU it takes them one by one, whose parameters then stay in its cache, and the numbers are those of `train`. A
+    GPU takes all in one step.
+    """
+    like = to_state(parameters)
+    features, hidden = like["encoder"]["kernel"].shape
+    vector = flatten(like)
+    members = power_of_two(len(series))  # few sizes, so few programs; those that pad have no steps
+    with runtime(config):
+        run = _compiled_together(
+            features, hidden, config.latent_dim, config.window, config.beta, config.learning_rate,
+            config.missing == "mask", config.centring, 1 if on_cpu() else members,
+        )  # fmt: skip
+        device_series = jax.device_put(_with_rows(series, members))
+        start = Progress(vector, _start(len(vector), config.dtype))
+        progress = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (members, *np.shape(leaf))), start)
+    terms: list[list[np.ndarray]] = [[] for _ in series]
+    previous: tuple[Array, np.ndarray] | None = None
+    for chunk in chunks:
+        with runtime(config):
+            progress, now = run(progress, device_series, *_padded(chunk, members))
+        if previous is not None:  # the next chunk is drawn while the device works on this one
+            _append(terms, *previous)
+        previous = now, chunk.used
+    if previous is not None:
+        _append(terms, *previous)
+    vectors = np.asarray(progress.vector)
+    return [Trained(from_state(unflatten(v, like)), np.concatenate(t)) for v, t in zip(vectors, terms, strict=False)]
+
+
+def _append(
+    terms: list[list[np.ndarray]], now: Float[Array, "padded step term"], used: Int[np.ndarray, " member"]
+) -> None:
+    for known, part, steps in zip(terms, np.asarray(now), used, strict=False):
+        known.append(part[:steps].copy())
+
+
+def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
+    """The array with rows of zeros at its end."""
+    return np.pad(array, ((0, rows - len(array)), *((0, 0),) * (array.ndim - 1)))
+
+
+def _padded(chunk: ChunkTogether, members: int) -> ChunkTogether:
+    """The chunk with members that have no steps, up to this number."""
+    starts, weights, used = (_with_rows(array, members) for array in (chunk.starts, chunk.weights, chunk.used))
+    scale = None if chunk.beta_scale is None else _with_rows(chunk.beta_scale, members)
+    return ChunkTogether(starts, weights, chunk.noise, used, scale)
+
+
 def _to_host(vector: Array, terms: Array, used: int, like: State) -> Trained:
     return Trained(from_state(unflatten(np.asarray(vector), like)), np.asarray(terms)[:used])
 
@@ -68,8 +125,7 @@ def _start(size: int, dtype: str) -> optax.OptState:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
-@functools.cache
-def _compiled(
+def _chunk_program(
     features: int,
     hidden: int,
     latent: int,
@@ -79,7 +135,7 @@ def _compiled(
     masked: bool,
     centring: Centring,
 ) -> Callable[..., tuple[Progress, Float[Array, "step term"]]]:
-    """The program that runs a chunk, compiled once for each combination of what it is made from.
+    """The function that runs a chunk.
 
     It is a scan whose length is data, so that a chunk that is not full runs the same program.
     """
@@ -89,7 +145,6 @@ def _compiled(
     def flat_loss(vector: Array, windows: Array, weights: Array, noise: Array, beta: float | Array) -> Loss:
         return loss(unflatten(vector, like), windows, weights, noise, beta, masked, centring)
 
-    @jax.jit
     def run(
         progress: Progress,
         series: Float[Array, "time channel"],
@@ -116,6 +171,38 @@ def _compiled(
         return jax.lax.fori_loop(0, used, step, (progress, jnp.zeros((len(starts), 1 + latent), dtype)))
 
     return run
+
+
+@functools.cache
+def _compiled(*made_from: Any) -> Callable[..., tuple[Progress, Float[Array, "step term"]]]:
+    """The program that runs a chunk, compiled once for each combination of what it is made from."""
+    return jax.jit(_chunk_program(*made_from))
+
+
+@functools.cache
+def _compiled_together(*made_from: Any) -> Callable[..., tuple[Progress, Float[Array, "member step term"]]]:
+    """The same for a chunk of several members, `at_once` (the last argument) of them in one step."""
+    *sizes, at_once = made_from
+    run = _chunk_program(*sizes)
+
+    @jax.jit
+    def run_together(
+        progress: Progress,
+        series: Float[Array, "member time channel"],
+        starts: Int[Array, "member step batch"],
+        weights: Float[Array, "member step batch"],
+        noise: Float[Array, "step batch latent"],
+        used: Int[Array, " member"],
+        beta_scale: Float[Array, "member step"] | None,
+    ) -> tuple[Progress, Float[Array, "member step term"]]:
+        def run_one(member: tuple[Any, ...]) -> tuple[Progress, Array]:
+            progress, series, starts, weights, used, scale = member
+            return run(progress, series, starts, weights, noise, used, scale)
+
+        members = progress, series, starts, weights, used, beta_scale
+        return jax.lax.map(run_one, members, batch_size=None if at_once == 1 else at_once)
+
+    return run_together
 
 
 def gradient(

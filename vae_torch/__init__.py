@@ -2,13 +2,18 @@
 
 from typing import ClassVar
 
-from shared import detector
+from shared import detector, fleet
 from shared.backend import Backend
 from vae_torch import backend
 
-__all__ = ["VAEDetector"]
+__all__ = ["VAEDetector", "VAEFleet"]
 
 
 class VAEDetector(detector.VAEDetector):  # noqa: D101
     __doc__ = detector.VAEDetector.__doc__
     backend: ClassVar[Backend] = backend
+
+
+class VAEFleet(fleet.VAEFleet):  # noqa: D101
+    __doc__ = fleet.VAEFleet.__doc__
+    detector_class: ClassVar[type[detector.VAEDetector]] = VAEDetector

@@ -1,10 +1,12 @@
 """The precision and the device that a call runs with, without a change to any global setting."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
+from shared.backend import Lane
 from shared.config import Config
 
 SMALL = 2**23  # multiplications in a layer; below, a second thread costs more than it computes
@@ -49,3 +51,20 @@ def runtime(config: Config) -> Iterator[torch.device]:
     finally:
         if before != "highest":
             torch.set_float32_matmul_precision(before)
+
+
+def lanes(config: Config) -> list[Lane]:
+    """See `shared.backend.Backend.lanes`. On the CPU, as many as PyTorch has threads, of one thread each."""
+    if config.device != "cpu" and torch.cuda.is_available():
+        return [functools.partial(torch.cuda.device, index) for index in range(torch.cuda.device_count())]
+    threads = torch.get_num_threads()
+    return [functools.partial(_one_thread, threads)] * threads
+
+
+@contextmanager
+def _one_thread(before: int) -> Iterator[None]:
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

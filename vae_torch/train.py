@@ -6,14 +6,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.func import functional_call, vmap
 from torch.optim.adam import adam
 
 from shared.backend import Gradient, Trained
 from shared.config import Config
 from shared.parameters import Parameters
-from shared.schedule import Chunk, placed
+from shared.schedule import Chunk, ChunkTogether, placed
 from vae_torch.compiled import RunChunk, compiled_run
-from vae_torch.model import build, from_module, loss
+from vae_torch.model import VAE, build, from_module, loss
 from vae_torch.runtime import one_thread_if_small, runtime
 from vae_torch.score import every_window
 
@@ -57,8 +58,85 @@ def eager_run(parameters: Parameters, config: Config, device: torch.device) -> R
     return run
 
 
-def _step(optimizer: torch.optim.Adam) -> Callable[[Sequence[Tensor]], None]:
-    """A step of this optimizer from gradients: what its own method calls after bookkeeping that costs more."""
+def train_together(
+    parameters: Parameters,
+    series: Float[np.ndarray, "member time channel"],
+    chunks: Iterable[ChunkTogether],
+    config: Config,
+) -> list[Trained]:
+    """See `shared.backend.Backend.train_together`: the module's parameters are stacked, and it is mapped over them."""
+    with runtime(config) as device:
+        stacked = _stacked(parameters, len(series), device)
+        run = _together_run(stacked, config)
+        windows = torch.tensor(series, device=device).unfold(1, config.window, 1).transpose(2, 3)
+    terms: list[list[np.ndarray]] = [[] for _ in series]
+    for chunk in chunks:
+        with runtime(config), one_thread_if_small(config.batch_size * len(series), series.shape[2], config):
+            for known, part, used in zip(terms, run(windows, chunk), chunk.used, strict=True):
+                known.append(part[:used].copy())
+    trained = {name: tensor.numpy(force=True) for name, tensor in stacked.items()}
+    return [
+        Trained({name: array[member].copy() for name, array in trained.items()}, np.concatenate(known))
+        for member, known in enumerate(terms)
+    ]
+
+
+def _stacked(parameters: Parameters, members: int, device: torch.device) -> dict[str, Tensor]:
+    """The parameters of all members: each array once more for each."""
+    copies = {name: torch.tensor(np.stack([array] * members), device=device) for name, array in parameters.items()}
+    return {name: copy.requires_grad_() for name, copy in copies.items()}
+
+
+def _together_run(
+    stacked: dict[str, Tensor], config: Config
+) -> Callable[[Tensor, ChunkTogether], Float[np.ndarray, "member step term"]]:
+    """Runs chunks step by step, all members in one; holds Adam's state."""
+    hidden, features = stacked["encoder.weight"].shape[1:]
+    with torch.device("meta"):
+        model = VAE(features, hidden, stacked["decoder.weight"].shape[2])
+    learned = list(stacked.values())
+    step = _step(torch.optim.Adam(learned, lr=config.learning_rate, fused=True))
+    masked = config.missing == "mask"
+
+    def one(
+        named: dict[str, Tensor], x: Tensor, weights: Tensor, noise: Tensor, beta: Tensor
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, " term"]]:
+        return loss(
+            lambda *inputs: functional_call(model, named, inputs), x, weights, noise, beta, masked, config.centring
+        )
+
+    every = vmap(one, in_dims=(0, 0, 0, None, 0))
+
+    def run(windows: Tensor, chunk: ChunkTogether) -> Float[np.ndarray, "member step term"]:
+        device, dtype = windows.device, windows.dtype
+        starts = torch.as_tensor(chunk.starts, device=device)
+        weights = torch.as_tensor(chunk.weights, device=device).to(dtype)
+        noise = torch.as_tensor(chunk.noise, device=device).to(dtype)
+        beta = torch.full(chunk.starts.shape[:2], config.beta, dtype=torch.float64, device=device)
+        if chunk.beta_scale is not None:
+            beta *= torch.as_tensor(chunk.beta_scale, device=device)
+        beta = beta.to(dtype)
+        row = torch.arange(len(windows), device=device)[:, None]
+        terms = torch.zeros((*starts.shape[:2], 1 + noise.shape[2]), dtype=dtype, device=device)
+        for index in range(int(chunk.used.max())):
+            active = int((chunk.used > index).sum())  # those with most steps stand first
+            now = {name: tensor[:active] for name, tensor in stacked.items()}
+            x = windows[row[:active], starts[:active, index]]
+            total, parts = every(now, x, weights[:active, index], noise[index], beta[:active, index])
+            gradients = torch.autograd.grad(total.sum(), list(now.values()))
+            # Adam's fused kernel reads a gradient in the order of its memory, whatever its strides say.
+            step([gradient.contiguous() for gradient in gradients], active)
+            terms[:active, index] = parts
+        return terms.numpy(force=True)
+
+    return run
+
+
+def _step(optimizer: torch.optim.Adam) -> Callable[..., None]:
+    """A step of this optimizer from gradients: what its own method calls after bookkeeping that costs more.
+
+    The step may be of the first `members` rows of each tensor alone.
+    """
     (group,) = optimizer.param_groups
     options = {name: group[name] for name in ("lr", "eps", "weight_decay", "amsgrad", "maximize", "fused")}
     beta1, beta2 = group["betas"]
@@ -66,8 +144,16 @@ def _step(optimizer: torch.optim.Adam) -> Callable[[Sequence[Tensor]], None]:
     first, second = ([torch.zeros_like(tensor) for tensor in learned] for _ in range(2))
     counts = [torch.zeros((), device=tensor.device) for tensor in learned]
 
-    def step(gradients: Sequence[Tensor]) -> None:
-        adam(learned, list(gradients), first, second, [], counts, beta1=beta1, beta2=beta2, **options)
+    def step(gradients: Sequence[Tensor], members: int | None = None) -> None:
+        now = (
+            (learned, first, second)
+            if members is None
+            else ([t[:members] for t in g] for g in (learned, first, second))
+        )
+        # Adam's fused kernel reads a gradient in the order of its memory, whatever its strides say.
+        whole = [gradient.contiguous() for gradient in gradients]
+        parameters, means, squares = now
+        adam(parameters, whole, means, squares, [], counts, beta1=beta1, beta2=beta2, **options)
 
     return step
 

@@ -1,0 +1,69 @@
+"""Runs one function on many tasks, side by side in the threads of this process."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
+from itertools import islice
+from queue import SimpleQueue
+from typing import TypeVar
+
+from shared.backend import Lane
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+AHEAD = 1  # tasks that are ready for the lane that becomes free next
+
+_stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
+
+
+def cancelled() -> bool:
+    """Whether the work that this thread does is still wanted: work that takes long asks now and then."""
+    stop = _stop.get()
+    return stop is not None and stop.is_set()
+
+
+def run_local(
+    work: Callable[[Task], Result], tasks: Iterable[Task], lanes: Sequence[Lane]
+) -> Iterator[tuple[Task, Result | Exception]]:
+    """Runs `work` on each task, one at a time in each lane; yields in the order of completion.
+
+    A task is taken from the iterable only when a lane is about to be free, so that what is in memory is what is in
+    flight. An exception is the result of its task. If the iterator is closed early, work in flight is cancelled and
+    waited for.
+    """
+    todo: SimpleQueue[Task | None] = SimpleQueue()
+    done: SimpleQueue[tuple[Task, Result | Exception]] = SimpleQueue()
+    stop = threading.Event()
+
+    def serve(lane: Lane) -> None:
+        _stop.set(stop)
+        with lane():
+            while (task := todo.get()) is not None:
+                try:
+                    done.put((task, work(task)))
+                except Exception as error:
+                    done.put((task, error))
+
+    waiting, busy = iter(tasks), 0
+    threads = [threading.Thread(target=serve, args=(lane,), daemon=True) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    try:
+        for task in islice(waiting, len(lanes) + AHEAD):
+            todo.put(task)
+            busy += 1
+        while busy:
+            yield done.get()
+            busy -= 1
+            for task in islice(waiting, 1):
+                todo.put(task)
+                busy += 1
+    finally:
+        stop.set()
+        while not todo.empty():
+            todo.get()
+        for _ in threads:
+            todo.put(None)
+        for thread in threads:
+            thread.join()
