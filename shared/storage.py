@@ -1,8 +1,9 @@
 """Where the arrays of a long series lie: beside the series, in memory or in temporary files.
 
 A series on disk is one that NumPy maps (`np.load(..., mmap_mode="r")`). What is computed from it goes to temporary
-files of the same kind, in the folder that `TMPDIR` names, so that only pieces of it are in memory. The work on
-arrays in memory is cut into the same pieces, so results are the same to the last bit.
+files of the same kind, in the folder that `TMPDIR` names (by default /var/tmp, which must be on a disk), so that only
+pieces of it are in memory. The work on arrays in memory is cut into the same pieces, so results are the same to the
+last bit.
 """
 
 import math
@@ -50,7 +51,7 @@ def temporary_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         OSError: if there is no room for it.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    folder = tempfile.gettempdir()
+    folder = _folder()
     try:
         with tempfile.TemporaryFile(dir=folder, prefix="twinvae-") as file:
             _reserve(file.fileno(), size)
@@ -58,6 +59,12 @@ def temporary_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     except OSError as error:
         why = error.strerror or error
         raise OSError(error.errno, f"{why}: {size:,} bytes for a temporary file; see TMPDIR", folder) from None
+
+
+def _folder() -> str:
+    """Where temporary files go. On many systems /tmp itself is in memory, and /var/tmp is for what is large."""
+    folder = tempfile.gettempdir()
+    return "/var/tmp" if folder == "/tmp" and os.access("/var/tmp", os.W_OK | os.X_OK) else folder
 
 
 def _reserve(file: int, size: int) -> None:

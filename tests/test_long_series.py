@@ -57,14 +57,15 @@ def same(one: Any, other: Any) -> bool:
 
 
 CASES: dict[str, tuple[dict[str, Any], np.ndarray]] = {
-    "one channel": ({}, series_of(1)[:, 0]),
+    "auto": ({"window": None, "batch_size": 256}, series_of(1)[:, 0]),
     "float32, held out": ({"validation_fraction": 0.2, "threshold": "quantile"}, series_of(2).astype(np.float32)),
-    "masks, trim": ({"missing": "mask", "trim": 0.1, "threshold": "robust"}, series_of(3, holes=True)),
-    "masks, held out": ({"missing": "mask", "validation_fraction": 0.2, "kind": "causal"}, series_of(2, holes=True)),
-    "interpolated, robust": ({"missing": "interpolate", "scaling": "robust"}, series_of(2, holes=True)),
-    "columns first, whole numbers": (
-        {"draws": 2, "threshold": "pot"},
-        np.asfortranarray((series_of(2) * 99).astype("i2")),
+    "masks, trim, held out": (
+        {"missing": "mask", "trim": 0.1, "threshold": "robust", "validation_fraction": 0.2},
+        series_of(3, holes=True),
+    ),
+    "interpolated, draws, columns first": (
+        {"missing": "interpolate", "scaling": "robust", "draws": 2, "threshold": "pot"},
+        np.asfortranarray(series_of(2, holes=True)),
     ),
 }
 
@@ -74,8 +75,6 @@ CASES: dict[str, tuple[dict[str, Any], np.ndarray]] = {
 def test_results_are_those_of_the_series_in_memory(detector_class: Any, case: str, tmp_path: Path) -> None:
     settings, series = CASES[case]
     settings = {"window": 16, "hidden_dim": 5, "latent_dim": 2, "epochs": 2, "margin": 0.5, **settings}
-    if case == "one channel":  # and let the preset choose
-        settings |= {"window": None, "epochs": None, "batch_size": 256}
     large = mapped(tmp_path, series)
     assert on_disk(large)
     memory, disk = detector_class(**settings).fit(series), detector_class(**settings).fit(large)
@@ -114,7 +113,18 @@ def test_what_is_wrong_is_said_as_of_a_series_in_memory(tmp_path: Path) -> None:
                 as_series(given)
 
 
-def test_pieces_change_no_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", ["i2", ">f8", ">f4"])
+def test_other_numbers_are_converted_on_disk(dtype: str, tmp_path: Path) -> None:
+    from shared.series import as_series
+
+    series = (99 * series_of(2)).astype(dtype)
+    converted = as_series(mapped(tmp_path, series))
+    assert on_disk(converted)
+    assert same(converted, as_series(series))
+    assert converted.dtype == (np.float32 if dtype == ">f4" else np.float64)
+
+
+def test_pieces_change_no_result(tmp_path: Path) -> None:
     values = np.round(np.random.default_rng(0).normal(size=1000), 1)  # with equal ones
     large = mapped(tmp_path, values)
     assert same(quantiles(large, [0.1, 0.77]), np.quantile(values, [0.1, 0.77]))
@@ -292,46 +302,30 @@ def test_the_command_takes_long_files(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_file(tmp_path: Path) -> None:
-    np.save(tmp_path / "long.npy", series_of(1, length=4000))
-    write_parquet(tmp_path / "long.parquet", series_of(1, length=4000))
-    room = tmp_path / "room"
-    room.mkdir()
-    program = f"""
-import resource
-from shared import cli, spool
-spool.LONG = 1000
-resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-for name in ("long.npy", "long.parquet"):
-    code = cli.main(["fit", "{tmp_path}/" + name, "--model", "{tmp_path}/m.safetensors", "--backend", "torch"])
-    assert code == 1, code
-"""
-    code = "import sys; sys.stderr = sys.stdout\n" + program
-    out = in_a_fresh_process(code, TMPDIR=str(room))
-    lines = out.splitlines()
-    assert len(lines) == 2, out
-    assert all(f"error: {room}: File too large" in line and "TMPDIR" in line for line in lines), out
-    assert list(room.iterdir()) == []
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["long.npy", "long.parquet", "room"]
-
-
-def test_scores_that_find_no_room_are_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
     np.save(tmp_path / "long.npy", series_of(1))
-    assert main(["fit", str(tmp_path / "long.npy"), "--model", str(tmp_path / "m"), "--backend", "torch", *SMALL]) == 0
+    write_parquet(tmp_path / "long.parquet", series_of(1))
+    model = tmp_path / "m.safetensors"
+    assert main(["fit", str(tmp_path / "long.npy"), "--model", str(model), "--backend", "torch", *SMALL]) == 0
+    (tmp_path / "room").mkdir()
     program = f"""
 import resource, sys
 sys.stderr = sys.stdout
-from shared import cli
+from shared import cli, spool
 resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
+options = ["--model", "{model}", "--backend", "torch"]
 for suffix in ("parquet", "csv", "npy"):
-    options = ["--model", "{tmp_path}/m", "--out", "{tmp_path}/scores." + suffix, "--backend", "torch"]
-    assert cli.main(["score", "{tmp_path}/long.npy", *options]) == 1
+    assert cli.main(["score", "{tmp_path}/long.npy", *options, "--out", "{tmp_path}/scores." + suffix]) == 1
+spool.LONG = 1000
+for suffix in ("parquet", "npy"):
+    assert cli.main(["fit", "{tmp_path}/long." + suffix, *options]) == 1
 """
-    lines = in_a_fresh_process(program).splitlines()
-    assert len(lines) == 3, lines
+    lines = in_a_fresh_process(program, TMPDIR=str(tmp_path / "room")).splitlines()
+    assert len(lines) == 5, lines
     assert all("twinvae: error: " in line for line in lines), lines
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["long.npy", "m"]
+    assert all(f"error: {tmp_path}/room: File too large: 4,800 bytes" in line for line in lines[3:4]), lines
+    assert "see TMPDIR" in lines[4]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["long.npy", "long.parquet", "m.safetensors", "room"]
+    assert list((tmp_path / "room").iterdir()) == []
 
 
 def test_a_temporary_file_has_no_name_and_its_room_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
