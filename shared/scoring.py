@@ -157,9 +157,12 @@ class Calibration(NamedTuple):
 def window_errors(
     series: Float[np.ndarray, "time channel"], statistic: Float[np.ndarray, "n channel"], window: int
 ) -> Float[np.ndarray, " n"]:
-    """The mean squared error of each window over its values; NaN if all are missing."""
+    """The mean squared error of each window over its values; NaN if all are missing.
+
+    Of one channel without gaps it is a view.
+    """
     if not has_missing(series):
-        return by_rows(lambda part: part.mean(axis=1), statistic)
+        return statistic[:, 0] if statistic.shape[1] == 1 else by_rows(lambda part: part.mean(axis=1), statistic)
     values = observed_values(series, window)
     return by_rows(lambda means, held: _ratio((means * held).sum(axis=1), held.sum(axis=1)), statistic, values)
 
@@ -388,8 +391,11 @@ def _sum_of_runs(point: Float[np.ndarray, "time channel"], duration: int) -> Flo
 
 
 def mean_over_channels(contributions: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, " time"]:
-    """The score: the mean over the channels whose part is known (not NaN); NaN where none is."""
-    return by_rows(_known_mean, contributions)
+    """The score: the mean over the channels whose part is known (not NaN); NaN where none is.
+
+    Of one channel it is a view.
+    """
+    return contributions[:, 0] if contributions.shape[1] == 1 else by_rows(_known_mean, contributions)
 
 
 def _known_mean(part: Float[np.ndarray, "step channel"]) -> Float[np.ndarray, " step"]:
