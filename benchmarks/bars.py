@@ -41,6 +41,10 @@ def verdicts(table: Table) -> list[Verdict]:
         _flat(table),
         _latency(table, "One window at a time, slowest product", 100e-6, max),
         _latency(table, "One window at a time, fastest product", 25e-6, min),
+        _stream(table),
+        _watch(table),
+        _fleet(table, "jax-run", "JAX fleet on all cores: at least 1.7x the single fit's rate on one core", 1.7),
+        _fleet(table, "torch-eager", "PyTorch fleet: at least 5x the models a second of its single fit", 5.0),
         _recompile(table),
     ]
 
@@ -147,6 +151,41 @@ def _latency(table: Table, title: str, most: float, choose: Callable[[list[float
     if not found:
         return Verdict(bar, NOT_MEASURED, None)
     return Verdict(bar, _each(found, seconds), choose(list(found.values())) <= most)
+
+
+def _stream(table: Table) -> Verdict:
+    bar = "A stream's next point, without a framework: median at most 25 µs"
+    found = table.all("stream", "point", implementation="numpy")
+    if not found:
+        return Verdict(bar, NOT_MEASURED, None)
+    sizes = (
+        f"{seconds(r.value)} (window {r.parameters['window']}, channels {r.parameters['channels']})" for r in found
+    )
+    return Verdict(bar, "; ".join(sizes), max(record.value for record in found) <= 25e-6)
+
+
+def _watch(table: Table) -> Verdict:
+    bar = "twinvae watch: at least 20,000 points a second from a pipe"
+    found = [best for lines in ("csv", "jsonl") if (best := table.best("watch", "point", lines=lines))]
+    if not found:
+        return Verdict(bar, NOT_MEASURED, None)
+    rates = "; ".join(f"{1 / record.value:,.0f} ({record.parameters['lines']})" for record in found)
+    return Verdict(bar, rates, max(record.value for record in found) <= 1 / 20_000)
+
+
+def _fleet(table: Table, name: str, bar: str, least: float) -> Verdict:
+    """The single fit is that on one core in JAX, the faster of one and all cores in PyTorch."""
+    found = []
+    for fleet in table.all("fleet", "fleet_model", implementation=name, threads=_most(table, "fleet")):
+        preset = fleet.parameters["preset"]
+        wanted = {"preset": preset} | ({"threads": 1} if name == "jax-run" else {})
+        single = table.best("fleet", "single_model", implementation=name, **wanted)
+        if single is not None:
+            value = ratio(single.samples, fleet.samples)
+            found.append((value, f"{interval(value)} ({preset}, {seconds(fleet.value)} a model)"))
+    if not found:
+        return Verdict(bar, NOT_MEASURED, None)
+    return Verdict(bar, "; ".join(text for _, text in found), min(value.value for value, _ in found) >= least)
 
 
 def _recompile(table: Table) -> Verdict:

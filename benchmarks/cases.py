@@ -68,6 +68,31 @@ _CASES = (
         options={"samples": 5000}, quick_options={"samples": 2000},
     ),
     Case(
+        "stream", "A stream's next point, in a process without a framework; peers score its window", "stream",
+        ("numpy", "torch-eager", "jax-run"), rounds=3, quick=("numpy", "torch-eager", "jax-run"),
+        options={"samples": 1000, "sizes": [[64, 1], [64, 8], [256, 1], [256, 8]]},
+    ),
+    Case(
+        "watch", "Points from a pipe to a pipe through twinvae watch", "watch",
+        ("numpy",), threads=(ONE, ALL), rounds=3, quick=("numpy",), quick_threads=(ALL,),
+        options={"points": 50_000, "size": [64, 1], "runs": 3}, quick_options={"runs": 1},
+    ),
+    Case(
+        "fleet", "Many series, a model each: a model's share of the fleet beside the single fit", "fleet",
+        ("torch-eager", "jax-run"), threads=(ONE, ALL), rounds=1, quick=("torch-eager", "jax-run"),
+        options={
+            "series": 1000, "points": 2000, "on_one_core": 64, "alone": 10, "warm": 4,
+            "presets": ["tutorial", "auto"],
+            "epochs": None,  # the preset's
+        },
+        quick_options={"series": 32, "on_one_core": 8, "alone": 2, "presets": ["tutorial"], "epochs": 10},
+    ),
+    Case(
+        "fleet-size", "Models a second against the size of the fleet", "fleet_size",
+        ("torch-eager", "jax-run"), threads=(ALL,), rounds=1, device="gpu",
+        options={"values": [1, 10, 100, 1000, 10_000], "points": 2000, "together": 1024},
+    ),
+    Case(
         "recompile", "A second fit and score with other data of the same shape", "recompile",
         (*PRODUCT, "jax-step"), rounds=1, quick=("torch-eager", "jax-run"),
     ),

@@ -7,9 +7,11 @@ from typing import Any
 
 from benchmarks import arithmetic, machine
 from benchmarks.compilation import Watch
+from benchmarks.fleets import fleet, fleet_size
 from benchmarks.hardware import roofline, transfer
 from benchmarks.implementations import IMPLEMENTATIONS, Subject, subject, trainer
 from benchmarks.measurement import Measurement, repeat
+from benchmarks.streams import stream, watch
 from benchmarks.workloads import SEED, long_series, sized_run, training_run, tutorial_series
 from shared.config import Config
 
@@ -187,6 +189,7 @@ MEASURES: dict[str, Callable[[Measurement], None]] = {
     function.__name__: function
     for function in (
         roofline, fit, cold, score, train_memory, window, recompile, sweep_points, sweep_training, threads, transfer,
+        stream, watch, fleet, fleet_size,
     )
 }  # fmt: skip
 

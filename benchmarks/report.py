@@ -72,6 +72,8 @@ def html(results: Results, source: str, drawn: dict[str, bytes]) -> str:
         "<h2>Compilation</h2>", tables.compilation(table),
         "<h2>Scoring</h2>", _picture("scoring", drawn), tables.scoring(table),
         "<h2>One window at a time</h2>", _picture("latency", drawn), tables.latency(table),
+        "<h2>Streams</h2>", tables.streams(table),
+        "<h2>Fleets</h2>", tables.fleets(table),
         "<h2>Training as sizes grow</h2>", _picture("training", drawn), tables.sizes(table),
         "<h2>Threads</h2>", _picture("threads", drawn),
         "<h2>The machine's limits</h2>", tables.machine(table),

@@ -157,6 +157,47 @@ def latency(table: Table) -> str:
     return as_table(("implementation", "median", "quartiles", "99%", "n"), rows)
 
 
+def streams(table: Table) -> str:
+    points = [
+        (
+            "detector.stream(), NumPy"
+            if r.implementation == "numpy"
+            else f"{escape(IMPLEMENTATIONS[r.implementation].label)}, its window_scorer()",
+            str(r.parameters["window"]), str(r.parameters["channels"]), seconds(r.value),
+            _spread_time(r.quartile1, r.quartile3), seconds(r.p99) if r.p99 is not None else "needs 1,000 samples",
+            str(r.n),
+        )
+        for r in table.all("stream", "point")
+    ]  # fmt: skip
+    lines = [
+        (
+            r.parameters["lines"], str(r.threads), f"{1 / r.value:,.0f}", seconds(r.value),
+            _spread_time(r.quartile1, r.quartile3), str(r.n),
+        )
+        for r in table.all("watch", "point")
+    ]  # fmt: skip
+    return (
+        as_table(("a point", "window", "channels", "median", "quartiles", "99%", "n"), points)
+        + "<h3>twinvae watch, from a pipe to a pipe</h3><p>Its cores also serve who sends and who reads.</p>"
+        + as_table(("lines", "cores", "points a second", "a point", "quartiles", "n"), lines)
+    )
+
+
+def fleets(table: Table) -> str:
+    rows = [
+        (
+            escape(IMPLEMENTATIONS[r.implementation].label), what, str(r.parameters.get("preset", "tutorial")),
+            f"{r.parameters.get('series', 1):,}", str(r.threads), seconds(r.value),
+            _spread_time(r.quartile1, r.quartile3), f"{1 / r.value:,.1f}", str(r.n),
+        )
+        for case in ("fleet", "fleet-size")
+        for metric, what in (("single_model", "single fit"), ("fleet_model", "fleet"))
+        for r in table.all(case, metric)
+    ]  # fmt: skip
+    heads = ("implementation", "what", "preset", "series", "cores", "a model", "quartiles", "models a second", "n")
+    return as_table(heads, rows)
+
+
 def machine(table: Table) -> str:
     rows = [
         (

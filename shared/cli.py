@@ -148,18 +148,18 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument("--cache", type=Path, metavar="DIR", help="where to keep it; default: the user's cache")
 
     _add_watch(commands)
+    _add_export(commands)
 
-    doctor = _command(
+    _command(
         commands, "doctor", run.doctor, "what is installed, and whether it is fit for use", "twinvae doctor"
-    )
-    doctor.add_argument("--backend", choices=BACKENDS, help="default: all that are installed")
+    ).add_argument("--backend", choices=BACKENDS, help="default: all that are installed")
     return parser
 
 
 def _add_watch(commands: Any) -> None:
     watch = _command(
         commands, "watch", run.watch, "score points as they come, line by line, on standard input",
-        "tail -n +1 -F sensors.csv | twinvae watch --model model.safetensors --state watch.state",
+        "tail -n +1 -F sensors.csv | twinvae watch --model model.safetensors --state watch.state --replay",
     )  # fmt: skip
     watch.add_argument("--model", type=Path, required=True, metavar="FILE")
     watch.add_argument("--state", type=Path, metavar="FILE", help="where to keep what a restart needs to continue")
@@ -168,7 +168,20 @@ def _add_watch(commands: Any) -> None:
     watch.add_argument("--format", choices=LINE_FORMATS, default="auto", help="of the lines; default: by the first")
     watch.add_argument("--columns", type=_names, metavar="A,B", help="the model's channels, as the input names them")
     watch.add_argument("--time", metavar="COLUMN", help="the time stamps; default: timestamp, time, datetime, date")
-    watch.add_argument("--missing", choices=_choices("missing"), help="interpolate holds the last value")
+    watch.add_argument("--missing", choices=_choices("missing"), help="default: as fitted; interpolate: the last value")
+
+
+def _add_export(commands: Any) -> None:
+    export = _command(
+        commands, "export", run.export, "write the window scorer of a saved detector for other runtimes",
+        "twinvae export --model model.safetensors --onnx model.onnx",
+    )  # fmt: skip
+    export.add_argument("--model", type=Path, required=True, metavar="FILE")
+    export.add_argument("--onnx", type=_file(".onnx"), metavar="FILE", help="an ONNX file, .onnx, for ONNX Runtime")
+    export.add_argument("--jax", type=_file(".jax"), metavar="FILE", help="a program of jax.export, .jax")
+    export.add_argument(
+        "--backend", choices=BACKENDS, help="which the file is checked against; default: the one installed, JAX first"
+    )
 
 
 def _command(commands: Any, name: str, run: Any, summary: str, example: str) -> argparse.ArgumentParser:
@@ -238,6 +251,15 @@ def _seed(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
+
+
+def _file(suffix: str) -> Any:
+    def convert(text: str) -> Path:
+        if Path(text).suffix.lower() != suffix:
+            raise argparse.ArgumentTypeError(f"{text!r} does not end in {suffix}")
+        return Path(text)
+
+    return convert
 
 
 def _names(text: str) -> tuple[str, ...]:

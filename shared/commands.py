@@ -195,10 +195,32 @@ def watch(options: argparse.Namespace) -> None:
         print(json.dumps(seen._asdict()), file=sys.stderr)
     else:
         still = ", one still open" if seen.open_event else ""
-        counts = f"{seen.points} points, {seen.alarms} alarms, {seen.events} events{still}, {seen.bad_lines} bad lines"
-        complain("note", counts)
+        unknown = f"{seen.without_score} without a score, " if seen.without_score else ""
+        counts = f"{seen.points} points, {unknown}{seen.alarms} alarms, {seen.events} events{still}"
+        complain("note", f"{counts}, {seen.bad_lines} bad lines")
     if watch.interrupted:
         raise KeyboardInterrupt
+
+
+def export(options: argparse.Namespace) -> None:
+    """Writes the window scorer of a saved detector for other runtimes."""
+    paths = {form: path for form in ("onnx", "jax") if (path := getattr(options, form))}
+    if not paths:
+        raise ValueError("nothing to write: give --onnx FILE, --jax FILE or both")
+    for path in paths.values():
+        _check_writable(path)
+    backend = _backend(options)
+    detector = load_detector(backend).load(options.model)
+    result: dict[str, Any] = {"model": str(options.model), "checked_with": backend}
+    lines = []
+    for form, path in paths.items():
+        checked = detector.export_onnx(path) if form == "onnx" else detector.export_jax(path)
+        result[form] = {"file": str(path), "bytes": path.stat().st_size} | checked._asdict()
+        lines.append(
+            f"{path}: {result[form]['bytes']} bytes; on {checked.windows} windows its scores are those of "
+            f"vae_{backend} to {checked.difference:.1e}"
+        )
+    _print(options, result, "\n".join(lines))
 
 
 def doctor(options: argparse.Namespace) -> None:
@@ -253,8 +275,12 @@ def _read(path: Path, options: argparse.Namespace) -> Table:
 
 def _check_writable(path: Path) -> None:
     """Raises OSError before the work, not after it, if there will be no place for its result."""
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        error.filename = str(path)  # the user's file, not the temporary one
+        raise
 
 
 def _events_text(events: Sequence[dict[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from shared.backend import Backend, require_backend
 from shared.config import KINDS, Device, Kind, Missing, check_kind
 from shared.estimator import Estimator
 from shared.events import Event, find_events, with_expectation
+from shared.export_check import Checked
 from shared.false_alarms import FalseAlarms, asked_rate, false_alarms
 from shared.notices import warn
 from shared.parameters import Parameters
@@ -343,6 +344,20 @@ class VAEDetector(Estimator):
             OSError: if the file cannot be written; an old file of that name stays.
         """
         checkpoint.write(Path(path), self._checkpoint())
+
+    def export_onnx(self, path: str | PathLike[str]) -> Checked:
+        """Writes the window scorer, scaling and threshold included, as an ONNX file: see `shared.onnx_export`."""
+        from shared.onnx_export import export_onnx
+
+        return export_onnx(Path(path), self._checkpoint(), self.window_scorer())
+
+    def export_jax(self, path: str | PathLike[str]) -> Checked:
+        """Writes the same as a program of `jax.export`, whichever backend fitted: see `vae_jax.export`."""
+        require_backend("jax")
+        written: Checked = importlib.import_module("vae_jax.export").export_jax(
+            Path(path), self._checkpoint(), self.window_scorer()
+        )
+        return written
 
     def _checkpoint(self) -> checkpoint.Checkpoint:
         self._check_fitted()

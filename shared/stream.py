@@ -15,6 +15,7 @@ from shared import checkpoint
 from shared.checkpoint import Checkpoint
 from shared.config import Missing
 from shared.event_tracker import Change, EventTracker
+from shared.stream_model import StreamModel
 
 HIGHEST = 1e38  # what a score counts as that overflows
 
@@ -34,16 +35,22 @@ class Stream:
     The first `window - 1` points are warming up: they get the median causal training score and never alarm. No
     framework is needed or imported.
 
-    A missing value (NaN) is refused, or with `missing="interpolate"` is the last value of its channel: a
-    stream cannot look ahead. A point that is refused does not count: the stream is as if it had not come. A huge value
-    is an anomaly like others; a score that overflows counts as 1e38.
+    A point is a time step. With `missing="mask"` a missing value (NaN) is left out as the batch does: its channel has
+    the last score that is known, and none where there was no value in the last window of points. The score is the mean
+    over the channels that have one; NaN, with the label 0, where none has. With `missing="error"` a missing value is
+    refused; with "interpolate" it is the last value of its channel: a stream cannot look ahead. Where points were
+    missed, by a late restart say, points of nothing but NaN stand for them; else the stream takes what comes next as
+    the next time step.
+
+    A point that is refused does not count: the stream is as if it had not come. A huge value is an anomaly like others;
+    a score that overflows counts as 1e38.
 
     `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first),
     `threshold` is what a score must exceed, `tracker` follows the events, `channels` are the names.
     """
 
     def __init__(self, model: Checkpoint) -> None:
-        config, parameters = model.config, model.parameters
+        config = model.config
         self.config, self.channels = config, model.channels
         self.threshold, self.warm_up = float(model.thresholds["causal"]), float(model.calibration.warm_up)
         self.tracker = EventTracker(model.channels, config)
@@ -57,20 +64,13 @@ class Stream:
         self._buffer = np.zeros((2 * window, channels), dtype)
         flat = self._buffer.reshape(-1)
         self._windows = [flat[(row + 1) * channels : (row + 1 + window) * channels] for row in range(window)]
-        self._held = np.full(channels, np.nan)
+        self._parts = np.empty(channels, dtype)
 
-        means = 2 * config.latent_dim if config.draws else config.latent_dim  # scores need no variance without draws
-        self._encoder = parameters["encoder.weight"], parameters["encoder.bias"]
-        self._posterior = _first(parameters["posterior.weight"], means), _first(parameters["posterior.bias"], means)
-        self._decoder = parameters["decoder.weight"], parameters["decoder.bias"]
-        self._output = _last(parameters["output.weight"], channels), _last(parameters["output.bias"], channels)
-        self._hidden, self._latent = np.empty(config.hidden_dim, dtype), np.empty(means, dtype)
-        self._back, self._error = np.empty(config.hidden_dim, dtype), np.empty(channels, dtype)
-        self._zeros = np.zeros(config.hidden_dim, dtype)  # a scalar in its place takes twice as long
-        self._noise = None
+        noise = None
         if config.draws:  # those of `VAEDetector._contributions`
             draws = np.random.default_rng([model.seed, 3]).standard_normal((config.draws, config.latent_dim))
-            self._noise = draws.astype(dtype)
+            noise = draws.astype(dtype)
+        self._model = StreamModel(model.parameters, config, channels, noise)
         self.reset()
 
     @classmethod
@@ -88,14 +88,16 @@ class Stream:
         """Starts again: no points, no events."""
         self.index, self.score, self.label = 0, math.nan, 0
         self._buffer[:] = 0.0
-        self._held[:] = np.nan
+        self._parts = np.full_like(self._buffer[0], self.warm_up)  # the score of each channel at the last point
+        self._gap = -self.config.window  # the last point that lacks a value
         self.tracker.clear()
 
     def update(self, point: Any) -> float:
         """The score of the next point: a number for one channel, else one number for each channel.
 
         Raises:
-            TypeError, ValueError: if the point has other channels, or a value is missing, infinite or too large.
+            TypeError, ValueError: if the point has other channels, or a value is infinite, too large, or missing
+                where that is refused.
         """
         return self.step(point).score
 
@@ -111,11 +113,7 @@ class Stream:
         if self.index < self.config.window - 1:
             score = self.warm_up
         else:
-            parts = self._squared_error(row)
-            score = float(parts[0] if self._one else parts.sum() / len(parts))
-            if not score <= HIGHEST:  # also where it is not a number
-                parts = np.nan_to_num(parts.astype(np.float64), nan=HIGHEST, posinf=HIGHEST).clip(max=HIGHEST)
-                score = HIGHEST
+            score, parts = self._scores(row)
             if score > self.threshold:
                 label = 1
             if label or not self.tracker.idle:
@@ -124,6 +122,32 @@ class Stream:
         self.index += 1
         return Step(index, score, label, changes)
 
+    def _scores(self, row: int) -> tuple[float, Float[np.ndarray, " channel"]]:
+        """The score of the window that ends in this row, and that of each channel, 0 where it is not known."""
+        gaps = self.index - self._gap < self.config.window
+        before = self._parts.copy() if gaps else None  # the model writes into the array that it gave
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._parts = parts = self._model.squared_error(self._windows[row], gaps=gaps)
+            if before is not None and self.index == self._gap:
+                return self._scores_in_gap(row, before)
+            score = float(parts[0] if self._one else parts.sum() / len(parts))
+        if not score <= HIGHEST:  # also where it is not a number
+            _bound(parts)
+            score = HIGHEST
+        return score, parts
+
+    def _scores_in_gap(
+        self, row: int, before: Float[np.ndarray, " channel"]
+    ) -> tuple[float, Float[np.ndarray, " channel"]]:
+        """`_scores` where a value of this point is missing: `shared.scoring.contributions`, one step of it."""
+        parts, missing = self._parts, np.isnan(self._buffer[row])
+        _bound(parts)
+        parts[missing] = before[missing]
+        silent = np.isnan(self._windows[row].reshape(-1, len(parts))).all(axis=0)
+        known = len(parts) - int(np.count_nonzero(silent))
+        counted = np.where(silent, 0.0, parts)
+        return min(float(counted.sum()) / known, HIGHEST) if known else math.nan, counted
+
     def _write(self, point: Any, row: int) -> None:
         """Checks and scales the point, and puts it into the row of the oldest one, which no window needs any more."""
         if self._one and isinstance(point, float) and math.isfinite(point):
@@ -131,20 +155,17 @@ class Stream:
             scaled: Any = (point - shift) / scale
             if not -self._largest <= scaled <= self._largest:
                 raise ValueError(self._too_large(0, point))
-            self._held[0] = point
         else:
             values = self._values(point)
             with np.errstate(over="ignore"):
                 scaled = ((values - self._shift) / self._scale).astype(self.config.dtype)
             if not np.isfinite(scaled).all():
-                channel = int(np.argmin(np.isfinite(scaled)))
-                raise ValueError(self._too_large(channel, values[channel]))
-            self._held[:] = values
+                scaled = self._unusual(values, scaled, row)
         self._buffer[row] = scaled
         self._buffer[row + self.config.window] = scaled
 
     def _values(self, point: Any) -> Float[np.ndarray, " channel"]:
-        """The point as one finite float64 for each channel."""
+        """The point as one float64 for each channel."""
         try:
             array = np.asarray(point)
             if array.dtype.kind not in "fiubO":
@@ -159,23 +180,31 @@ class Stream:
                 f"point {self.index} has {_shape(array)}, the detector was fitted on {len(self.channels)} "
                 f"({_short(', '.join(self.channels))})"
             )
-        finite = np.isfinite(values)
-        if finite.all():
-            return values
-        if np.isinf(values).any():
-            where = self._place(int(np.argmax(np.isinf(values))))
-            raise ValueError(f"infinite value at {where}: remove it, or mark it as missing")
-        where = self._place(int(np.argmin(finite)))
-        if self.config.missing != "interpolate":
-            raise ValueError(
-                f'missing value at {where}: fill it, or use missing="interpolate" (--missing interpolate), which holds '
-                "the last value"
-            )
-        values = np.where(finite, values, self._held)
-        if np.isnan(values).any():
-            where = self._place(int(np.argmax(np.isnan(values))))
-            raise ValueError(f"missing value at {where}: there is no earlier value to hold")
         return values
+
+    def _unusual(
+        self, values: Float[np.ndarray, " channel"], scaled: Float[np.ndarray, " channel"], row: int
+    ) -> Float[np.ndarray, " channel"]:
+        """The scaled values, of which some are not finite, as they go into the buffer; or why they do not."""
+        if np.isinf(scaled).any():
+            channel = int(np.argmax(np.isinf(scaled)))
+            if np.isinf(values).any():
+                where = self._place(int(np.argmax(np.isinf(values))))
+                raise ValueError(f"infinite value at {where}: remove it, or mark it as missing")
+            raise ValueError(self._too_large(channel, values[channel]))
+        missing = np.isnan(scaled)
+        if self.config.missing == "mask":
+            self._gap = self.index
+            return scaled
+        where = self._place(int(np.argmax(missing)))
+        if self.config.missing == "error":
+            raise ValueError(
+                f'missing value at {where}: fill it, or use missing="mask" (--missing mask), which leaves it out, or '
+                '"interpolate", which holds the last value'
+            )
+        if not self.index:
+            raise ValueError(f"missing value at {where}: there is no earlier value to hold")
+        return np.where(missing, self._buffer[row - 1], scaled)
 
     def _place(self, channel: int) -> str:
         return f"point {self.index}, channel {self.channels[channel]}"
@@ -183,29 +212,6 @@ class Stream:
     def _too_large(self, channel: int, value: float) -> str:
         where, dtype = self._place(channel), self.config.dtype
         return f'the value {value:g} at {where} is too large for {dtype}: use scaling="standard" or float64'
-
-    def _squared_error(self, row: int) -> Float[np.ndarray, " channel"]:
-        """The squared error of the last step of the window that ends in this row; the array is used again."""
-        window, hidden, latent = self._windows[row], self._hidden, self._latent
-        with np.errstate(over="ignore", invalid="ignore"):
-            _dense(self._encoder, window, hidden)
-            np.maximum(hidden, self._zeros, hidden)
-            _dense(self._posterior, hidden, latent)
-            if self._noise is None:
-                return self._decoded_error(latent, row)
-            half = self.config.latent_dim
-            deviation = np.exp(0.5 * latent[half:])
-            errors = [self._decoded_error(latent[:half] + deviation * noise, row).copy() for noise in self._noise]
-            return np.mean(errors, axis=0)
-
-    def _decoded_error(self, latent: Float[np.ndarray, " latent"], row: int) -> Float[np.ndarray, " channel"]:
-        back, error = self._back, self._error
-        _dense(self._decoder, latent, back)
-        np.maximum(back, self._zeros, back)
-        _dense(self._output, back, error)
-        np.subtract(error, self._buffer[row], error)
-        np.multiply(error, error, error)
-        return error
 
     # Restarts.
 
@@ -216,7 +222,7 @@ class Stream:
         return {
             "model": self._digest,
             "window": self._buffer[rows],  # scaled, oldest first
-            "held": self._held.copy(),  # the last value of each channel
+            "parts": self._parts.copy(),  # the score of each channel at the last point
             "index": self.index,
             "score": self.score,
             "label": self.label,
@@ -232,11 +238,14 @@ class Stream:
         try:
             if state["model"] != self._digest:
                 raise ValueError("it belongs to another model: take that model, or start without a state")
-            window, held = np.asarray(state["window"]), np.asarray(state["held"])
+            window, parts = np.asarray(state["window"]), np.asarray(state["parts"])
             _check_array("window", window, self._buffer[: self.config.window])
-            _check_array("held", held, self._held)
-            if not np.isfinite(window).all() or np.isinf(held).any():
+            _check_array("parts", parts, self._parts)
+            if np.isinf(window).any() or not np.isfinite(parts).all():
                 raise ValueError("it holds values that are not finite")
+            gaps = np.flatnonzero(np.isnan(window).any(axis=1))  # rows of the window
+            if len(gaps) and self.config.missing != "mask":
+                raise ValueError('it holds missing values: only missing="mask" can go on from there')
             index, label, score = state["index"], state["label"], float(state["score"])
             if type(index) is not int or index < 0 or label not in (0, 1):
                 raise ValueError(f"the index {index!r} or the label {label!r} is none")
@@ -246,7 +255,8 @@ class Stream:
             raise ValueError(f"this state cannot be restored: {reason}") from None
         rows = np.arange(index, index + self.config.window) % self.config.window
         self._buffer[rows] = self._buffer[rows + self.config.window] = window
-        self._held[:] = held
+        self._parts = parts.copy()
+        self._gap = index - self.config.window + int(gaps[-1]) if len(gaps) else -self.config.window
         self.index, self.score, self.label = index, score, label
 
     def save_state(self, path: str | PathLike[str], **extra: Any) -> None:
@@ -277,17 +287,9 @@ class Stream:
         return extra
 
 
-def _dense(layer: tuple[np.ndarray, np.ndarray], inputs: np.ndarray, out: np.ndarray) -> None:
-    np.dot(layer[0], inputs, out)  # `matmul` takes longer for so little
-    np.add(out, layer[1], out)
-
-
-def _first(array: np.ndarray, rows: int) -> np.ndarray:
-    return np.ascontiguousarray(array[:rows])
-
-
-def _last(array: np.ndarray, rows: int) -> np.ndarray:
-    return np.ascontiguousarray(array[-rows:])
+def _bound(parts: Float[np.ndarray, " channel"]) -> None:
+    """Makes what overflows, or is not a number, `HIGHEST`, in place."""
+    np.copyto(parts, HIGHEST, where=~(parts <= HIGHEST))
 
 
 def _digest(model: Checkpoint) -> str:

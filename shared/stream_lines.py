@@ -31,11 +31,13 @@ class LineReader:
 
     - `jsonl`: a number, a list, or an object of channel names and numbers, which may have a time stamp;
     - `csv`: cells between commas, semicolons or tabs. A first line without a single number is the header, and chooses
-      the columns by name. Without one the cells are the channels in the order of the model, perhaps after a time stamp.
+      the columns by name. Without one the cells are the channels in the order of the model, perhaps after a time stamp,
+      as in the first row.
     - `auto`: jsonl if the first good line begins with a bracket or a brace, else csv.
 
     `columns` are the names of the model's channels in the input, if they are called otherwise there. The time stamp is
-    the column or key `time`, or the first called timestamp, time, datetime or date; "none" if there is none.
+    the column or key `time`, or the first called timestamp, time, datetime or date; "none" if there is none. It is
+    passed on as it stands. A value is missing where JSON has null or NaN, or a cell is empty or says so (NaN, NA ...).
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class LineReader:
         self._header: list[str] | None = None
         self._places: list[int] | None = None  # of the channels in a row that has a header
         self._time_place: int | None = None
+        self._width: int | None = None  # cells of a row that has no header
 
     def read(self, line: str) -> Point | None:
         """The point of a line; None if it is blank or a header.
@@ -99,7 +102,7 @@ class LineReader:
         for name in names:
             if name not in value:
                 raise ValueError(f"no channel {name!r}: the line has {_short(', '.join(value))}; see --columns")
-        return Point(_one([_number(value[name]) for name in names]), None if time is None else value[time])
+        return Point(_one([_number(value[name]) for name in names]), None if time is None else _stamp(value[time]))
 
     def _time_name(self, names: Mapping[str, Any] | Sequence[str]) -> str | None:
         """Which of the names is the time stamp."""
@@ -119,7 +122,9 @@ class LineReader:
         if cells == self._header:
             return None  # again, as in a log that is rotated
         if self._places is None and self._header is None:
-            if not any(map(_is_number, cells)):
+            extra = len(cells) - len(self._channels)
+            empty = extra in (0, 1) and all(cell in MISSING_CELLS for cell in cells[extra:])
+            if not empty and not any(map(_is_number, cells)):
                 if len(cells) == 1 < len(self._channels):
                     raise ValueError(f"neither a header nor numbers: {_short(text)}")
                 self._take_header(cells)
@@ -127,8 +132,11 @@ class LineReader:
                 return None
             self._header, self._separator = [], separator if len(cells) > 1 else None  # there is none
         if self._places is None:
+            if self._width not in (None, len(cells)):
+                raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {_short(text)}")
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME
+            self._width = len(cells) if extra == has_time else None
             return Point(_one([_cell(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
         assert self._header is not None
         if len(cells) != len(self._header):
@@ -159,7 +167,7 @@ class LineReader:
     @property
     def state(self) -> dict[str, Any]:
         """What was found out of the first lines."""
-        return {"form": self._form, "separator": self._separator, "header": self._header}
+        return {"form": self._form, "separator": self._separator, "header": self._header, "width": self._width}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over what another reader found out.
@@ -169,7 +177,7 @@ class LineReader:
         """
         if state["form"] not in (self._form, "auto") and self._form != "auto":
             return  # the user has chosen another format
-        self._form, self._separator = state["form"], state["separator"]
+        self._form, self._separator, self._width = state["form"], state["separator"], state["width"]
         if state["header"]:
             self._take_header(list(state["header"]))
 
@@ -189,6 +197,15 @@ def _number(value: Any) -> float:
         return float(value)
     except OverflowError:
         raise ValueError("a number is too large") from None
+
+
+def _stamp(value: Any) -> Any:
+    if type(value) not in (str, int):
+        try:
+            json.dumps(value, allow_nan=False)
+        except ValueError:
+            raise ValueError("the time stamp is not a finite number") from None
+    return value
 
 
 def _cell(cell: str) -> float:

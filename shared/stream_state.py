@@ -11,7 +11,11 @@ import numpy as np
 from shared.output import replacing
 
 FORMAT = "twinvae stream"
-VERSION = 1
+VERSION = 2  # 1 had no score of each channel
+
+
+class DamagedStateError(ValueError):
+    """The file looks like a state of a stream that is no longer whole, or is empty."""
 
 
 def write(path: Path, state: Mapping[str, Any]) -> None:
@@ -33,25 +37,27 @@ def read(path: Path) -> dict[str, Any]:
     """Reads a state, and checks that it is whole; `Stream.restore` checks what is in it.
 
     Raises:
-        ValueError: if the file is not a whole state of this version.
+        DamagedStateError: if it looks like one, but is not whole.
+        ValueError: if the file is anything else, or the state of another version.
         OSError: if it cannot be read.
     """
     from safetensors import SafetensorError, safe_open
 
-    with path.open("rb"):  # a missing file or a folder is an OSError with its own words
-        pass
-    advice = "remove it to start anew"
+    content = path.read_bytes()
+    advice, damaged = "remove it to start anew", DamagedStateError(f"{path}: damaged state of a stream")
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
     except SafetensorError as error:
-        raise ValueError(f"{path}: not a whole state of a stream ({error}): {advice}") from None
+        if not content or content[8:].startswith(b'{"__metadata__"'):  # as a state begins, whole or not
+            raise damaged from None
+        raise ValueError(f"{path}: not a state of a stream ({error}): {advice}") from None
     if metadata.get("format") != FORMAT or metadata.get("version") != str(VERSION):
         raise ValueError(f"{path}: not a state of a stream that this release reads: {advice}")
     rest = metadata.get("state", "")
     if metadata.get("sum") != _sum(arrays, rest):
-        raise ValueError(f"{path}: damaged state of a stream: {advice}")
+        raise damaged
     return json.loads(rest) | arrays
 
 

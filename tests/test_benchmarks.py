@@ -69,6 +69,16 @@ def answer_to(job: Job, slower: float = 1.0) -> dict[str, Any]:
     elif job.case == "window":
         samples = list(np.linspace(20e-6, 40e-6, 1200))
         found = [{"metric": "latency", "unit": "s", "samples": samples, "operations": None, "parameters": {}}]
+    elif job.case == "stream":
+        found = [metric("point", "s", 9e-6 * window / 64, window=window, channels=1) for window in (64, 256)]
+    elif job.case == "watch":
+        found = [metric("point", "s", 20e-6, lines=lines) for lines in ("csv", "jsonl")]
+    elif job.case == "fleet":
+        found = [
+            metric(name, "s", value, preset=preset)
+            for name, value in (("single_model", 0.2), ("fleet_model", 0.15 / job.threads))
+            for preset in options["presets"]
+        ]
     else:
         found = [
             metric("step", "s", step, 8.5e5),
@@ -300,6 +310,10 @@ def test_bars_judge() -> None:
     assert met["Warm fit, JAX against the tutorial's loop: at least 25 times as fast"] is True  # 600 / 23
     assert met["Warm fit, JAX against PyOD's VAE (its defaults): at least 100 times as fast"] is False  # 1500 / 23
     assert met["JAX training step: at most 3 times the arithmetic floor"] is True  # 23 / 8.5
+    assert met["A stream's next point, without a framework: median at most 25 µs"] is False  # the widest: 36
+    assert met["twinvae watch: at least 20,000 points a second from a pipe"] is True  # 49,000
+    assert met["JAX fleet on all cores: at least 1.7x the single fit's rate on one core"] is True  # 2.7
+    assert met["PyTorch fleet: at least 5x the models a second of its single fit"] is False
 
 
 def test_report_of_a_whole_run(tmp_path: Path) -> None:

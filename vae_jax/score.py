@@ -116,7 +116,7 @@ def _encode_block(
 
 def _inputs(model: VAE, x: Float[Array, "n *window"], masked: bool) -> Float[Array, "n feature"]:
     """The windows as the model takes them."""
-    flat = x.reshape(len(x), -1)
+    flat = x.reshape(x.shape[0], -1)  # perhaps a symbol, which `len` refuses
     return refilled(flat, lambda values: model.decode(model.encode(values)[0]), jnp) if masked else flat
 
 
@@ -148,9 +148,15 @@ def _window_program(
 
     @jax.jit
     def run(vector: Float[Array, " parameter"], windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
-        model = build(unflatten(vector, like))
-        x = centred(windows, centring, masked, jnp)[0].reshape(len(windows), -1)
-        error = x - model.decode(model.encode(_inputs(model, x, masked))[0])
-        return jnp.nanmean(error * error, axis=1) if masked else jnp.mean(error * error, axis=1)
+        return window_errors(build(unflatten(vector, like)), windows, masked, centring)
 
     return run
+
+
+def window_errors(
+    model: VAE, windows: Float[Array, "n window channel"], masked: bool, centring: Centring
+) -> Float[Array, " n"]:
+    """The mean squared error of each window over its values; if `masked`, of those that are not NaN."""
+    x = centred(windows, centring, masked, jnp)[0].reshape(windows.shape[0], -1)
+    error = x - model.decode(model.encode(_inputs(model, x, masked))[0])
+    return jnp.nanmean(error * error, axis=1) if masked else jnp.mean(error * error, axis=1)
