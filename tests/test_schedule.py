@@ -202,3 +202,18 @@ def test_the_members_of_a_fleet_have_the_steps_that_each_has_alone(
             scale = np.concatenate([each[:used] for each, used in scales])
             found_scale = [p.beta_scale[member][: p.used[member]] for p in together if p.beta_scale is not None]
             np.testing.assert_array_equal(np.concatenate(found_scale), scale)
+
+
+def test_training_on_the_rows_of_a_block_is_training_on_the_whole_series(
+    backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "BLOCK", 16)
+    config = config_of(8)
+    series = np.random.default_rng(0).normal(size=(50, 1)).astype(np.float32)
+    parts = list(chunks(47, config, 0))
+    whole = [p._replace(starts=p.starts + p.rows.start, rows=None) for p in parts if p.rows is not None]
+    assert len(whole) == len(parts) == 3 * config.epochs
+    initial = draw(config, 1, 0)
+    of_rows, of_whole = (list(backend.train(initial, series, plan, config))[-1].parameters for plan in (parts, whole))
+    assert all((of_rows[name] == of_whole[name]).all() for name in initial)
+    assert any((of_rows[name] != initial[name]).any() for name in initial)
