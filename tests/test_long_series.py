@@ -24,7 +24,8 @@ LENGTH = 1200
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every constant that cuts a long series, small enough that this one is cut many times."""
-    monkeypatch.setattr(storage, "VALUES", 700)
+    monkeypatch.setattr(storage, "VALUES", 300)
+    monkeypatch.setattr(storage, "LEAST_ROWS", 100)
     monkeypatch.setattr(schedule, "BLOCK", 256)
     monkeypatch.setattr(schedule, "CHUNK_STEPS", 7)
     monkeypatch.setattr("shared.training.CHUNK_STEPS", 7)
