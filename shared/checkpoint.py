@@ -42,6 +42,12 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: if the file cannot be written.
     """
+    with replacing(path) as temporary:
+        temporary.write_bytes(as_bytes(checkpoint))
+
+
+def as_bytes(checkpoint: Checkpoint) -> bytes:
+    """The file of a checkpoint: the same bytes for the same checkpoint, in every process."""
     from safetensors.numpy import save
 
     settings = {
@@ -62,8 +68,21 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         "calibration.variance": np.asarray(checkpoint.calibration.variance, dtype=np.float64),
     }
     metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata))
+    return _with_sorted_header(save(tensors, metadata))
+
+
+def _with_sorted_header(file: bytes) -> bytes:
+    """safetensors writes its metadata in an order that changes from call to call; here they are in alphabetical order.
+
+    The file is the length of the header (8 bytes, little-endian), the header (JSON, padded with spaces to a multiple of
+    8 bytes), and the tensors, whose places the header gives from its own end on.
+    """
+    end = 8 + int.from_bytes(file[:8], "little")
+    header = json.loads(file[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + file[end:]
 
 
 def read(path: Path) -> Checkpoint:

@@ -1,6 +1,7 @@
 """The command `twinvae`."""
 
 import argparse
+import contextlib
 import importlib.metadata
 import os
 import sys
@@ -16,6 +17,7 @@ from shared.commands import complain
 from shared.config import DEFAULT_PRESET, PRESETS, Config, resolve
 from shared.datasets import DATASETS
 from shared.download import DOWNLOADS
+from shared.fleet_training import TOGETHER
 from shared.injection import ANOMALY_KINDS
 from shared.signals import SIGNAL_KINDS
 from shared.stream_lines import LINE_FORMATS
@@ -24,7 +26,21 @@ FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns the exit code: 0 fine, 1 failed, 2 wrong use."""
+    """Runs the command; returns the exit code: 0 fine, 1 failed, 2 wrong use, 130 interrupted.
+
+    Without arguments, which is as a process of its own, what fails does not return but ends the process at once: JAX
+    aborts a process that is cleaned up while a device still works on what nobody wants any more.
+    """
+    code = _run(arguments)
+    if arguments is None and code:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: complain("warning", message)
@@ -34,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # the reader has gone: say nothing, also not while closing
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILED
-        except KeyboardInterrupt:
-            complain("error", "interrupted")
-            return INTERRUPTED
+        except KeyboardInterrupt as error:
+            complain("error", error if error.args else "interrupted")
+            return int(getattr(error, "exit_code", INTERRUPTED))
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             complain("error", f"{where}{error.strerror or error}")
@@ -102,25 +118,22 @@ def _parser() -> argparse.ArgumentParser:
         commands, "detect", run.detect, "fit on the normal part of a series, score all of it, draw it",
         "twinvae detect sensors.csv --train-rows 1000 --out out",
     )  # fmt: skip
-    source = detect.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "file", type=Path, nargs="?", metavar="FILE", help="a CSV, Parquet or .npy file, one row per time step"
-    )
-    source.add_argument("--dataset", choices=DATASETS, help="a public labelled series instead of a file")
-    normal = detect.add_mutually_exclusive_group()
-    normal.add_argument("--train-rows", type=_count, metavar="N", help="the first N rows are normal: fit on them")
-    normal.add_argument("--train", type=Path, metavar="FILE2", help="fit on this file instead")
-    detect.add_argument("--out", type=Path, required=True, metavar="DIR")
-    detect.add_argument("--parquet", action="store_true", help="write scores.parquet even if FILE is a CSV")
+    _add_detect(detect)
 
-    for command in (fit, score, detect):
+    fleet = _command(
+        commands, "fleet", run.fleet, "fit and score many series, each with a detector of its own",
+        "twinvae fleet sensors/ --train-rows 1000 --out out",
+    )  # fmt: skip
+    _add_fleet(fleet)
+
+    for command in (fit, score, detect, fleet):
         command.add_argument("--backend", choices=BACKENDS, help="default: the one installed, JAX first")
         command.add_argument("--columns", type=_names, metavar="A,B", help="the columns to use; default: all but time")
         command.add_argument(
             "--time", metavar="COLUMN", help="the time stamps; default: timestamp, time, datetime, date"
         )
         command.add_argument("--labels", metavar="COLUMN", help="0/1 labels: never fitted on; they measure the scores")
-    for command in (fit, detect):
+    for command in (fit, detect, fleet):
         _add_hyperparameters(command)
 
     synthesize = _command(
@@ -135,6 +148,9 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--length", type=_count, default=5000, metavar="N", help="rows in all; default: 5000")
     synthesize.add_argument("--train-rows", type=_count, default=2000, metavar="N", help="without one; default: 2000")
     synthesize.add_argument("--channels", type=_count, default=1, metavar="N", help="default: 1")
+    synthesize.add_argument(
+        "--series", type=_count, metavar="N", help="so many different ones, each in a CSV of its own, for a fleet"
+    )
     synthesize.add_argument("--anomalies", type=_count, metavar="N", help="default: 2 to 4, one of each kind at least")
     synthesize.add_argument("--magnitude", type=_number, default=1.0, metavar="X", help="size; default: 1")
     synthesize.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV and its picture")
@@ -154,6 +170,43 @@ def _parser() -> argparse.ArgumentParser:
         commands, "doctor", run.doctor, "what is installed, and whether it is fit for use", "twinvae doctor"
     ).add_argument("--backend", choices=BACKENDS, help="default: all that are installed")
     return parser
+
+
+def _add_detect(detect: argparse.ArgumentParser) -> None:
+    source = detect.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="a CSV, Parquet or .npy file, one row per time step"
+    )
+    source.add_argument("--dataset", choices=DATASETS, help="a public labelled series instead of a file")
+    normal = detect.add_mutually_exclusive_group()
+    normal.add_argument("--train-rows", type=_count, metavar="N", help="the first N rows are normal: fit on them")
+    normal.add_argument("--train", type=Path, metavar="FILE2", help="fit on this file instead")
+    detect.add_argument("--out", type=Path, required=True, metavar="DIR")
+    detect.add_argument("--parquet", action="store_true", help="write scores.parquet even if FILE is a CSV")
+
+
+def _add_fleet(fleet: argparse.ArgumentParser) -> None:
+    fleet.add_argument(
+        "input", type=Path, metavar="INPUT", help="a folder of CSV or Parquet files, or with --key one long table"
+    )
+    fleet.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables and models")
+    fleet.add_argument("--train-rows", type=_count, metavar="N", help="the first N rows of each series are normal")
+    fleet.add_argument("--key", metavar="COLUMN", help="tells the series of one long table apart")
+    fleet.add_argument("--scores", action="store_true", help="write the score of every step: scores/NAME.parquet")
+    fleet.add_argument(
+        "--resume", action="store_true", help="go on where a run has ended: give the same options as before"
+    )
+    fleet.add_argument(
+        "--leave-changed", action="store_true",
+        help="with --resume: series whose files have changed or gone fail, the rest goes on",
+    )  # fmt: skip
+    fleet.add_argument(
+        "--together", type=_count, default=TOGETHER, metavar="N",
+        help=f"train at most N series in one batch; default: {TOGETHER}",
+    )  # fmt: skip
+    fleet.add_argument("--workers", type=_count, metavar="N", help="batches at a time at most; default: one a core")
+    fleet.add_argument("--engine", choices=("local", "ray"), default="local", help="default: local")
+    fleet.add_argument("--address", metavar="ADDRESS", help="of a Ray cluster; default: one in this process")
 
 
 def _add_watch(commands: Any) -> None:

@@ -31,7 +31,7 @@ def counts(column: "pl.Series") -> bool:
     return len(steps) == len(column) - 1 and steps[0] > 0 and bool((steps == steps[0]).all())
 
 
-def numbers(path: Path, column: "pl.Series", begin: int = 0) -> Float[np.ndarray, " time"]:
+def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.ndarray, " time"]:
     """The values of a column, or of a part of it that begins at this row; NaN where a cell is empty.
 
     Raises:
@@ -54,7 +54,7 @@ def numbers(path: Path, column: "pl.Series", begin: int = 0) -> Float[np.ndarray
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
-def label_values(path: Path, column: "pl.Series", begin: int = 0) -> Int8[np.ndarray, " time"]:
+def label_values(path: Path | str, column: "pl.Series", begin: int = 0) -> Int8[np.ndarray, " time"]:
     """The labels of a column, or of a part of it that begins at this row.
 
     Raises:
@@ -69,7 +69,7 @@ def label_values(path: Path, column: "pl.Series", begin: int = 0) -> Int8[np.nda
     return values.astype(np.int8)
 
 
-def check_times(path: Path, column: "pl.Series", begin: int = 0, *, in_order: bool) -> None:
+def check_times(path: Path | str, column: "pl.Series", begin: int = 0, *, in_order: bool) -> None:
     """Checks a column of time stamps, or a part of it that begins at this row.
 
     Raises:

@@ -122,6 +122,19 @@ def detect(options: argparse.Namespace) -> None:
     )
 
 
+def fleet(options: argparse.Namespace) -> None:
+    """Fits and scores many series, each with a detector of its own."""
+    from shared.fleet_command import run_fleet, summary_record, summary_text
+
+    tables = run_fleet(options, _backend(options), complain)
+    _print(options, summary_record(tables, options.out), summary_text(tables, options.out))
+    if not tables.summary["ok"]:
+        sys.stdout.flush()
+        raise ValueError(
+            f"none of the {tables.summary['series']} series could be done: see {options.out}/fleet.parquet"
+        )
+
+
 def _series_to_detect(options: argparse.Namespace) -> tuple[Table, Table, int, str]:
     """The series to score, the one to fit on, how many first rows of the first that is, and the name."""
     if options.dataset:
@@ -142,12 +155,24 @@ def synthesize(options: argparse.Namespace) -> None:
     """Makes a series with labelled anomalies."""
     from shared.events import intervals
     from shared.plots import plot_series
-    from shared.synthetic import generate, series_names, write_series
+    from shared.synthetic import generate, many, series_names, write_series
 
-    series = generate(
-        options.kind, seed=options.seed, signal=options.signal, length=options.length, train=options.train_rows,
-        channels=options.channels, anomalies=options.anomalies, magnitude=options.magnitude,
-    )  # fmt: skip
+    arguments = {
+        "kinds": options.kind, "seed": options.seed, "signal": options.signal, "length": options.length,
+        "train": options.train_rows, "channels": options.channels, "anomalies": options.anomalies,
+        "magnitude": options.magnitude,
+    }  # fmt: skip
+    if options.series:
+        for series in many(options.series, **arguments):
+            options.out.mkdir(parents=True, exist_ok=True)
+            write_series(options.out, series, series.name)
+        text = (
+            f"{options.series} series of {options.length} rows, the first {options.train_rows} normal, in {options.out}"
+        )
+        result = {"folder": str(options.out), "series": options.series, "rows": options.length}
+        _print(options, result | {"train_rows": options.train_rows}, text)
+        return
+    series = generate(**arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     path = write_series(options.out, series)
     names, picture = series_names(series), path.with_suffix(".png")
@@ -161,8 +186,8 @@ def synthesize(options: argparse.Namespace) -> None:
     ]
     lines = [f"[{e['start']}, {e['end']})  {e['kind']} in {', '.join(e['channels'])}" for e in events]
     where = f"{options.length} rows, the first {options.train_rows} normal, in {path}; picture in {picture}"
-    result = {"file": str(path), "picture": str(picture), "rows": options.length, "train_rows": options.train_rows}
-    _print(options, result | {"events": events}, "\n".join([*lines, where]))
+    made = {"file": str(path), "picture": str(picture), "rows": options.length, "train_rows": options.train_rows}
+    _print(options, made | {"events": events}, "\n".join([*lines, where]))
 
 
 def fetch(options: argparse.Namespace) -> None:

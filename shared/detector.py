@@ -359,6 +359,10 @@ class VAEDetector(Estimator):
         )
         return written
 
+    def as_bytes(self) -> bytes:
+        """What `save` writes: the same bytes for the same fit, in every process."""
+        return checkpoint.as_bytes(self._checkpoint())
+
     def _checkpoint(self) -> checkpoint.Checkpoint:
         self._check_fitted()
         given = {name: value for name, value in self.arguments_.items() if value is not None and name != "device"}

@@ -3,13 +3,14 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from shared.backend import Lane
-from shared.config import Kind, check_kind
+from shared.config import Device, Kind, check_kind
 from shared.detector import NotFittedError, VAEDetector
 from shared.engine import cancelled, run_local
 from shared.estimator import Estimator
@@ -152,6 +153,47 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
     def _check_fitted(self) -> None:
         if not hasattr(self, "_members"):
             raise NotFittedError("this fleet is not fitted: call fit first")
+
+    # Files.
+
+    def save(self, folder: str | PathLike[str]) -> None:
+        """Writes the fleet to a folder: `models/NAME.safetensors` for each member, and a table that names them.
+
+        It is what `twinvae fleet` writes, but for what that has scored. The last file written is `fleet.json`: without
+        it the folder is not a whole fleet. A fleet that was there is replaced.
+
+        Raises:
+            NotFittedError: before `fit`.
+            ValueError: if the folder holds an unfinished run of the command.
+            OSError: if a file cannot be written.
+        """
+        from shared.fleet_tables import save_members
+
+        self._check_fitted()
+        given = {name: value for name, value in self.get_params().items() if value is not None and name != "device"}
+        settings = {"preset": given.pop("preset"), "seed": int(given.pop("seed")), "hyperparameters": given}
+        save_members(Path(folder), settings, self, self.failures_, self.warnings_)
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str], *, device: Device | None = None) -> Self:
+        """Opens a fleet that either backend or `twinvae fleet` has written. A member is read each time it is asked for.
+
+        Raises:
+            ValueError: if the folder does not hold a whole fleet.
+            OSError: if it cannot be read.
+        """
+        from shared.fleet_folder import FleetFolder
+        from shared.fleet_tables import read_tables
+
+        path = Path(folder)
+        tables = read_tables(FleetFolder(path))
+        settings = tables.summary["settings"]
+        fleet = cls(preset=settings["preset"], seed=settings["seed"], device=device, **settings["hyperparameters"])
+        rows = tables.fleet.select("name", "error", "warnings", "model").rows()
+        fleet._members = {name: path / model for name, _, _, model in rows if model is not None}
+        fleet.failures_ = {name: error for name, error, _, model in rows if model is None}
+        fleet.warnings_ = {name: tuple(said) for name, _, said, model in rows if model is not None and said}
+        return fleet
 
 
 def _named(series: Any) -> Mapping[str, Any]:

@@ -41,3 +41,39 @@ def training_progress(epochs: int) -> Iterator[Report]:
     finally:
         if bar is not None:
             bar.stop()
+
+
+@contextmanager
+def fleet_progress(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function to call with the number of finished series, and of failed ones among them."""
+    if not sys.stderr.isatty():
+        yield lambda done, failed: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    words = TextColumn(f"{what} {{task.completed}}/{{task.total}} series{{task.fields[failed]}}")
+    rate = TextColumn("{task.fields[rate]}")
+    bar = Progress(
+        words,
+        BarColumn(),
+        rate,
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        speed_estimate_period=120,
+    )
+    task = bar.add_task("", total=total, failed="", rate="")
+    begin, first = time.monotonic(), None
+
+    def report(done: int, failed: int) -> None:
+        nonlocal first
+        if first is None:
+            first = done  # those of an earlier run tell nothing of the speed of this one
+            bar.reset(task, completed=done)
+        rate = (done - first) / max(time.monotonic() - begin, 1e-9)
+        counted = f", {failed} failed" if failed else ""
+        bar.update(task, completed=done, failed=counted, rate=f"{rate:.3g} series/s")
+
+    with bar:
+        yield report

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int8
 
 from shared.detector import VAEDetector
 from shared.output import replacing
@@ -66,13 +66,7 @@ def _write_frames(
     labels = detector.labels_of(scores)
 
     def frame(rows: slice) -> "pl.DataFrame":
-        columns: dict[str, Any] = {"score": np.array(scores[rows]), "label": np.array(labels[rows])}
-        if len(table.names) > 1:
-            columns |= {f"score_{name}": np.array(contributions[rows, i]) for i, name in enumerate(table.names)}
-        time = table.stamps(rows)
-        # A file's own column of time stamps may be called as one of ours.
-        time = time.rename(f"time_{time.name}") if time.name in columns else time
-        return pl.DataFrame(columns).fill_nan(None).insert_column(0, time)  # a score that is not known is an empty cell
+        return _frame(table, scores, labels, contributions, rows)
 
     def frames(*_: object) -> Iterator["pl.DataFrame"]:
         return (frame(slice(begin, begin + ROWS)) for begin in range(0, len(scores), ROWS))
@@ -85,3 +79,29 @@ def _write_frames(
             lazy.sink_parquet(path)
     except pl.exceptions.PolarsError as error:  # what a full disk becomes inside polars
         raise OSError(str(error).splitlines()[0]) from None
+
+
+def scores_frame(
+    table: Table, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
+) -> "pl.DataFrame":
+    """What `write_scores` writes, of all rows at once."""
+    scores = mean_over_channels(contributions)
+    return _frame(table, scores, detector.labels_of(scores), contributions, slice(None))
+
+
+def _frame(
+    table: Table,
+    scores: Float[np.ndarray, " time"],
+    labels: Int8[np.ndarray, " time"],
+    contributions: Float[np.ndarray, "time channel"],
+    rows: slice,
+) -> "pl.DataFrame":
+    import polars as pl
+
+    columns: dict[str, Any] = {"score": np.array(scores[rows]), "label": np.array(labels[rows])}
+    if len(table.names) > 1:
+        columns |= {f"score_{name}": np.array(contributions[rows, i]) for i, name in enumerate(table.names)}
+    time = table.stamps(rows)
+    # A file's own column of time stamps may be called as one of ours.
+    time = time.rename(f"time_{time.name}") if time.name in columns else time
+    return pl.DataFrame(columns).fill_nan(None).insert_column(0, time)  # a score that is not known is an empty cell

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int8
@@ -151,11 +151,22 @@ def series_names(series: SyntheticSeries) -> tuple[str, ...]:
     return ("value",) if channels == 1 else tuple(f"channel_{channel}" for channel in range(channels))
 
 
-def write_series(folder: Path, series: SyntheticSeries) -> Path:
+def many(number: int, *, seed: int, **arguments: Any) -> Iterator[SyntheticSeries]:
+    """So many series as `generate` makes them with these arguments, each from a seed of its own, named by their place.
+
+    The first ones are the same whatever the number is, but for the zeros in their names.
+    """
+    digits = len(str(number - 1))
+    for index in range(number):
+        own = int(np.random.SeedSequence(seed, spawn_key=(index,)).generate_state(1)[0])
+        yield generate(seed=own, **arguments)._replace(name=f"series-{index:0{digits}}")
+
+
+def write_series(folder: Path, series: SyntheticSeries, stem: str | None = None) -> Path:
     """Writes a CSV of the columns time (row numbers), the channels and Label, named as TSB-AD's files are.
 
-    `_tr_N` in the name are the training rows, `_1st_M` the first anomalous row (left out if there is none). A missing
-    value is an empty cell.
+    `_tr_N` in the name are the training rows, `_1st_M` the first anomalous row (left out if there is none); or the name
+    is `stem`. A missing value is an empty cell.
 
     Raises:
         OSError: if the file cannot be written.
@@ -163,7 +174,7 @@ def write_series(folder: Path, series: SyntheticSeries) -> Path:
     import polars as pl
 
     first = f"_1st_{series.labels.argmax()}" if series.labels.any() else ""
-    path = folder / f"{series.name}_tr_{series.train_rows}{first}.csv"
+    path = folder / f"{stem or f'{series.name}_tr_{series.train_rows}{first}'}.csv"
     columns = dict(zip(series_names(series), series.values.T, strict=True))
     frame = pl.DataFrame({"time": np.arange(len(series.values)), **columns, "Label": series.labels}).fill_nan(None)
     with replacing(path) as temporary:

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -89,54 +89,70 @@ def read_table(
         return _read_npy(path, columns, time, labels)
     long = _long_parquet(path)
     if long is not None:
-        if not long.without_empty_end():
-            raise ValueError(f"{path}: the file has no rows of data")
-        names, time, labels = _chosen(path, long.head(), long.parts, columns, time, labels)
-        values = spooled_values(long, names)
-        stamps = spooled_stamps(long, time, in_order=in_order) if time else None
-        return Table(values, names, stamps, spooled_labels(long, labels) if labels else None)
-    frame = _without_empty_end(_read_frame(path))
-    if frame.height == 0:
-        raise ValueError(f"{path}: the file has no rows of data")
-    names, time, labels = _chosen(path, frame, lambda name: [frame[name]], columns, time, labels)
-    if time:
-        check_times(path, frame[time], in_order=in_order)
-    return Table(
-        np.stack([numbers(path, frame[name]) for name in names], axis=1),
-        names,
-        frame[time] if time else None,
-        label_values(path, frame[labels]) if labels else None,
-    )
+        return _read_long(long, columns, time, labels, in_order=in_order)
+    frame = read_frame(path)
+    chosen = choose_columns(path, frame.columns, frame.get_column, columns=columns, time=time, labels=labels)
+    return as_table(path, frame, chosen, in_order=in_order)
 
 
-def _chosen(
-    path: Path,
-    frame: "pl.DataFrame",
-    parts: Callable[[str], Iterable["pl.Series"]],
+class Columns(NamedTuple):
+    """What the columns of a file are."""
+
+    names: tuple[str, ...]  # the channels
+    time: str | None
+    labels: str | None
+
+
+def choose_columns(
+    source: Path,
+    available: Sequence[str],
+    column: "Callable[[str], pl.Series]",
+    parts: "Callable[[str], Iterable[pl.Series]] | None" = None,
+    *,
     columns: Sequence[str] | None,
     time: str | None,
     labels: str | None,
-) -> tuple[tuple[str, ...], str | None, str | None]:
-    """The names of the channels, of the time stamps and of the labels; see `read_table`.
+) -> Columns:
+    """What the columns are, as `read_table` says; `column` gives the values of one of the `available`, or only
+    the first of them where `parts` gives all.
 
-    `frame` are the first rows, `parts` gives all of a column.
+    Raises:
+        ValueError: if a column is unknown or named twice, or none is left for the values.
     """
     taken = set(columns or ())
     if time is None:
-        time = next((c for c in frame.columns if c.lower() in TIME_NAMES and c not in taken), None)
-    elif time.lower() == NO_TIME and time not in frame.columns:
+        time = next((c for c in available if c.lower() in TIME_NAMES and c not in taken), None)
+    elif time.lower() == NO_TIME and time not in available:
         time = None
     if labels is None and columns is None:
-        labels = next((c for c in frame.columns if c.lower() in LABEL_NAMES and is_binary(parts(c))), None)
+        whole = parts or (lambda name: [column(name)])
+        labels = next((c for c in available if c.lower() in LABEL_NAMES and is_binary(whole(c))), None)
     for name in (*(columns or ()), *(n for n in (time, labels) if n)):
-        if name not in frame.columns:
-            raise ValueError(f"{path}: no column {name!r}: the file has {', '.join(frame.columns)}")
+        if name not in available:
+            raise ValueError(f"{source}: no column {name!r}: the file has {', '.join(available)}")
     if columns is not None and len(taken) != len(columns):
-        raise ValueError(f"{path}: a column is named twice in {', '.join(columns)}")
-    names = tuple(columns or (c for c in frame.columns if c not in (time, labels) and not counts(frame[c])))
+        raise ValueError(f"{source}: a column is named twice in {', '.join(columns)}")
+    names = tuple(columns or (c for c in available if c not in (time, labels) and not (c == "" and counts(column(c)))))
     if not names:
-        raise ValueError(f"{path}: no column of values beside the time stamps and the labels")
-    return names, time, labels
+        raise ValueError(f"{source}: no column of values beside the time stamps and the labels")
+    return Columns(names, time, labels)
+
+
+def as_table(source: Path | str, frame: "pl.DataFrame", columns: Columns, *, in_order: bool = True) -> Table:
+    """The series that some columns of a frame are. Messages begin with its `source`.
+
+    Raises:
+        ValueError: if a column is not numeric, or time stamps are missing, not in order or twice there.
+    """
+    names, time, labels = columns
+    if time:
+        check_times(source, frame[time], in_order=in_order)
+    return Table(
+        np.stack([numbers(source, frame[name]) for name in names], axis=1),
+        names,
+        frame[time] if time else None,
+        label_values(source, frame[labels]) if labels else None,
+    )
 
 
 def _long_parquet(path: Path) -> LongParquet | None:
@@ -145,6 +161,19 @@ def _long_parquet(path: Path) -> LongParquet | None:
     with reading(path):
         file = LongParquet(path)
     return file if file.is_long() else None
+
+
+def _read_long(
+    file: LongParquet, columns: Sequence[str] | None, time: str | None, labels: str | None, *, in_order: bool
+) -> Table:
+    if not file.without_empty_end():
+        raise ValueError(f"{file.path}: the file has no rows of data")
+    names, time, labels = choose_columns(
+        file.path, file.columns, file.head().get_column, file.parts, columns=columns, time=time, labels=labels
+    )
+    values = spooled_values(file, names)
+    stamps = spooled_stamps(file, time, in_order=in_order) if time else None
+    return Table(values, names, stamps, spooled_labels(file, labels) if labels else None)
 
 
 def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None) -> Table:
@@ -174,7 +203,19 @@ def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, label
     return Table(np.asarray(values) if is_long(values.size) else np.array(values), names, None)
 
 
-def _read_frame(path: Path) -> "pl.DataFrame":
+def read_frame(path: Path) -> "pl.DataFrame":
+    """All that a CSV (as text) or a Parquet file holds, without empty rows at the end.
+
+    Raises:
+        ValueError: if the file cannot be read or has no rows.
+    """
+    frame = _without_empty_end(_read_whole(path))
+    if frame.height == 0:
+        raise ValueError(f"{path}: the file has no rows of data")
+    return frame
+
+
+def _read_whole(path: Path) -> "pl.DataFrame":
     import polars as pl
 
     if path.is_dir():

@@ -382,3 +382,15 @@ def test_synthesize_refuses_what_does_not_fit(tmp_path: Path, capsys: pytest.Cap
     assert "magnitude must be" in failure(capsys, "synthesize", "--kind", "trend", "--magnitude", "nan", "--out", out)
     assert not out.exists()
     assert "invalid choice: 'drift'" in misuse(capsys, "synthesize", "--kind", "drift", "--out", out)
+
+
+def test_synthesize_makes_many_series_that_a_fleet_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shape = ("--kind", "spike", "--length", "700", "--train-rows", "300")
+    for out, number in (("few", "3"), ("more", "11")):
+        assert cli.main(["synthesize", *shape, "--series", number, "--out", str(tmp_path / out)]) == 0
+    assert f"3 series of 700 rows, the first 300 normal, in {tmp_path / 'few'}" in capsys.readouterr().out
+    few = [path.read_bytes() for path in sorted((tmp_path / "few").iterdir())]
+    more = [path.read_bytes() for path in sorted((tmp_path / "more").iterdir())]
+    assert [path.name for path in sorted((tmp_path / "few").iterdir())] == [f"series-{n}.csv" for n in range(3)]
+    assert len(set(more)) == 11, "each is different"
+    assert more[:3] == few

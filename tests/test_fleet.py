@@ -3,6 +3,7 @@
 import importlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jaxtyping
@@ -252,6 +253,39 @@ def test_a_fleet_says_what_it_was_given(fleet_class: Any) -> None:
     assert fleet
     assert fleet.fit(waves(100, 100)) is fleet
     assert len(fleet) == 2
+
+
+# Files.
+
+
+def test_a_fleet_comes_back_from_its_folder_in_either_backend(backend_name: str, tmp_path: Path) -> None:
+    series = waves(100, 120, 90) | {"a/b ü": waves(80)["s0"], "flat": np.ones(50)}
+    with pytest.warns(UserWarning, match="1 of 5 series failed"):
+        fleet = fleet_of(backend_name, **SMALL, seed=2, preset="standard").fit(series)
+    fleet.save(tmp_path / "fleet")
+    del series["flat"]
+    scores = fleet.decision_function(series)
+    for name in ("jax", "torch"):
+        loaded = importlib.import_module(f"vae_{name}").VAEFleet.load(tmp_path / "fleet")
+        assert loaded.get_params() == fleet.get_params()
+        assert sorted(loaded) == sorted(fleet)
+        assert loaded.failures_ == fleet.failures_
+        assert loaded["a/b ü"].thresholds_ == fleet["a/b ü"].thresholds_
+        for key, found in loaded.decision_function(series).items():
+            assert_close(found, scores[key], 1e-5)
+
+
+def test_saving_again_replaces_the_fleet(tmp_path: Path) -> None:
+    fleet_of("jax", **SMALL).fit(waves(100, 100)).save(tmp_path)
+    again = fleet_of("jax", **SMALL).fit({"new": waves(100)["s0"]})
+    again.save(tmp_path)
+    loaded = importlib.import_module("vae_jax").VAEFleet.load(tmp_path)
+    assert list(loaded) == ["new"]
+    loaded.save(tmp_path / "copy")  # members of a folder, read one at a time
+    assert [path.name for path in (tmp_path / "copy" / "models").iterdir()] == ["new.safetensors"]
+    (tmp_path / "fleet.json").unlink()
+    with pytest.raises((ValueError, OSError)):
+        importlib.import_module("vae_jax").VAEFleet.load(tmp_path)
 
 
 # Batches.
