@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         commands, "fit", run.fit, "fit a detector on a normal series and save it",
         "twinvae fit normal.csv --model model.safetensors",
     )  # fmt: skip
-    fit.add_argument("file", type=Path, metavar="FILE", help="a CSV or Parquet file, one row per time step")
+    fit.add_argument("file", type=Path, metavar="FILE", help="a CSV, Parquet or .npy file, one row per time step")
     fit.add_argument("--model", type=Path, required=True, metavar="FILE", help="where to save the model (.safetensors)")
     fit.add_argument("--train-rows", type=_count, metavar="N", help="fit on the first N rows only")
 
@@ -102,9 +102,11 @@ def _parser() -> argparse.ArgumentParser:
         commands, "score", run.score, "score a series with a saved detector, of either backend",
         "twinvae score today.csv --model model.safetensors --out scores.csv",
     )  # fmt: skip
-    score.add_argument("file", type=Path, metavar="FILE", help="a CSV or Parquet file, one row per time step")
+    score.add_argument("file", type=Path, metavar="FILE", help="a CSV, Parquet or .npy file, one row per time step")
     score.add_argument("--model", type=Path, required=True, metavar="FILE")
-    score.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file")
+    score.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file, or .npy for the scores alone"
+    )
     score.add_argument(
         "--normal", action="store_true",
         help="the file holds no anomaly and was not fitted on: say how often it alarms, and how often was asked for",
@@ -173,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_detect(detect: argparse.ArgumentParser) -> None:
     source = detect.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "file", type=Path, nargs="?", metavar="FILE", help="a CSV or Parquet file, one row per time step"
+        "file", type=Path, nargs="?", metavar="FILE", help="a CSV, Parquet or .npy file, one row per time step"
     )
     source.add_argument("--dataset", choices=DATASETS, help="a public labelled series instead of a file")
     normal = detect.add_mutually_exclusive_group()

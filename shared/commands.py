@@ -74,12 +74,13 @@ def fit(options: argparse.Namespace) -> None:
 
 def score(options: argparse.Namespace) -> None:
     """Scores a file with a saved model."""
-    from shared.detection import check_suffix, event_record, quality, write_scores
+    from shared.detection import event_record, quality
+    from shared.score_files import check_suffix, write_scores
 
     check_suffix(options.out)
     _check_writable(options.out)
     detector = load_detector(_backend(options)).load(options.model, device=options.device, missing=options.missing)
-    if options.columns is None and not are_numbers(detector.channels_):
+    if options.columns is None and not are_numbers(detector.channels_) and options.file.suffix.lower() != ".npy":
         options.columns = detector.channels_
     table = _read(options.file, options)
     frame = table.frame()

@@ -117,7 +117,7 @@ def read_nab(path: Path) -> Dataset:
     table = read_table(path, in_order=False)  # some of its clocks go back an hour
     if table.time is None:
         raise ValueError(f"{path}: no column of time stamps: {NAB_WINDOWS} labels by time")
-    stamps = _instants(table.time.to_list(), path)
+    stamps = _instants(table.stamps(slice(None)).to_list(), path)
     labels = np.zeros(len(table), dtype=np.int8)
     for window in windows[key]:
         start, end = _instants(window, root / NAB_WINDOWS)
@@ -188,7 +188,8 @@ def _dataset(name: str, table: Table, train_rows: int, source: str, path: Path) 
         raise ValueError(f"{path}: {0 if labels is None else len(labels)} labels for {len(table)} rows")
     if train_rows > len(table):
         raise ValueError(f"{path}: the first {train_rows} rows are for training, the file has {len(table)}")
-    return Dataset(name, table.values, labels, train_rows, train_rows == 0, source, table.names, table.time)
+    time = None if table.time is None else table.stamps(slice(None))
+    return Dataset(name, table.values, labels, train_rows, train_rows == 0, source, table.names, time)
 
 
 def _instants(stamps: list[str], path: Path) -> np.ndarray:

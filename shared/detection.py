@@ -1,7 +1,7 @@
 """A fitted detector and a table -> the files of `twinvae detect` and `twinvae score`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -12,62 +12,25 @@ from shared.detector import VAEDetector
 from shared.event_plots import plot_events
 from shared.events import Event, with_expectation
 from shared.metrics import average_precision, roc_auc
-from shared.output import as_json, replacing, write_text
+from shared.notices import warn
+from shared.output import as_json, write_text
+from shared.score_files import write_scores
 from shared.scoring import mean_over_channels
 from shared.series import as_series
+from shared.storage import on_disk
 from shared.table import Table
-
-if TYPE_CHECKING:
-    import polars as pl
 
 SHARES = 20  # channels of an event whose shares stand in events.json
 EXPLAINED = 3  # of them with their contributions over time
 MOST_VALUES = 50  # of them; those of a longer event are means over several rows
 
 
-def write_scores(
-    path: Path, table: Table, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
-) -> None:
-    """Writes a CSV or Parquet file: time stamp, score, label, and the score of each channel if there are several.
-
-    Raises:
-        ValueError: if the suffix is neither .csv nor .parquet.
-        OSError: if the file cannot be written.
-    """
-    check_suffix(path)
-    frame = scores_frame(table, detector, contributions)
-    with replacing(path) as temporary:
-        if path.suffix.lower() == ".csv":
-            frame.write_csv(temporary)
-        else:
-            frame.write_parquet(temporary)
-
-
-def scores_frame(
-    table: Table, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
-) -> "pl.DataFrame":
-    """What `write_scores` writes."""
-    import polars as pl
-
-    scores = mean_over_channels(contributions)
-    columns: dict[str, Any] = {"score": scores, "label": detector.labels_of(scores)}
-    if len(table.names) > 1:
-        columns |= {f"score_{name}": contributions[:, index] for index, name in enumerate(table.names)}
-    time = pl.Series("row", range(len(table))) if table.time is None else table.time
-    frame = pl.DataFrame(columns).fill_nan(None)  # a score that is not known is an empty cell
-    # A file's own column of time stamps may be called as one of ours.
-    return frame.insert_column(0, time.rename(f"time_{time.name}") if time.name in columns else time)
-
-
-def check_suffix(path: Path) -> None:
-    """Raises ValueError if scores cannot be written to a file of this name."""
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise ValueError(f"{path}: scores are written to a .csv or .parquet file")
-
-
 def quality(table: Table, scores: Float[np.ndarray, " time"]) -> dict[str, float]:
     """ROC AUC and average precision of the known scores (not NaN), if the table has labels of both kinds there."""
     if table.labels is None:
+        return {}
+    if on_disk(scores):
+        warn("ROC AUC and average precision are left out: they take all scores in memory")
         return {}
     known = ~np.isnan(scores)
     labels, scores = table.labels[known], scores[known]

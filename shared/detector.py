@@ -44,6 +44,7 @@ from shared.scoring import (
     without,
 )
 from shared.series import as_series, channel_names, interpolated
+from shared.storage import by_rows, first_row, kept, number
 from shared.stream import Stream
 from shared.suitable import suitable
 from shared.threshold import check_enough, threshold
@@ -85,6 +86,9 @@ class VAEDetector(Estimator):
         """Trains on a normal series and calibrates the thresholds on it. `y` is ignored.
 
         With `trim` the series may hold a few anomalies: calibration leaves out that share of it.
+
+        A series on disk, `np.load(..., mmap_mode="r")`, may be larger than memory. What is as long as it, such as
+        `decision_scores_`, then lies in temporary files (`shared.storage`).
 
         Ctrl-C ends the training early: the parameters of the last finished epoch are kept, with a warning.
 
@@ -132,17 +136,17 @@ class VAEDetector(Estimator):
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
         config = self.config_
         inner = fully_covered(len(scaled), config.window)
-        counted = ~np.isnan(scaled).all(axis=1)
+        counted = by_rows(lambda part: ~np.isnan(part).all(axis=1), scaled)
         statistics = self.backend.statistics(
             self.parameters_, scaled, _statistics_of(KINDS), needed_config(scaled, config)
         )
         errors, left_out = window_errors(scaled, statistics["window"], config.window), None
         if config.trim:
-            errors = np.nan_to_num(errors)  # a window without values
+            errors = by_rows(np.nan_to_num, errors)  # a window without values
             left_out = trimmed(errors, len(scaled), config.window, config.trim)
-            errors = errors[~largest_share(errors, config.trim)]
+            errors = kept(errors, by_rows(np.logical_not, largest_share(errors, config.trim)))
             statistics["point"] = without(statistics["point"], left_out)
-            counted &= ~left_out
+            counted = by_rows(lambda known, out: known & ~out, counted, left_out)
         single_window = threshold(known_only(errors), config)
         del errors  # a series may be long
         self.calibration_ = calibrate(statistics["point"], statistics["causal"], config.window)
@@ -155,7 +159,7 @@ class VAEDetector(Estimator):
         for kind, part in parts:  # one at a time
             scores = mean_over_channels(part)
             used = slice(config.window - 1, None) if kind == "causal" else inner
-            usual = scores[used] if counted.all() else scores[used][counted[used]]
+            usual = kept(scores[used], counted[used])
             thresholds[kind] = threshold(usual, config)
             if kind == config.kind:
                 self.decision_scores_ = scores
@@ -181,6 +185,8 @@ class VAEDetector(Estimator):
         With `missing="mask"`, a missing step has a score from its neighbours. Where there is no value within a window,
         the score is NaN and the label 0; a warning says so.
 
+        The scores of a series on disk, `np.load(..., mmap_mode="r")`, lie in a temporary file (`shared.storage`).
+
         Raises:
             TypeError, ValueError: if the series is not fit for use, shorter than a window, or has other channels.
         """
@@ -196,14 +202,13 @@ class VAEDetector(Estimator):
         scaled = self._prepared(series)
         with np.errstate(over="ignore", invalid="ignore"):  # said in words below
             ((_, result),) = self._contributions(scaled, (chosen,), self._company(chosen, len(scaled)))
-        if not np.isfinite(result).all():
-            overflows = np.isinf(result) | (np.isnan(result) & ~np.isnan(scaled))
-            if overflows.any():
-                row = int(np.argwhere(overflows)[0, 0])
+        if first_row(lambda part: ~np.isfinite(part), result) is not None:
+            row = first_row(lambda part, x: np.isinf(part) | (np.isnan(part) & ~np.isnan(x)), result, scaled)
+            if row is not None:
                 raise ValueError(
                     f"the score at row {row} overflows {self.config_.dtype}: remove the outlier or fit in float64"
                 )
-            unknown = int(np.isnan(result).all(axis=1).sum())
+            unknown = number(lambda part: np.isnan(part).all(axis=1), result)
             if unknown:
                 warn(
                     f"{unknown} of {len(result)} time steps have no value within a window: their score is NaN, "
@@ -221,7 +226,7 @@ class VAEDetector(Estimator):
     def labels_of(self, scores: Float[np.ndarray, " time"], *, kind: Kind | None = None) -> Int8[np.ndarray, " time"]:
         """`predict` of a whole series whose scores are known."""
         chosen = self._kind(kind)
-        labels = (scores > self.thresholds_[chosen]).astype(np.int8)
+        labels = by_rows(lambda part: (part > self.thresholds_[chosen]).astype(np.int8), scores)
         if chosen == "causal":
             labels[: self.config_.window - 1] = 0
         return labels
@@ -270,9 +275,9 @@ class VAEDetector(Estimator):
             judged = slice(self.config_.window - 1, len(scores))
         else:
             judged = fully_covered(len(scores), self.config_.window)
-        known = ~np.isnan(scores[judged])
-        alarms = self.labels_of(scores, kind=kind)[judged][known] == 1
-        return false_alarms(scores[judged][known], alarms, asked_rate(self.config_))
+        known = by_rows(lambda part: ~np.isnan(part), scores[judged])
+        labels = kept(self.labels_of(scores, kind=kind)[judged], known)
+        return false_alarms(kept(scores[judged], known), labels == 1, asked_rate(self.config_))
 
     def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
         """The posterior mean of each window of the series, n = time - window + 1."""
@@ -289,8 +294,8 @@ class VAEDetector(Estimator):
 
     def _expected(self, scaled: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, "time channel"]:
         """`reconstruct` of a scaled series."""
-        result = self._statistics(scaled, "reconstruction")
-        return result * self.scaler_.scale.astype(result.dtype) + self.scaler_.shift.astype(result.dtype)
+        shift, scale = (values.astype(scaled.dtype) for values in self.scaler_)
+        return by_rows(lambda part: part * scale + shift, self._statistics(scaled, "reconstruction"))
 
     def window_scorer(self) -> Callable[[Any], Float64[np.ndarray, " n"]]:
         """A function that scores separate windows, with the parameters converted once: for a sensor's next point.
@@ -442,7 +447,8 @@ class VAEDetector(Estimator):
         for noise in draws.astype(config.dtype):
             statistics = self.backend.statistics(self.parameters_, scaled, names, config, noise)
             for kind, part in self._parts(scaled, statistics, kinds, left_out):
-                totals[kind] = totals[kind] + part / config.draws if kind in totals else part / config.draws
+                share = by_rows(lambda one: one / config.draws, part)
+                totals[kind] = by_rows(np.add, totals[kind], share) if kind in totals else share
         yield from totals.items()
 
     def _parts(

@@ -1,12 +1,13 @@
 """Labels of time steps -> events: intervals with a peak, the channels that made them, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Integer
 
 from shared.scoring import mean_over_channels
+from shared.storage import pieces, zeros_beside
 
 
 class Event(NamedTuple):  # noqa: PLW1641  (it holds a dict: no hash)
@@ -51,14 +52,26 @@ def intervals(
 ) -> list[tuple[int, int]]:
     """The runs [start, end) of label 1; runs at most `merge_gap` steps apart are one, and runs of less than
     `min_length` steps (after merging) are dropped."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], labels != 0, [0]])))
     merged: list[tuple[int, int]] = []
-    for start, end in edges.reshape(-1, 2).tolist():
+    for start, end in _runs(labels):
         if merged and start - merged[-1][1] <= merge_gap:
             merged[-1] = merged[-1][0], end
         else:
             merged.append((start, end))
     return [(start, end) for start, end in merged if end - start >= min_length]
+
+
+def _runs(labels: Integer[np.ndarray, " time"]) -> Iterator[tuple[int, int]]:
+    """The runs [start, end) of label 1."""
+    begun, before = 0, 0
+    for rows in pieces(labels):
+        on = labels[rows] != 0
+        for edge in (rows.start + np.flatnonzero(np.diff(on, prepend=bool(before)))).tolist():
+            if before:
+                yield begun, edge
+            begun, before = edge, 1 - before
+    if before:
+        yield begun, len(labels)
 
 
 def without_low_ends(
@@ -68,7 +81,7 @@ def without_low_ends(
 
     A score that averages over time is raised for some way before and after a strong anomaly.
     """
-    kept = np.zeros_like(labels)
+    kept = zeros_beside(labels, labels.shape, labels.dtype)
     for start, end in intervals(labels):
         high = start + np.flatnonzero(scores[start:end] >= least_height * scores[start:end].max())
         kept[high[0] : high[-1] + 1] = 1

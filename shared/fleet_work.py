@@ -84,7 +84,8 @@ def failed(name: str, error: object, *, rows: int | None = None, warnings: Seque
 
 
 def _scored(settings: Settings, member: Member, table: Table) -> Result:
-    from shared.detection import event_record, quality, scores_frame
+    from shared.detection import event_record, quality
+    from shared.score_files import scores_frame
 
     name, detector = member.name, member.detector
     if detector is None:

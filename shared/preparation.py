@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from shared.config import Config, Missing
 from shared.notices import warn
 from shared.series import are_numbers, channel_names
+from shared.storage import first_row, has_missing, number, pieces
 from shared.windows import Scaler, fully_covered, standardise
 
 
@@ -29,16 +30,16 @@ def check_length(length: int, window: int) -> None:
 
 def needed_config(scaled: Float[np.ndarray, "time channel"], config: Config) -> Config:
     """The configuration that a backend needs for this series: masks cost time, and are of no use without gaps."""
-    return config if np.isnan(scaled).any() else replace(config, missing="error")
+    return config if has_missing(scaled) else replace(config, missing="error")
 
 
 def warn_of_gaps(series: Float[np.ndarray, "time channel"], names: tuple[str, ...], asked: Missing | None) -> None:
     """Says what is left out, unless that was asked for."""
-    missing = np.isnan(series)
-    if asked is None and missing.any():
-        row, column = np.argwhere(missing)[0]
+    row = first_row(np.isnan, series) if asked is None else None
+    if row is not None:
+        column, missing = int(np.argmax(np.isnan(series[row]))), number(np.isnan, series)
         warn(
-            f"{missing.sum()} missing values ({missing.mean():.1%}) are left out, the first at row {row}, column "
+            f"{missing} missing values ({missing / series.size:.1%}) are left out, the first at row {row}, column "
             f'{names[column]}: missing="mask" says that this is meant, "error" refuses them',
             stacklevel=5,
         )
@@ -46,8 +47,8 @@ def warn_of_gaps(series: Float[np.ndarray, "time channel"], names: tuple[str, ..
 
 def check_values(head: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
     """Raises ValueError if a channel has no value in the part that is trained on."""
-    for name, empty in zip(names, np.isnan(head).all(axis=0), strict=True):
-        if empty:
+    for channel, name in enumerate(names):
+        if first_row(lambda part: ~np.isnan(part), head[:, channel]) is None:
             raise ValueError(f"column {name} has no values in the part that is trained on: leave it out")
 
 
@@ -58,8 +59,7 @@ def least_scores(series: Float[np.ndarray, "time channel"], config: Config) -> i
         ValueError: if it has none.
     """
     inner = fully_covered(len(series), config.window)
-    observed = ~np.isnan(series).all(axis=1)
-    least = min(int(observed[config.window - 1 :].sum()), int(observed[inner].sum()))
+    least = min(number(_observed, series[config.window - 1 :]), number(_observed, series[inner]))
     if not least:
         raise ValueError(
             f"the training series has no values away from its ends, where no window of {config.window} is whole: train "
@@ -68,9 +68,17 @@ def least_scores(series: Float[np.ndarray, "time channel"], config: Config) -> i
     return least
 
 
+def _observed(part: Float[np.ndarray, "step channel"]) -> Bool[np.ndarray, " step"]:
+    return np.asarray(~np.isnan(part).all(axis=1))
+
+
 def check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
     """Warns of constant channels; raises ValueError if all of them are."""
-    constant = (series == series[0]).all(axis=0)
+    constant = np.ones(series.shape[1], bool)
+    for rows in pieces(series):
+        constant &= (series[rows] == series[0]).all(axis=0)
+        if not constant.any():
+            return
     if constant.all():
         raise ValueError(f"the training series is constant ({series[0, 0]:g}): there is nothing to learn")
     if constant.any():
@@ -88,10 +96,8 @@ def scaled_series(
     """
     with np.errstate(over="ignore"):
         scaled = standardise(series, scaler, config.dtype)
-    bad = ~np.isfinite(scaled)
-    if bad.any() and config.missing == "mask":
-        bad &= ~np.isnan(series)
-    if bad.any():
-        row = int(np.argwhere(bad)[0, 0])
+    masked = config.missing == "mask"
+    row = first_row(lambda new, old: ~(np.isfinite(new) | np.isnan(old) & masked), scaled, series)
+    if row is not None:
         raise ValueError(f'the value at row {row} is too large for {config.dtype}: use scaling="standard" or float64')
     return scaled

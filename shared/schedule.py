@@ -5,12 +5,12 @@ all. Neither the shuffles nor the noise depend on where the cuts are.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float, Float32, Int32
 
 from shared.config import Config
 
@@ -24,13 +24,15 @@ class Chunk(NamedTuple):
 
     The first `used` steps count. A window of weight 0 pads the last batch of an epoch, and steps from `used`
     on pad the last chunk of an epoch that is longer than a chunk. Without a warm-up there is no `beta_scale`.
+    A chunk of a series of several blocks needs no more of it than `rows`, as many in all chunks.
     """
 
-    starts: Int32[np.ndarray, "step batch"]  # the first time step of each window
+    starts: Int32[np.ndarray, "step batch"]  # the first time step of each window, counted from the first of `rows`
     weights: Float32[np.ndarray, "step batch"]
     noise: Float32[np.ndarray, "step batch latent"]
     used: int
     beta_scale: Float32[np.ndarray, " step"] | None = None  # what beta is multiplied by
+    rows: slice | None = None  # the time steps that the windows lie in; None is the whole series
 
 
 class ChunkTogether(NamedTuple):
@@ -58,13 +60,11 @@ def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS)
     normals = np.random.default_rng([seed, 2])
     limit = max(1, min(limit, CHUNK_NOISE // (config.batch_size * config.latent_dim)))
     steps = steps_per_epoch(windows, config.batch_size)
-    together = min(config.epochs, max(1, limit // steps))
-    shape = (together * steps if steps <= limit else limit, config.batch_size)
-    for first in range(0, config.epochs, together):
-        orders = [
-            _order(windows, config.batch_size, shuffles) for _ in range(first, min(first + together, config.epochs))
-        ]
-        starts = np.concatenate(orders)
+    block = _block(config.batch_size)
+    together = min(config.epochs, max(1, limit // steps)) if windows <= block else 1
+    shape = (min(limit, together * min(steps, block // config.batch_size)), config.batch_size)
+    done = 0
+    for rows, starts in _orders(windows, config, together, shuffles):
         for begin in range(0, len(starts), shape[0]):
             part = starts[begin : begin + shape[0]]
             used = len(part)
@@ -73,8 +73,22 @@ def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS)
             padded = np.full(shape, -1, dtype=np.int32)
             padded[:used] = part
             weights = (padded >= 0).astype(np.float32)
-            scale = beta_scale(first * steps + begin, shape[0], steps, config) if config.beta_warm_up else None
-            yield Chunk(np.maximum(padded, 0), weights, noise, used, scale)
+            scale = beta_scale(done, shape[0], steps, config) if config.beta_warm_up else None
+            yield Chunk(np.maximum(padded, 0), weights, noise, used, scale, rows)
+            done += used
+
+
+def placed(
+    chunks: Iterable[Chunk], series: Float[np.ndarray, "time channel"], place: Callable[[np.ndarray], Any]
+) -> Iterator[tuple[Chunk, Any]]:
+    """Each chunk with the steps of the series that its windows lie in, put in their place when others are needed."""
+    before: Chunk | None = None
+    values = None
+    for chunk in chunks:
+        if before is None or before.rows != chunk.rows:
+            values = place(series if chunk.rows is None else series[chunk.rows])
+        yield chunk, values
+        before = chunk
 
 
 def chunks_together(
@@ -87,7 +101,10 @@ def chunks_together(
     batch_size = min(config.batch_size, *windows)
     limit = max(1, min(limit, CHUNK_NOISE // (batch_size * config.latent_dim)))
     plans = list(zip(windows, epochs, strict=True))
-    orders = {plan: _pieces(*plan, batch_size, limit, seed) for plan in plans}  # members of equal length share theirs
+    plan_config = replace(config, batch_size=batch_size)
+    orders = {
+        plan: _pieces(plan[0], replace(plan_config, epochs=plan[1]), limit, seed) for plan in plans
+    }  # members of equal length share theirs
     totals = [number * steps_per_epoch(count, batch_size) for count, number in plans]
     normals = np.random.default_rng([seed, 2])
     for first in range(0, max(totals), limit):
@@ -102,14 +119,13 @@ def chunks_together(
         yield ChunkTogether(np.maximum(starts, 0), (starts >= 0).astype(np.float32), noise, used, scale)
 
 
-def _pieces(
-    windows: int, epochs: int, batch_size: int, limit: int, seed: int
-) -> Iterator[Int32[np.ndarray, "step batch"]]:
+def _pieces(windows: int, config: Config, limit: int, seed: int) -> Iterator[Int32[np.ndarray, "step batch"]]:
     """The windows of `limit` steps at a time; -1 where there is none, for ever after the last epoch."""
-    shuffles = np.random.default_rng([seed, 1])
+    batch_size, shuffles = config.batch_size, np.random.default_rng([seed, 1])
     rest = np.empty((0, batch_size), dtype=np.int32)
-    for _ in range(epochs):
-        rest = np.concatenate([rest, _order(windows, batch_size, shuffles)])
+    for rows, order in _orders(windows, config, 1, shuffles):
+        order[order >= 0] += 0 if rows is None else rows.start
+        rest = np.concatenate([rest, order])
         while len(rest) >= limit:
             yield rest[:limit]
             rest = rest[limit:]
@@ -127,18 +143,34 @@ def beta_scale(first: int, number: int, steps: int, config: Config) -> Float32[n
     return np.minimum(1.0, np.arange(first, first + number) / (config.beta_warm_up * steps)).astype(np.float32)
 
 
-def _order(windows: int, batch_size: int, generator: np.random.Generator) -> Int32[np.ndarray, "step batch"]:
-    """Every window once, shuffled; -1 pads the last batch of the last block.
+def _block(batch_size: int) -> int:
+    """The windows of a block: whole batches, so that no batch needs windows of two blocks."""
+    return max(1, BLOCK // batch_size) * batch_size
 
-    A block starts on a whole batch, so that no batch needs windows of two blocks.
+
+def _orders(
+    windows: int, config: Config, together: int, generator: np.random.Generator
+) -> Iterator[tuple[slice | None, Int32[np.ndarray, "step batch"]]]:
+    """Every window once an epoch, shuffled: `together` epochs at a time, or each block with the rows it lies in.
+
+    The last block is the shorter one, but its rows are as many. Windows count from the first of the rows.
     """
-    block = max(1, BLOCK // batch_size) * batch_size
+    block = _block(config.batch_size)
     blocks = math.ceil(windows / block)
-    pieces = []
-    for index in generator.permutation(blocks) if blocks > 1 else [0]:
-        begin = int(index) * block
-        size = min(block, windows - begin)
-        piece = np.full((steps_per_epoch(size, batch_size), batch_size), -1, dtype=np.int32)
-        piece.reshape(-1)[:size] = generator.permutation(size) + begin
-        pieces.append(piece)
-    return np.concatenate(pieces)
+    for first in range(0, config.epochs, together):
+        if blocks == 1:
+            epochs = range(first, min(first + together, config.epochs))
+            yield None, np.concatenate([_order(windows, config.batch_size, generator) for _ in epochs])
+            continue
+        for index in generator.permutation(blocks).tolist():
+            begin = min(index * block, windows - block)
+            order = _order(min(block, windows - index * block), config.batch_size, generator)
+            order[order >= 0] += index * block - begin
+            yield slice(begin, begin + block + config.window - 1), order
+
+
+def _order(windows: int, batch_size: int, generator: np.random.Generator) -> Int32[np.ndarray, "step batch"]:
+    """Every window once, shuffled; -1 pads the last batch."""
+    order = np.full((steps_per_epoch(windows, batch_size), batch_size), -1, dtype=np.int32)
+    order.reshape(-1)[:windows] = generator.permutation(windows)
+    return order

@@ -2,7 +2,8 @@
 
 A backend reconstructs the windows of a block of the series and calls `block_statistics` on its device;
 `series_statistics` cuts a series into blocks and adds them up; `contributions` turns what comes out into
-scores. Memory is proportional to the series, never to windows times window length.
+scores. Memory is proportional to the series, never to windows times window length; for a series on disk it is bounded,
+and what is as long as the series is on disk too (`shared.storage`).
 """
 
 from collections import deque
@@ -15,7 +16,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from shared.config import Kind
-from shared.windows import ROWS, count, coverage, fully_covered, moving_sum, observed_values
+from shared.gaps import interpolate, neighbours
+from shared.storage import by_rows, has_missing, kept, median, number, pieces, zeros_beside
+from shared.windows import count, coverage, fully_covered, moving_sum, observed_values
 
 Statistic = Literal["point", "reconstruction", "window", "causal", "divergence"]
 STATISTICS: tuple[Statistic, ...] = ("point", "reconstruction", "window", "causal", "divergence")
@@ -115,7 +118,9 @@ def series_statistics(
     windows = count(length, window)
     folded = [s for s in statistics if s in ("point", "reconstruction")]
     totals: dict[str, np.ndarray] = {
-        s: np.zeros((length if s in folded else windows, 1 if s == "divergence" else channels), series.dtype)
+        s: zeros_beside(
+            series, (length if s in folded else windows, 1 if s == "divergence" else channels), series.dtype
+        )
         for s in statistics
     }
 
@@ -133,8 +138,8 @@ def series_statistics(
     while pending:
         add(*pending.popleft())
     if masked:
-        values = observed_values(series, window).sum(axis=1, keepdims=True)
-        return totals | {s: _ratio(totals[s], _covering_sum(values, window)) for s in folded}
+        values = by_rows(_row_sums, observed_values(series, window))
+        return totals | {s: by_rows(_ratio, totals[s], _covering_sum(values, window)) for s in folded}
     for statistic in folded:
         _divide_by_coverage(totals[statistic], window)
     return totals
@@ -152,18 +157,30 @@ class Calibration(NamedTuple):
 def window_errors(
     series: Float[np.ndarray, "time channel"], statistic: Float[np.ndarray, "n channel"], window: int
 ) -> Float[np.ndarray, " n"]:
-    """The mean squared error of each window over its values; NaN if all are missing."""
-    if not np.isnan(series).any():
-        return statistic.mean(axis=1)
+    """The mean squared error of each window over its values; NaN if all are missing.
+
+    Of one channel without gaps it is a view.
+    """
+    if not has_missing(series):
+        return statistic[:, 0] if statistic.shape[1] == 1 else by_rows(lambda part: part.mean(axis=1), statistic)
     values = observed_values(series, window)
-    known = values.sum(axis=1)
-    return np.divide((statistic * values).sum(axis=1), known, out=np.full_like(known, np.nan), where=known > 0)
+    return by_rows(lambda means, held: _ratio((means * held).sum(axis=1), held.sum(axis=1)), statistic, values)
 
 
 def largest_share(values: Float[np.ndarray, " n"], share: float) -> Bool[np.ndarray, " n"]:
     """Which values are the largest: this share of them, rounded down; of equal ones the first."""
-    chosen = np.zeros(len(values), bool)
-    chosen[np.argsort(-values, kind="stable")[: int(share * len(values))]] = True
+    chosen = zeros_beside(values, (len(values),), bool)
+    wanted = int(share * len(values))
+    if not wanted:
+        return chosen
+    ordered = by_rows(np.copy, values)
+    ordered.partition(len(values) - wanted)
+    least = ordered[len(values) - wanted]
+    spare = wanted - number(lambda part: part > least, values)  # of the values that equal the least
+    for rows in pieces(values):
+        equal = values[rows] == least
+        chosen[rows] = (values[rows] > least) | (equal & (np.cumsum(equal) <= spare))
+        spare -= min(spare, int(np.count_nonzero(equal)))
     return chosen
 
 
@@ -173,10 +190,11 @@ def trimmed(errors: Float[np.ndarray, " n"], length: int, window: int, share: fl
     They are the steps whose covering windows err most on average, given the error of each window: whole stretches, so
     that what is left has its largest errors still.
     """
-    scores = _covering_sum(errors[:, None], window)[:, 0] / coverage(length, window)
+    scores = _covering_sum(errors[:, None], window)
+    _divide_by_coverage(scores, window)
     inner = fully_covered(length, window)
-    steps = np.zeros(length, bool)
-    steps[inner] = largest_share(scores[inner], share)
+    steps = zeros_beside(errors, (length,), bool)
+    steps[inner] = largest_share(scores[inner, 0], share)
     return steps
 
 
@@ -184,7 +202,13 @@ def without(
     statistic: Float[np.ndarray, "time channel"], steps: Bool[np.ndarray, " time"]
 ) -> Float[np.ndarray, "time channel"]:
     """The statistic with the mean of the other steps at these."""
-    return np.where(steps[:, None], np.nanmean(statistic[~steps], axis=0), statistic)
+    total, values = np.zeros(statistic.shape[1]), np.zeros(statistic.shape[1])
+    for rows in pieces(statistic):
+        usual = statistic[rows][~steps[rows]]
+        total += np.nansum(usual, axis=0, dtype=np.float64)
+        values += np.count_nonzero(~np.isnan(usual), axis=0)
+    mean = np.divide(total, values, out=np.full_like(total, np.nan), where=values > 0).astype(statistic.dtype)
+    return by_rows(lambda part, out: np.where(out[:, None], mean, part), statistic, steps)
 
 
 def calibrate(
@@ -199,15 +223,23 @@ def calibrate(
     """
     inner = fully_covered(len(point), window)
     durations = tuple(min(duration, max(1, len(point) // 4)) for duration in DURATIONS)
-    known = ~np.isnan(point[inner])
-    largest = np.array(
-        [run_errors(point, duration)[inner].max(axis=0, initial=0.0, where=known) for duration in durations], np.float64
-    )
+    largest = np.zeros((len(durations), point.shape[1]))
+    for index, duration in enumerate(durations):
+        runs = run_errors(point, duration)[inner]
+        for rows in pieces(runs):
+            known = ~np.isnan(point[inner][rows])
+            np.maximum(largest[index], runs[rows].max(axis=0, initial=0.0, where=known), out=largest[index])
+        del runs
     least = np.finfo(point.dtype).tiny
     floor = np.maximum(LEAST_LARGEST * largest.mean(axis=1, keepdims=True), least)
-    variance = point[inner].sum(axis=0, where=known, dtype=np.float64) / np.maximum(known.sum(axis=0), 1)
+    total, steps = np.zeros(point.shape[1]), np.zeros(point.shape[1])
+    for rows in pieces(point[inner]):
+        part = point[inner][rows]
+        total += np.nansum(part, axis=0, dtype=np.float64)
+        steps += np.count_nonzero(~np.isnan(part), axis=0)
+    variance = total / np.maximum(steps, 1)
     return Calibration(
-        warm_up=float(np.median(known_only(mean_over_channels(causal)), overwrite_input=True)),
+        warm_up=median(known_only(mean_over_channels(causal))),
         durations=durations,
         largest=np.maximum(largest, floor),
         variance=np.maximum(variance, max(LEAST_VARIANCE * variance.mean(), least)),
@@ -252,30 +284,34 @@ def contributions(
     after the last one).
     """
     result = _contributions(kind, series, statistic, window, calibration)
-    observed = ~np.isnan(series)
-    if not observed.all():
-        result = result.copy() if result is statistic else result
-        for channel, known in enumerate(observed.T):
-            _fill_gaps(result[:, channel], known, window, only_past=kind == "causal")
+    if has_missing(series):
+        result = by_rows(np.copy, result) if result is statistic else result
+        _fill_gaps(result, by_rows(lambda part: ~np.isnan(part), series), window, only_past=kind == "causal")
     return result
 
 
 def _fill_gaps(
-    scores: Float[np.ndarray, " time"], observed: Bool[np.ndarray, " time"], window: int, *, only_past: bool
+    scores: Float[np.ndarray, "time channel"],
+    observed: Bool[np.ndarray, "time channel"],
+    window: int,
+    *,
+    only_past: bool,
 ) -> None:
     """Puts scores where a value is missing, and NaN where none is near; in place."""
-    step = np.arange(len(scores))
-    before = np.maximum.accumulate(np.where(observed, step, -window))
-    after = np.minimum.accumulate(np.where(observed, step, len(scores) + window)[::-1])[::-1]
+    length, channel = len(scores), np.arange(scores.shape[1])
     if only_past:  # the steps before the first window ends are known in every series
-        scores[:] = scores[np.maximum.accumulate(np.where(np.isnan(scores), 0, step))]
-        far = step - before >= window
-        far[: window - 1] = False
+        for rows, last, _ in neighbours(by_rows(lambda part: ~np.isnan(part), scores)):
+            scores[rows] = scores[last, channel]
     else:
-        if observed.any():
-            scores[~observed] = np.interp(step[~observed], step[observed], scores[observed])
-        far = np.minimum(step - before, after - step) >= window
-    scores[far] = np.nan
+        interpolate(scores, observed)
+    for rows, last, first in neighbours(observed):
+        step = np.arange(rows.start, rows.stop)[:, None]
+        far = (last < 0) | (step - last >= window)
+        if only_past:
+            far &= step >= window - 1
+        else:
+            far &= (first == length) | (first - step >= window)
+        scores[rows][far] = np.nan
 
 
 def _contributions(
@@ -289,25 +325,26 @@ def _contributions(
     if kind == "point":
         return statistic
     if kind == "reconstruction":
-        error = series - statistic
-        error *= error
-        return error
+        return by_rows(lambda x, x_hat: (x - x_hat) ** 2, series, statistic)
     if kind in ("window", "divergence"):
         means = _covering_mean(statistic, series, window)
-        return means if kind == "window" else np.repeat(means, series.shape[1], axis=1)
+        return means if kind == "window" else by_rows(lambda part: np.repeat(part, series.shape[1], axis=1), means)
     if kind == "causal":
-        return np.concatenate(
-            [np.full((window - 1, statistic.shape[1]), calibration.warm_up, statistic.dtype), statistic]
-        )
+        result = zeros_beside(series, series.shape, statistic.dtype)
+        result[: window - 1] = calibration.warm_up
+        result[window - 1 :] = statistic
+        return result
     if kind == "probability":
-        return statistic * (0.5 / calibration.variance).astype(statistic.dtype)
-    result = np.zeros_like(statistic)
+        return by_rows(lambda part: part * (0.5 / calibration.variance).astype(part.dtype), statistic)
+    result = zeros_beside(statistic, statistic.shape, statistic.dtype)
     for duration, largest in zip(calibration.durations, calibration.largest, strict=True):
-        ratio = run_errors(statistic, duration)
-        ratio /= largest.astype(ratio.dtype)
-        ratio *= ratio
-        result += ratio
-    result /= len(calibration.durations)
+        runs, unit = run_errors(statistic, duration), largest.astype(statistic.dtype)
+        for rows in pieces(result):
+            ratio = runs[rows] / unit
+            result[rows] += ratio * ratio
+        del runs
+    for rows in pieces(result):
+        result[rows] /= len(calibration.durations)
     return result
 
 
@@ -315,10 +352,11 @@ def _covering_mean(
     statistic: Float[np.ndarray, "n _"], series: Float[np.ndarray, "time channel"], window: int
 ) -> Float[np.ndarray, "time _"]:
     """The mean over the covering windows of what each has for each channel, or for all; by its values if some miss."""
-    if np.isnan(series).any():
+    if has_missing(series):
         values = observed_values(series, window)
-        values = values if statistic.shape == values.shape else values.sum(axis=1, keepdims=True)
-        return _ratio(_covering_sum(statistic * values, window), _covering_sum(values, window))
+        values = values if statistic.shape == values.shape else by_rows(_row_sums, values)
+        sums = _covering_sum(by_rows(np.multiply, statistic, values), window)
+        return by_rows(_ratio, sums, _covering_sum(values, window))
     sums = _covering_sum(statistic, window)
     _divide_by_coverage(sums, window)
     return sums
@@ -331,41 +369,49 @@ def run_errors(point: Float[np.ndarray, "time channel"], duration: int) -> Float
     the result is NaN.
     """
     duration = min(duration, len(point))
-    known = ~np.isnan(point)
-    if not known.all():
-        sums = _sum_of_runs(np.where(known, point, 0.0), duration)
-        return _ratio(sums, _sum_of_runs(known.astype(point.dtype), duration))
+    if has_missing(point):
+        sums = _sum_of_runs(by_rows(lambda part: np.where(np.isnan(part), part.dtype.type(0), part), point), duration)
+        known = by_rows(lambda part: (~np.isnan(part)).astype(part.dtype), point)
+        return by_rows(_ratio, sums, _sum_of_runs(known, duration))
     result = _sum_of_runs(point, duration)
     _divide_by_coverage(result, duration)
-    result /= duration
+    for rows in pieces(result):
+        result[rows] /= duration
     return result
 
 
 def _sum_of_runs(point: Float[np.ndarray, "time channel"], duration: int) -> Float[np.ndarray, "time channel"]:
     """At each time step, the sum over the runs of `duration` steps that cover it of the run's sum."""
-    length = len(point)
-    result = np.empty_like(point)
-    for begin in range(0, length, ROWS):
-        end = min(begin + ROWS, length)
-        first = max(0, begin - duration + 1)
-        runs = moving_sum(point[first : end + duration - 1], duration)
-        result[begin:end] = _covering_sum(runs, duration)[begin - first : end - first]
+    result = zeros_beside(point, point.shape, point.dtype)
+    for rows in pieces(point):
+        first = max(0, rows.start - duration + 1)
+        runs = moving_sum(np.array(point[first : rows.stop + duration - 1]), duration)
+        result[rows] = _covering_sum(runs, duration)[rows.start - first : rows.stop - first]
     return result
 
 
 def mean_over_channels(contributions: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, " time"]:
-    """The score: the mean over the channels whose part is known (not NaN); NaN where none is."""
-    known = ~np.isnan(contributions)
+    """The score: the mean over the channels whose part is known (not NaN); NaN where none is.
+
+    Of one channel it is a view.
+    """
+    return contributions[:, 0] if contributions.shape[1] == 1 else by_rows(_known_mean, contributions)
+
+
+def _known_mean(part: Float[np.ndarray, "step channel"]) -> Float[np.ndarray, " step"]:
+    known = ~np.isnan(part)
     if known.all():
-        return contributions.mean(axis=1)
-    values = known.sum(axis=1).astype(contributions.dtype)
-    return _ratio(np.where(known, contributions, 0.0).sum(axis=1), values)
+        return np.asarray(part.mean(axis=1))
+    return _ratio(np.where(known, part, part.dtype.type(0)).sum(axis=1), known.sum(axis=1).astype(part.dtype))
 
 
 def known_only(scores: Float[np.ndarray, " time"]) -> Float[np.ndarray, " n"]:
     """The scores that are not NaN."""
-    known = ~np.isnan(scores)
-    return scores if known.all() else scores[known]
+    return kept(scores, by_rows(lambda part: ~np.isnan(part), scores)) if has_missing(scores) else scores
+
+
+def _row_sums(part: Float[np.ndarray, "step channel"]) -> Float[np.ndarray, "step 1"]:
+    return np.asarray(part.sum(axis=1, keepdims=True))
 
 
 def _ratio(sums: Float[np.ndarray, "*shape"], values: Float[np.ndarray, "*_"]) -> Float[np.ndarray, "*shape"]:
@@ -375,19 +421,15 @@ def _ratio(sums: Float[np.ndarray, "*shape"], values: Float[np.ndarray, "*_"]) -
 
 def _covering_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "time channel"]:
     """The sum, at each time step, of the values of the windows of `width` steps that cover it."""
-    length = len(values) + width - 1
-    result = np.empty((length, values.shape[1]), values.dtype)
-    for begin in range(0, length, ROWS):
-        end = min(begin + ROWS, length)
-        known = values[max(0, begin - width + 1) : end]
-        before, after = max(0, width - 1 - begin), max(0, end - len(values))
-        result[begin:end] = moving_sum(np.pad(known, ((before, after), (0, 0))), width)
+    result = zeros_beside(values, (len(values) + width - 1, values.shape[1]), values.dtype)
+    for rows in pieces(result):
+        known = values[max(0, rows.start - width + 1) : rows.stop]
+        before, after = max(0, width - 1 - rows.start), max(0, rows.stop - len(values))
+        result[rows] = moving_sum(np.pad(known, ((before, after), (0, 0))), width)
     return result
 
 
 def _divide_by_coverage(sums: Float[np.ndarray, "time _"], width: int) -> None:
     """Makes sums over the windows of `width` steps that cover a step their means, in place."""
-    length = len(sums)
-    for begin in range(0, length, ROWS):
-        rows = sums[begin : begin + ROWS]
-        rows /= coverage(length, width, begin, begin + len(rows)).astype(sums.dtype)[:, None]
+    for rows in pieces(sums):
+        sums[rows] /= coverage(len(sums), width, rows.start, rows.stop).astype(sums.dtype)[:, None]

@@ -5,12 +5,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from shared.gaps import interpolate
+from shared.storage import by_rows, first_row, number
+
 
 def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time channel"]:
     """Any array-like, data frame or darts series of shape (time,) or (time, channel) as a float array (time, channel).
 
     float32 stays float32; everything else becomes float64 in native byte order. With `missing="interpolate"`, NaN
     is replaced by linear interpolation in time, and by the nearest value at both ends; with `missing="mask"` it stays.
+    What is made of a series on disk (`shared.storage`) is on disk too.
 
     Raises:
         TypeError: if the values are not real numbers.
@@ -35,26 +39,33 @@ def as_series(values: Any, *, missing: str = "error") -> Float[np.ndarray, "time
         raise ValueError(f"the series must have shape (time,) or (time, channel), got {array.ndim} dimensions")
     if array.size == 0:
         raise ValueError("the series is empty")
-    dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
-    array = np.ascontiguousarray(array.reshape(len(array), -1), dtype=dtype)
+    array = _floats(array.reshape(len(array), -1))
     names = channel_names(given, array.shape[1])
-    finite = np.isfinite(array)
-    if finite.all():
+    first = first_row(lambda part: ~np.isfinite(part), array)
+    if first is None:
         return array
-    if np.isinf(array).any():
-        row, column = np.argwhere(np.isinf(array))[0]
-        raise ValueError(f"infinite value at row {row}, column {names[column]}: remove it, or mark it as missing")
+    infinite = first_row(np.isinf, array)
+    if infinite is not None:
+        column = int(np.argmax(np.isinf(array[infinite])))
+        raise ValueError(f"infinite value at row {infinite}, column {names[column]}: remove it, or mark it as missing")
     if missing == "mask":
-        if not finite.any():
+        if not number(np.isfinite, array):
             raise ValueError("the series has no values at all: every one is missing")
         return array
     if missing != "interpolate":
-        row, column = np.argwhere(~finite)[0]
+        column = int(np.argmax(np.isnan(array[first])))
         raise ValueError(
-            f"missing value at row {row}, column {names[column]} ({(~finite).sum()} in all): "
+            f"missing value at row {first}, column {names[column]} ({number(np.isnan, array)} in all): "
             'leave them out with missing="mask" (--missing mask), or use missing="interpolate" (--missing interpolate)'
         )
     return interpolated(array, names)
+
+
+def _floats(array: np.ndarray) -> Float[np.ndarray, "time channel"]:
+    dtype = np.dtype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return by_rows(lambda part: np.ascontiguousarray(part, dtype=dtype), array)
 
 
 def as_array(values: Any) -> Any:
@@ -89,12 +100,12 @@ def interpolated(array: Float[np.ndarray, "time channel"], names: tuple[str, ...
     Raises:
         ValueError: if a channel has no values.
     """
-    filled, finite = array.copy(), np.isfinite(array)
-    step = np.arange(len(array))
-    for channel, known in enumerate(finite.T):
-        if not known.any():
-            raise ValueError(f"column {names[channel]} has no values at all: leave it out")
-        filled[~known, channel] = np.interp(step[~known], step[known], array[known, channel])
+    filled, known = by_rows(np.copy, array), by_rows(np.isfinite, array)
+    interpolate(filled, known)
+    unknown = first_row(np.isnan, filled)
+    if unknown is not None:
+        column = int(np.argmax(np.isnan(filled[unknown])))
+        raise ValueError(f"column {names[column]} has no values at all: leave it out")
     return filled
 
 

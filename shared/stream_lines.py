@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
+from shared.columns import MISSING_CELLS
 from shared.series import are_numbers
-from shared.table import MISSING_CELLS, NO_TIME, TIME_NAMES
+from shared.table import NO_TIME, TIME_NAMES
 
 LineFormat = Literal["auto", "jsonl", "csv"]
 LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from shared.config import Config
-from shared.period import period
+from shared.period import LONGEST_SERIES, period
 from shared.schedule import steps_per_epoch
 from shared.windows import count
 
@@ -18,11 +18,12 @@ MOST_STEPS = 16_384  # of training: about what a series of 5,000 steps takes in 
 def suitable(config: Config, series: Float[np.ndarray, "time channel"], *, window: bool, epochs: bool) -> Config:
     """The configuration with the window or the epochs, or both, that suit a training series.
 
-    The window is the median of the channels' periods, at least `config.window`, at most 256 steps and a quarter of
-    the series. The epochs are as many as 16,384 steps of training hold, at most `config.epochs` and at least one.
+    The window is the median of the channels' periods in their first 20,000 steps, at least `config.window`, at most 256
+    steps and a quarter of the series. The epochs are as many as 16,384 steps of training hold, at most `config.epochs`
+    and at least one.
     """
     if window:
-        typical = int(np.median([period(channel) for channel in series.T]))
+        typical = int(np.median([period(channel) for channel in series[:LONGEST_SERIES].T]))
         longest = min(LONGEST_WINDOW, max(1, len(series) // WINDOWS_IN_SERIES))
         config = replace(config, window=min(max(config.window, typical), longest))
     if epochs and len(series) >= config.window:

@@ -1,7 +1,7 @@
-"""A series from a CSV or a Parquet file, with its time stamps."""
+"""A series from a CSV, Parquet or .npy file, with its time stamps."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int8
 
+from shared.columns import check_times, counts, is_binary, label_values, numbers
+from shared.spool import LongParquet, Stamps, is_long, reading, spooled_labels, spooled_stamps, spooled_values
+from shared.storage import by_rows, on_disk
+from shared.time_index import Named
+
 if TYPE_CHECKING:
     import polars as pl
 
 TIME_NAMES = ("timestamp", "time", "datetime", "date")
 LABEL_NAMES = ("label", "labels", "is_anomaly", "anomaly")
 NO_TIME = "none"
-MISSING_CELLS = ("", "NaN", "nan", "NA", "N/A", "null", "NULL", "None")
 SEPARATORS = (",", ";", "\t", "|")
 
 
@@ -23,9 +27,9 @@ SEPARATORS = (",", ";", "\t", "|")
 class Table:
     """A series read from a file: its values (NaN where a cell is empty), column names, time stamps and labels."""
 
-    values: Float[np.ndarray, "time channel"]
+    values: Float[np.ndarray, "time channel"]  # on disk (`shared.storage`) if there are many
     names: tuple[str, ...]
-    time: "pl.Series | None"  # the column of time stamps as it stands in the file
+    time: "pl.Series | Stamps | None"  # the column of time stamps as it stands in the file
     labels: Int8[np.ndarray, " time"] | None = None  # 1 is an anomaly, 0 is not
 
     def __len__(self) -> int:
@@ -33,7 +37,7 @@ class Table:
 
     def rows(self, rows: slice) -> "Table":
         """Some of the rows."""
-        time = None if self.time is None else self.time[rows]
+        time = self.time.rows(rows) if isinstance(self.time, Stamps) else None if self.time is None else self.time[rows]
         labels = None if self.labels is None else self.labels[rows]
         return replace(self, values=self.values[rows], time=time, labels=labels)
 
@@ -41,10 +45,20 @@ class Table:
         """The time stamp of a row, or its number."""
         return str(row) if self.time is None else str(self.time[row])
 
-    def frame(self) -> "pl.DataFrame":
+    def stamps(self, rows: slice) -> "pl.Series":
+        """The time stamps of some rows, in memory, or their numbers."""
+        import polars as pl
+
+        if self.time is None:
+            return pl.Series("row", range(*rows.indices(len(self))))
+        return self.time.series(rows) if isinstance(self.time, Stamps) else self.time[rows]
+
+    def frame(self) -> "pl.DataFrame | Named":
         """The values with their names."""
         import polars as pl
 
+        if on_disk(self.values):
+            return Named.of(self.values, self.names)
         return pl.DataFrame({name: self.values[:, index] for index, name in enumerate(self.names)})
 
 
@@ -56,7 +70,7 @@ def read_table(
     labels: str | None = None,
     in_order: bool = True,
 ) -> Table:
-    """Reads a CSV or a Parquet file. Rows count from 0, without the header; empty rows at the end do not count.
+    """Reads a CSV, Parquet or .npy file. Rows count from 0, without the header; empty rows at the end do not count.
 
     `columns` are the channels; without it, all columns but the time stamps and the labels. `time` is the column of the
     time stamps, or "none"; without it, the first column called timestamp, time, datetime or date, in any case.
@@ -64,10 +78,18 @@ def read_table(
     anomaly, if it holds nothing but 0 and 1. A CSV is separated by the one of `, ; tab |` that its header has most of.
     With `in_order=False`, time stamps may come twice or go back, as in some public series.
 
+    A Parquet file of more than 2^25 values (`shared.spool`) is copied to temporary files, as float32, once; a .npy file
+    of so many is mapped. The channels of a .npy file are called 0, 1, ...; it has no time stamps and no labels.
+
     Raises:
         ValueError: if the file cannot be read, a column is unknown, twice there or not numeric, or time stamps are
             missing, not in order or twice there.
     """
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path, columns, time, labels)
+    long = _long_parquet(path)
+    if long is not None:
+        return _read_long(long, columns, time, labels, in_order=in_order)
     frame = read_frame(path)
     chosen = choose_columns(path, frame.columns, frame.get_column, columns=columns, time=time, labels=labels)
     return as_table(path, frame, chosen, in_order=in_order)
@@ -85,12 +107,14 @@ def choose_columns(
     source: Path,
     available: Sequence[str],
     column: "Callable[[str], pl.Series]",
+    parts: "Callable[[str], Iterable[pl.Series]] | None" = None,
     *,
     columns: Sequence[str] | None,
     time: str | None,
     labels: str | None,
 ) -> Columns:
-    """What the columns are, as `read_table` says; `column` gives the values of one of the `available`.
+    """What the columns are, as `read_table` says; `column` gives the values of one of the `available`, or only
+    the first of them where `parts` gives all.
 
     Raises:
         ValueError: if a column is unknown or named twice, or none is left for the values.
@@ -101,13 +125,14 @@ def choose_columns(
     elif time.lower() == NO_TIME and time not in available:
         time = None
     if labels is None and columns is None:
-        labels = next((c for c in available if c.lower() in LABEL_NAMES and _is_binary(column(c))), None)
+        whole = parts or (lambda name: [column(name)])
+        labels = next((c for c in available if c.lower() in LABEL_NAMES and is_binary(whole(c))), None)
     for name in (*(columns or ()), *(n for n in (time, labels) if n)):
         if name not in available:
             raise ValueError(f"{source}: no column {name!r}: the file has {', '.join(available)}")
     if columns is not None and len(taken) != len(columns):
         raise ValueError(f"{source}: a column is named twice in {', '.join(columns)}")
-    names = tuple(columns or (c for c in available if c not in (time, labels) and not (c == "" and _counts(column(c)))))
+    names = tuple(columns or (c for c in available if c not in (time, labels) and not (c == "" and counts(column(c)))))
     if not names:
         raise ValueError(f"{source}: no column of values beside the time stamps and the labels")
     return Columns(names, time, labels)
@@ -121,13 +146,61 @@ def as_table(source: Path | str, frame: "pl.DataFrame", columns: Columns, *, in_
     """
     names, time, labels = columns
     if time:
-        _check_times(source, frame[time], in_order=in_order)
+        check_times(source, frame[time], in_order=in_order)
     return Table(
-        np.stack([_numbers(source, frame[name]) for name in names], axis=1),
+        np.stack([numbers(source, frame[name]) for name in names], axis=1),
         names,
         frame[time] if time else None,
-        _labels(source, frame[labels]) if labels else None,
+        label_values(source, frame[labels]) if labels else None,
     )
+
+
+def _long_parquet(path: Path) -> LongParquet | None:
+    if path.suffix.lower() != ".parquet" or not path.is_file():
+        return None
+    with reading(path):
+        file = LongParquet(path)
+    return file if file.is_long() else None
+
+
+def _read_long(
+    file: LongParquet, columns: Sequence[str] | None, time: str | None, labels: str | None, *, in_order: bool
+) -> Table:
+    if not file.without_empty_end():
+        raise ValueError(f"{file.path}: the file has no rows of data")
+    names, time, labels = choose_columns(
+        file.path, file.columns, file.head().get_column, file.parts, columns=columns, time=time, labels=labels
+    )
+    values = spooled_values(file, names)
+    stamps = spooled_stamps(file, time, in_order=in_order) if time else None
+    return Table(values, names, stamps, spooled_labels(file, labels) if labels else None)
+
+
+def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None) -> Table:
+    """A file of `np.save`, of shape (time,) or (time, channel), mapped into memory; channels are called 0, 1, ..."""
+    if labels is not None or (time is not None and time.lower() != NO_TIME):
+        raise ValueError(f"{path}: a .npy file has neither time stamps nor labels")
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, SyntaxError):
+        raise ValueError(f"{path}: not a .npy file of numbers that can be mapped") from None
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub" or values.ndim not in (1, 2):
+        raise ValueError(f"{path}: must hold numbers of shape (time,) or (time, channel)")
+    if values.size == 0:
+        raise ValueError(f"{path}: the file has no rows of data")
+    values = values.reshape(len(values), -1)
+    names = tuple(map(str, range(values.shape[1])))
+    if columns is not None:
+        unknown = next((name for name in columns if name not in names), None)
+        if unknown is not None:
+            raise ValueError(f"{path}: no column {unknown!r}: the file has {', '.join(names)}")
+        chosen = [int(name) for name in columns]
+        names, values = tuple(columns), by_rows(lambda part: part[:, chosen], values)
+    return Table(np.asarray(values) if is_long(values.size) else np.array(values), names, None)
 
 
 def read_frame(path: Path) -> "pl.DataFrame":
@@ -148,27 +221,19 @@ def _read_whole(path: Path) -> "pl.DataFrame":
     if path.is_dir():
         raise ValueError(f"{path}: a folder, not a file")
     if path.suffix.lower() not in (".csv", ".parquet"):
-        raise ValueError(f"{path}: not a .csv or .parquet file")
-    try:
+        raise ValueError(f"{path}: not a .csv, .parquet or .npy file")
+    with reading(path):
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False)
         separator, header = read_header(path)
         if len(set(header)) != len(header):
             twice = next(name for name in header if header.count(name) > 1)
             raise ValueError(f"{path}: the column {twice!r} is there twice: rename one of them")
-        # Everything as text, so that a message can name the cell that is no number, and stamps stay as they are.
-        frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator)
+        try:  # everything as text, so that a message can name the cell that is no number, and stamps stay as they are
+            frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator)
+        except pl.exceptions.ComputeError as error:
+            raise ValueError(_unreadable(path, separator, header, str(error))) from None
         return frame.rename({name: name.strip() for name in frame.columns})
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except pl.exceptions.NoDataError:
-        raise ValueError(f"{path}: the file is empty") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: cannot be read: it is not UTF-8 text") from None
-    except pl.exceptions.PolarsError as error:
-        raise ValueError(_unreadable(path, str(error))) from None
 
 
 def read_header(path: Path) -> tuple[str, list[str]]:
@@ -195,14 +260,12 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _unreadable(path: Path, reason: str) -> str:
+def _unreadable(path: Path, separator: str, header: list[str], reason: str) -> str:
     """Names the first row whose number of cells is not the header's, else passes the parser's first line on."""
-    if path.suffix.lower() == ".csv":
-        separator, header = read_header(path)
-        with path.open(newline="", encoding="utf-8", errors="replace") as lines:
-            for row, cells in enumerate(csv.reader(lines, delimiter=separator), start=-1):
-                if len(cells) > len(header):
-                    return f"{path}: row {row} has {len(cells)} cells, the header has {len(header)}"
+    with path.open(newline="", encoding="utf-8", errors="replace") as lines:
+        for row, cells in enumerate(csv.reader(lines, delimiter=separator), start=-1):
+            if len(cells) > len(header):
+                return f"{path}: row {row} has {len(cells)} cells, the header has {len(header)}"
     return f"{path}: cannot be read: {reason.splitlines()[0]}"
 
 
@@ -211,83 +274,3 @@ def _without_empty_end(frame: "pl.DataFrame") -> "pl.DataFrame":
 
     filled = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
     return frame.head(int(filled[-1]) + 1 if len(filled) else 0)
-
-
-def _is_binary(column: "pl.Series") -> bool:
-    import polars as pl
-
-    values = column.cast(pl.Float64, strict=False)
-    return values.null_count() == 0 and bool(values.is_in([0.0, 1.0]).all())
-
-
-def _counts(column: "pl.Series") -> bool:
-    """Whether this, if it has no name, is the column of row numbers that data frames write first."""
-    import polars as pl
-
-    if len(column) < 2:
-        return False
-    steps = column.cast(pl.Float64, strict=False).diff().drop_nulls()
-    return len(steps) == len(column) - 1 and steps[0] > 0 and bool((steps == steps[0]).all())
-
-
-def _numbers(source: Path | str, column: "pl.Series") -> Float[np.ndarray, " time"]:
-    import polars as pl
-
-    if column.dtype == pl.String:
-        text = column.str.strip_chars()
-        numbers = text.cast(pl.Float64, strict=False)
-        bad = (numbers.is_null() & text.is_not_null() & ~text.is_in(list(MISSING_CELLS))).arg_true()
-        if len(bad):
-            row = bad[0]
-            raise ValueError(
-                f"{source}: row {row}, column {column.name}: {text[row]!r} is not a number; choose the numeric columns "
-                "with columns (--columns)"
-            )
-        return numbers.fill_null(np.nan).to_numpy()
-    if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-        raise ValueError(f"{source}: column {column.name} holds {column.dtype}, not numbers")
-    return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
-
-
-def _labels(source: Path | str, column: "pl.Series") -> Int8[np.ndarray, " time"]:
-    values = _numbers(source, column)
-    if not np.isin(values, (0.0, 1.0)).all():
-        row = np.flatnonzero(~np.isin(values, (0.0, 1.0)))[0]
-        raise ValueError(f"{source}: row {row}, column {column.name}: a label must be 0 or 1, got {values[row]:g}")
-    return values.astype(np.int8)
-
-
-def _check_times(source: Path | str, column: "pl.Series", *, in_order: bool) -> None:
-    """Refuses time stamps that are missing or unknown and, if they must be in order, twice there or going back."""
-    import polars as pl
-
-    if column.null_count():
-        raise ValueError(f"{source}: row {column.is_null().arg_true()[0]}: the time stamp is missing")
-    order = column
-    if column.dtype == pl.String:
-        order = column.str.strip_chars().cast(pl.Float64, strict=False)
-        if order.null_count():
-            try:
-                order = column.str.to_datetime(strict=False, time_zone="UTC" if _zoned(column) else None)
-            except pl.exceptions.ComputeError:  # no format fits the first rows
-                order = pl.Series([None] * len(column))
-        if order.null_count():
-            row = order.is_null().arg_true()[0]
-            raise ValueError(
-                f"{source}: row {row}, column {column.name}: {column[row]!r} is not a time stamp (a number, or like "
-                "2026-01-31 23:59:00); write it so, or say that there are none with time (--time none)"
-            )
-    if not in_order:
-        return
-    before, after = order[:-1], order[1:]
-    for wrong, what in (
-        ((after == before), "the same time stamp as"),
-        ((after < before), "an earlier time stamp than"),
-    ):
-        if wrong.any():
-            row = wrong.arg_true()[0] + 1
-            raise ValueError(f"{source}: row {row} has {what} the row before: {column[row]}")
-
-
-def _zoned(column: "pl.Series") -> bool:
-    return column[0].strip().endswith("Z") or column[0].strip()[-6:-5] in ("+", "-")

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from shared.config import Config
+from shared.storage import by_rows, kept, median, quantiles
 
 MAD_TO_DEVIATION = 1.482602218505602  # 1 / the 0.75 quantile of N(0, 1): makes a MAD estimate sigma
 TAIL = 0.98  # peaks over threshold: the quantile where the tail begins, as Siffer et al. 2017
@@ -20,9 +21,9 @@ def threshold(scores: Float[np.ndarray, " n"], config: Config) -> float:
     """
     if config.threshold == "maximum":
         return config.margin * float(np.max(scores))
-    values = scores.astype(np.float64)
+    values = by_rows(lambda part: part.astype(np.float64), scores)
     if config.threshold == "quantile":
-        return float(np.quantile(values, config.quantile))
+        return float(quantiles(values, config.quantile))
     if config.threshold == "robust":
         return robust(values, config.mad_factor)
     return peaks_over_threshold(values, config.false_alarm_rate)
@@ -40,8 +41,8 @@ def check_enough(scores: int, config: Config) -> None:
 
 def robust(scores: Float[np.ndarray, " n"], factor: float) -> float:
     """Median + factor * MAD, the MAD scaled to the standard deviation of normal data (Leys et al. 2013)."""
-    median = float(np.median(scores))
-    return median + factor * MAD_TO_DEVIATION * float(np.median(np.abs(scores - median)))
+    middle = median(scores)
+    return middle + factor * MAD_TO_DEVIATION * median(by_rows(lambda part: np.abs(part - middle), scores))
 
 
 def peaks_over_threshold(scores: Float[np.ndarray, " n"], rate: float) -> float:
@@ -54,15 +55,15 @@ def peaks_over_threshold(scores: Float[np.ndarray, " n"], rate: float) -> float:
     Raises:
         ValueError: if fewer than ten scores lie above the start of the tail.
     """
-    start = float(np.quantile(scores, TAIL))
-    peaks = scores[scores > start] - start
+    start = float(quantiles(scores, TAIL))
+    peaks = np.array(kept(scores, by_rows(lambda part: part > start, scores))) - start
     if len(peaks) < LEAST_PEAKS:
         raise ValueError(
             f'threshold="pot" needs at least {LEAST_PEAKS} training scores above their {TAIL:g} quantile, got '
             f"{len(peaks)}: train on a longer series, or choose another threshold"
         )
     if rate * len(scores) >= len(peaks):  # the wanted quantile lies below the tail: no model needed
-        return float(np.quantile(scores, 1.0 - rate))
+        return float(quantiles(scores, 1.0 - rate))
     from scipy.stats import genpareto  # a second to import
 
     # The fit works on excesses of mean 1: SciPy's search starts from there.

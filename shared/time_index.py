@@ -20,10 +20,10 @@ class Named(np.ndarray):
     columns: Any = None
 
     @classmethod
-    def of(cls, series: Any) -> Self:
-        """The values of a pandas object or of a darts series."""
+    def of(cls, series: Any, columns: Any = None) -> Self:
+        """The values of a pandas object, of a darts series, or of an array whose columns have these names."""
         array = np.asarray(as_array(series)).view(cls)
-        array.columns = getattr(series, "columns", None)
+        array.columns = getattr(series, "columns", columns)
         if array.columns is None and getattr(series, "name", None) is not None:
             array.columns = [series.name]
         return array

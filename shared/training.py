@@ -16,6 +16,7 @@ from shared.notices import warn
 from shared.parameters import Parameters
 from shared.progress import training_progress
 from shared.schedule import CHUNK_STEPS, ChunkTogether, beta_scale, chunks, chunks_together, steps_per_epoch
+from shared.storage import pieces
 from shared.windows import count, observed_values, power_of_two
 
 COLLAPSED = 0.01  # nats: a latent dimension whose mean KL divergence is lower carries nothing
@@ -202,10 +203,12 @@ def _loss(backend: Backend, trained: Parameters, part: Float[np.ndarray, "time c
     """The loss at the posterior mean, averaged over the windows."""
     result = backend.statistics(trained, part, ("window", "divergence"), config)
     if config.missing == "mask":
-        values = observed_values(part, config.window)
-        errors = (result["window"] * values).sum(axis=1, dtype=np.float64)
-        share = values.mean(axis=1, dtype=np.float64) / config.window
-        return float((errors + config.beta * share * result["divergence"][:, 0]).mean())
+        total, values = 0.0, observed_values(part, config.window)
+        for rows in pieces(values):
+            errors = (result["window"][rows] * values[rows]).sum(axis=1, dtype=np.float64)
+            share = values[rows].mean(axis=1, dtype=np.float64) / config.window
+            total += float((errors + config.beta * share * result["divergence"][rows, 0]).sum())
+        return total / len(values)
     squared = result["window"].mean(dtype=np.float64) * config.window * part.shape[1]
     return float(squared + config.beta * result["divergence"].mean(dtype=np.float64))
 

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from shared.config import Centring, Scaling
+from shared.storage import by_rows, kept, pieces, quantiles, zeros_beside
 
-ROWS = 2**18  # worked on at a time, to bound what lies between input and result
 CONSTANT = 1e-12  # a channel that varies less than this, relative to its largest value, counts as constant
 QUARTILES_TO_DEVIATION = 1.3489795003921634  # the distance of the quartiles of N(0, 1)
 LEAST_ROBUST = 1e-3  # of the standard deviation: below, the quartiles say nothing of how a channel varies
@@ -39,29 +39,31 @@ def fit_scaler(series: Float[np.ndarray, "time channel"], scaling: Scaling) -> S
     channels = series.shape[1]
     if scaling == "none":
         return Scaler(np.zeros(channels), np.ones(channels))
+    cuts = list(pieces(series))
     with np.errstate(over="ignore", invalid="ignore"):
-        # What looks for NaN copies the series.
-        mean, deviation = (np.nanmean, np.nanstd) if np.isnan(series).any() else (np.mean, np.std)
-        shift = mean(series, axis=0, dtype=np.float64)
-        scale = deviation(series, axis=0, dtype=np.float64)
+        known = sum(np.count_nonzero(~np.isnan(series[rows]), axis=0) for rows in cuts)
+        shift = sum(np.nansum(series[rows].astype(np.float64), axis=0) for rows in cuts) / known
+        scale = np.sqrt(sum(np.nansum((series[rows] - shift) ** 2, axis=0) for rows in cuts) / known)
+        largest = np.fmax.reduce([np.fmax.reduce(np.abs(series[rows])) for rows in cuts])
     if not np.isfinite([shift, scale]).all():
         raise ValueError("the values of the series are too large to take their standard deviation")
-    flat = scale <= CONSTANT * np.fmax.reduce(np.abs(series))
+    flat = scale <= CONSTANT * largest
     if scaling == "robust":
-        low, shift, high = np.nanquantile(series.astype(np.float64), (0.25, 0.5, 0.75), axis=0)
+        low, shift, high = np.transpose([_quartiles(series[:, channel]) for channel in range(channels)])
         robust = (high - low) / QUARTILES_TO_DEVIATION
         scale = np.where(robust < LEAST_ROBUST * scale, scale, robust)
     return Scaler(np.asarray(shift), np.where(flat, 1.0, scale))
+
+
+def _quartiles(values: Float[np.ndarray, " time"]) -> Float[np.ndarray, "3"]:
+    return quantiles(kept(values, by_rows(lambda part: ~np.isnan(part), values)), (0.25, 0.5, 0.75))
 
 
 def standardise(
     series: Float[np.ndarray, "time channel"], scaler: Scaler, dtype: str
 ) -> Float[np.ndarray, "time channel"]:
     """`(series - shift) / scale` per channel, computed in float64 and rounded once to `dtype`."""
-    scaled = np.empty(series.shape, dtype=dtype)
-    for begin in range(0, len(series), ROWS):
-        scaled[begin : begin + ROWS] = (series[begin : begin + ROWS] - scaler.shift) / scaler.scale
-    return scaled
+    return by_rows(lambda part: ((part - scaler.shift) / scaler.scale).astype(dtype), series)
 
 
 def count(length: int, window: int) -> int:
@@ -131,7 +133,7 @@ def fold(values: Float[Any, "n window channel"], xp: ModuleType) -> Float[Any, "
 
 def observed_values(series: Float[np.ndarray, "time channel"], window: int) -> Float[np.ndarray, "n channel"]:
     """How many values each window holds that are not missing (NaN), in the dtype of the series."""
-    return moving_sum((~np.isnan(series)).astype(series.dtype), window)
+    return moving_sum(by_rows(lambda part: (~np.isnan(part)).astype(part.dtype), series), window)
 
 
 def moving_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "m channel"]:
@@ -139,11 +141,10 @@ def moving_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.n
 
     Runs of doubled length are added up (no running total), so one huge value leaves no rounding behind it.
     """
-    result = np.empty((len(values) - width + 1, values.shape[1]), values.dtype)
-    for begin in range(0, len(result), ROWS):
-        rows = result[begin : begin + ROWS]
-        run, length, offset = values[begin : begin + len(rows) + width - 1], 1, 0
-        rows[:] = 0.0
+    result = zeros_beside(values, (len(values) - width + 1, values.shape[1]), values.dtype)
+    for piece in pieces(result):
+        rows = result[piece]
+        run, length, offset = values[piece.start : piece.stop + width - 1], 1, 0
         while length <= width:
             if width & length:
                 rows += run[offset : offset + len(rows)]

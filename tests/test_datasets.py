@@ -176,7 +176,7 @@ def test_a_data_set_is_a_table() -> None:
     dataset = load_dataset("ucr-135")
     table = dataset.table
     assert table.names == dataset.channels
-    assert (table.frame().to_numpy() == dataset.values).all()
+    assert (np.asarray(table.frame()) == dataset.values).all()
     assert table.stamp(3) == "3"
 
 

@@ -117,7 +117,7 @@ def test_a_series_of_a_long_table_is_its_rows_in_their_order(
         assert read.labels is not None
         assert read.labels.tolist() == own["label"].to_list()
         assert read.time is not None
-        assert [int(stamp) for stamp in read.time] == own["time"].to_list()
+        assert [int(stamp) for stamp in read.stamps(slice(None))] == own["time"].to_list()
 
 
 def test_only_a_parquet_whose_series_stand_together_is_left_on_the_disk(tmp_path: Path) -> None:

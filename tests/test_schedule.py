@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared import schedule
 from shared.config import Config
 from shared.parameters import draw
-from shared.schedule import Chunk, chunks, chunks_together, steps_per_epoch
+from shared.schedule import Chunk, chunks, chunks_together, placed, steps_per_epoch
 
 modest = settings(max_examples=40, deadline=None)
 windows_in_a_series = st.integers(1, 70)
@@ -128,14 +128,40 @@ def test_noise_is_standard_normal() -> None:
 @pytest.mark.parametrize("batch_size", [1, 5, 8, 16])
 def test_no_batch_straddles_blocks_of_a_long_series(batch_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "BLOCK", 16)
-    block = 16 // batch_size * batch_size
-    starts, weights, _ = used_steps(list(chunks(100, config_of(batch_size, epochs=2), 0)))
-    for batch, weight in zip(starts, weights, strict=True):
-        assert len(set((batch[weight == 1.0] // block).tolist())) == 1
-    for part in np.split(np.arange(len(starts)), 2):
-        assert sorted(starts[part][weights[part] == 1.0].tolist()) == list(range(100))
-    order = [int(batch[0]) // block for batch in starts[: len(starts) // 2]]
+    block, config = 16 // batch_size * batch_size, config_of(batch_size, epochs=2)
+    parts = list(chunks(100, config, 0))
+    assert len({part.starts.shape for part in parts}) == 1
+    steps: list[tuple[np.ndarray, np.ndarray]] = []
+    for part in parts:
+        assert part.rows is not None
+        assert part.rows.stop - part.rows.start == block + config.window - 1, "one shape"
+        assert part.rows.start >= 0
+        assert part.rows.stop <= 100 + config.window - 1
+        assert (part.starts < block).all()
+        steps += zip(part.rows.start + part.starts[: part.used], part.weights[: part.used] == 1.0, strict=True)
+    epochs = steps[: len(steps) // 2], steps[len(steps) // 2 :]
+    for epoch in epochs:
+        assert sorted(np.concatenate([starts[real] for starts, real in epoch]).tolist()) == list(range(100))
+    for starts, real in steps:
+        assert len(set((starts[real] // block).tolist())) == 1
+    order = [int(starts[0]) // block for starts, _ in epochs[0]]
     assert order != sorted(order), "the blocks are shuffled too"
+
+
+def test_a_series_goes_to_its_place_once_for_each_run_of_chunks_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "BLOCK", 16)
+    series = np.arange(103.0, dtype=np.float32)[:, None]
+    put: list[np.ndarray] = []
+
+    def place(steps: np.ndarray) -> np.ndarray:
+        put.append(steps)
+        return steps
+
+    parts = list(placed(chunks(100, config_of(4, epochs=2), 0, limit=2), series, place))
+    assert len(put) in (13, 14), "7 blocks in each epoch, of which the last may come first again"
+    for chunk, steps in parts:
+        assert chunk.rows is not None
+        assert (steps == series[chunk.rows]).all()
 
 
 @modest
@@ -176,3 +202,18 @@ def test_the_members_of_a_fleet_have_the_steps_that_each_has_alone(
             scale = np.concatenate([each[:used] for each, used in scales])
             found_scale = [p.beta_scale[member][: p.used[member]] for p in together if p.beta_scale is not None]
             np.testing.assert_array_equal(np.concatenate(found_scale), scale)
+
+
+def test_training_on_the_rows_of_a_block_is_training_on_the_whole_series(
+    backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "BLOCK", 16)
+    config = config_of(8)
+    series = np.random.default_rng(0).normal(size=(50, 1)).astype(np.float32)
+    parts = list(chunks(47, config, 0))
+    whole = [p._replace(starts=p.starts + p.rows.start, rows=None) for p in parts if p.rows is not None]
+    assert len(whole) == len(parts) == 3 * config.epochs
+    initial = draw(config, 1, 0)
+    of_rows, of_whole = (list(backend.train(initial, series, plan, config))[-1].parameters for plan in (parts, whole))
+    assert all((of_rows[name] == of_whole[name]).all() for name in initial)
+    assert any((of_rows[name] != initial[name]).any() for name in initial)

@@ -104,7 +104,7 @@ def test_each_score_is_the_loop_s_whatever_the_blocks(
 def test_run_errors_do_not_depend_on_how_many_rows_are_worked_on_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     point = np.random.default_rng(0).exponential(size=(700, 2))
     whole = {duration: run_errors(point, duration) for duration in DURATIONS}
-    monkeypatch.setattr("shared.scoring.ROWS", 100)
+    monkeypatch.setattr("shared.storage.VALUES", 100)
     for duration, errors in whole.items():
         assert_close(run_errors(point, duration), errors, 1e-14)
 

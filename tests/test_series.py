@@ -278,7 +278,11 @@ def test_a_file_name_is_no_pattern(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("missing.csv", "no such file"), ("missing.parquet", "no such file"), ("data.txt", "not a .csv or .parquet file")],
+    [
+        ("missing.csv", "no such file"),
+        ("missing.parquet", "no such file"),
+        ("data.txt", "not a .csv, .parquet or .npy file"),
+    ],
 )
 def test_a_file_that_is_not_there_or_not_ours_is_refused(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from shared.backend import Gradient, Trained
 from shared.config import Centring, Config
 from shared.parameters import Parameters
-from shared.schedule import Chunk, ChunkTogether
+from shared.schedule import Chunk, ChunkTogether, placed
 from shared.windows import power_of_two
 from vae_jax.model import Loss, State, abstract, flatten, from_state, loss, to_state, unflatten
 from vae_jax.runtime import on_cpu, runtime
@@ -42,11 +42,15 @@ def train(
         run = _compiled(*sizes, config.beta, config.learning_rate, config.missing == "mask", config.centring)
         vector = flatten(like)
         progress = Progress(vector, _start(len(vector), config.dtype))
-        values = jax.device_put(series)
-    previous: tuple[Any, Any, int] | None = None
-    for chunk in chunks:
+
+    def place(steps: np.ndarray) -> Array:
         with runtime(config):
-            progress, terms = run(progress, values, *chunk)
+            return jax.device_put(steps)
+
+    previous: tuple[Any, Any, int] | None = None
+    for chunk, values in placed(chunks, series, place):
+        with runtime(config):
+            progress, terms = run(progress, values, *chunk[:-1])
         if previous is not None:
             yield _to_host(*previous, like)
         previous = progress.vector, terms, chunk.used

@@ -12,7 +12,7 @@ from torch.optim.adam import adam
 from shared.backend import Gradient, Trained
 from shared.config import Config
 from shared.parameters import Parameters
-from shared.schedule import Chunk, ChunkTogether
+from shared.schedule import Chunk, ChunkTogether, placed
 from vae_torch.compiled import RunChunk, compiled_run
 from vae_torch.model import VAE, build, from_module, loss
 from vae_torch.runtime import one_thread_if_small, runtime
@@ -25,8 +25,7 @@ def train(
     """See `shared.backend.Backend.train`."""
     with runtime(config) as device:
         run = compiled_run(parameters, config, device) if config.compile else eager_run(parameters, config, device)
-        values = torch.tensor(series, device=device)
-    for chunk in chunks:
+    for chunk, values in placed(chunks, series, lambda steps: torch.tensor(steps, device=device)):
         with runtime(config) as device, one_thread_if_small(config.batch_size, series.shape[1], config):
             starts = torch.as_tensor(chunk.starts, device=device)
             weights = torch.as_tensor(chunk.weights, device=device).to(values.dtype)
