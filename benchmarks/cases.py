@@ -81,7 +81,7 @@ _CASES = (
         "fleet", "Many series, a model each: a model's share of the fleet beside the single fit", "fleet",
         ("torch-eager", "jax-run"), threads=(ONE, ALL), rounds=1, quick=("torch-eager", "jax-run"),
         options={
-            "series": 1000, "points": 2000, "on_one_core": 64, "alone": 10, "warm": 4,
+            "series": 1000, "points": 2000, "on_one_core": 64, "alone": 5, "warm": 4,
             "presets": ["tutorial", "auto"],
             "epochs": None,  # the preset's
         },

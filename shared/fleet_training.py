@@ -20,8 +20,8 @@ from shared.training import Cancelled, History, check_trained, train, train_toge
 from shared.windows import count, power_of_two
 
 TOGETHER = 64  # members of a batch at most
-BATCHES = 32  # that a large enough group is cut into at least, so that many cores have work
-LEAST_TOGETHER = 4
+BATCHES = 16  # that a large enough group is cut into at least, so that many cores have work
+LEAST_TOGETHER = 16  # fewer gain little in PyTorch
 BATCH_VALUES = 2**24  # values of the series of a batch at most, unless one series has more
 
 

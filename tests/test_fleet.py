@@ -314,8 +314,8 @@ def test_batches_hold_each_series_once_with_its_like(needs: dict[str, Need], tog
 
 
 def test_many_series_make_enough_batches_for_many_cores() -> None:
-    assert len(cut({str(index): a_need() for index in range(1000)})) == 32
-    assert len(cut({str(index): a_need() for index in range(10)})) == 3
+    assert len(cut({str(index): a_need() for index in range(1000)})) == 16
+    assert len(cut({str(index): a_need() for index in range(40)})) == 3
     assert max(map(len, cut({str(index): a_need() for index in range(10_000)}))) == 64
 
 
