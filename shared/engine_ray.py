@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 START = 90.0  # seconds for Ray to start here; three on an idle machine
 JOIN = 30.0  # seconds to join a cluster; one or two
 IDLE = 300.0  # seconds that a cluster may be without any CPU: a cluster that grows by need starts so
+AWAKE = 0.5  # seconds: how long a signal may go unnoticed
 END = 20.0  # seconds to cancel what runs and to leave
 
 FRAMEWORK = {"jax": ("jax", "jaxlib", "flax", "optax"), "torch": ("torch",)}
@@ -121,6 +122,8 @@ def _send(connection: Connection, message: object, address: str | None) -> None:
 
 def _receive(connection: Connection, address: str | None) -> Any:
     try:
+        while not connection.poll(AWAKE):  # a signal that comes just before a read would wait for the read to end
+            pass
         return connection.recv()
     except (EOFError, ConnectionResetError):
         raise _gone(address) from None

@@ -1,6 +1,7 @@
 """Annotations checked at run time, the backends as fixtures, the tolerance, and the rule on skips."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
@@ -16,6 +17,9 @@ import tests.typechecking  # noqa: F401  (the hook finds it as an attribute)
 from tests.closeness import assert_all_close, assert_close, assert_close_in_range, rounding
 
 install_import_hook(["shared", "vae_jax", "vae_torch"], "tests.typechecking.checked")  # before any is imported
+
+# A shell starts what runs in the background with Ctrl-C ignored, and our processes would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NO_GPU = "no GPU here"
 NO_DATA = "no ../shared/data here"
