@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from contextvars import ContextVar
+from functools import partial
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -39,12 +40,10 @@ def run_local(
 
     def serve(lane: Lane) -> None:
         _stop.set(stop)
-        with lane():
+        with ExitStack() as entered:
+            broken = _attempt(lambda: entered.enter_context(lane()))
             while (task := todo.get()) is not None:
-                try:
-                    done.put((task, work(task)))
-                except Exception as error:
-                    done.put((task, error))
+                done.put((task, broken if isinstance(broken, Exception) else _attempt(partial(work, task))))
 
     waiting, busy = iter(tasks), 0
     threads = [threading.Thread(target=serve, args=(lane,), daemon=True) for lane in lanes]
@@ -69,3 +68,13 @@ def run_local(
             todo.put(None)
         for thread in threads:
             thread.join()
+
+
+def _attempt(run: Callable[[], Result]) -> Result | Exception:
+    """What it returns, or what it raises: a thread that died of it would leave its caller waiting for ever."""
+    try:
+        return run()
+    except Exception as error:
+        return error
+    except BaseException as error:
+        return RuntimeError(f"{type(error).__name__}: {error}")

@@ -39,6 +39,7 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
     detector_class: ClassVar[type[VAEDetector]]
     failures_: dict[str, str]
     warnings_: dict[str, tuple[str, ...]]
+    arguments_: dict[str, Any]
     _members: dict[str, VAEDetector | Path]  # those that were read from a folder stay there until they are used
 
     def fit(self, series: Any, y: object = None, *, together: int = TOGETHER, workers: int | None = None) -> Self:
@@ -46,7 +47,8 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
 
         At most `together` series are trained in one batch: more suit a GPU, fewer take less memory. `workers` is the
         number of threads, by default one for each core or GPU; it changes no result. A mapping is asked for each series
-        twice, when the batches are planned and when its batch is trained, so it may read them from files.
+        twice, when the batches are planned and when its batch is trained, so it may read them from files; several
+        threads ask at the same time.
 
         Raises:
             TypeError, ValueError: if an argument is not fit for use, or none of the series is.
@@ -57,15 +59,23 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         needs = {name: each for name, each in found.items() if isinstance(each, Need)}
         failures = {name: _reason(each) for name, each in found.items() if isinstance(each, Exception)}
         members: dict[str, Member] = {}
-        for names, result in run_local(partial(fit_batch, detector, given), cut(needs, together), lanes):
+        work, batches = partial(fit_batch, detector, given), cut(needs, together)
+        raised: list[str] = []
+        for names, result in run_local(work, batches, lanes):
             if isinstance(result, Exception):
-                failures |= dict.fromkeys(names, _reason(result))
+                raised += names
+            else:
+                members |= {member.name: member for member in result}
+        for (name,), result in run_local(work, [[name] for name in raised], lanes[:1]):  # for lack of memory, perhaps
+            if isinstance(result, Exception):
+                failures[name] = _reason(result)
             else:
                 members |= {member.name: member for member in result}
         failures |= {name: member.error for name, member in members.items() if member.error}
         if len(failures) == len(given):
             name = next(iter(given))
             raise ValueError(f"none of {len(given)} series can be fitted; the first, {name}: {failures[name]}")
+        self.arguments_ = self.get_params()
         self.failures_ = {name: failures[name] for name in given if name in failures}
         trained = {name: members[name] for name in given if name not in failures}
         self._members = {name: each.detector for name, each in trained.items() if each.detector is not None}
@@ -136,6 +146,10 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         member = self._members[name]
         return self.detector_class.load(member, device=self.device) if isinstance(member, Path) else member
 
+    def __contains__(self, name: object) -> bool:
+        self._check_fitted()
+        return name in self._members
+
     def __iter__(self) -> Iterator[str]:
         self._check_fitted()
         return iter(self._members)
@@ -170,8 +184,12 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         from shared.fleet_tables import save_members
 
         self._check_fitted()
-        given = {name: value for name, value in self.get_params().items() if value is not None and name != "device"}
-        settings = {"preset": given.pop("preset"), "seed": int(given.pop("seed")), "hyperparameters": given}
+        given = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in self.arguments_.items()
+            if value is not None and name != "device"
+        }
+        settings = {"preset": given.pop("preset"), "seed": given.pop("seed"), "hyperparameters": given}
         save_members(Path(folder), settings, self, self.failures_, self.warnings_)
 
     @classmethod
@@ -185,10 +203,15 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         from shared.fleet_folder import FleetFolder
         from shared.fleet_tables import read_tables
 
-        path = Path(folder)
+        path = Path(folder).resolve()
         tables = read_tables(FleetFolder(path))
         settings = tables.summary["settings"]
-        fleet = cls(preset=settings["preset"], seed=settings["seed"], device=device, **settings["hyperparameters"])
+        try:
+            given = {name: settings[name] for name in ("preset", "seed")} | {"device": device}
+            fleet = cls(**settings["hyperparameters"] | given)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path}: the settings of the fleet are damaged: {error}") from None
+        fleet.arguments_ = fleet.get_params()
         rows = tables.fleet.select("name", "error", "warnings", "model").rows()
         fleet._members = {name: path / model for name, _, _, model in rows if model is not None}
         fleet.failures_ = {name: error for name, error, _, model in rows if model is None}
@@ -202,6 +225,8 @@ def _named(series: Any) -> Mapping[str, Any]:
     Raises:
         ValueError: if there are none, or an array has another shape.
     """
+    if hasattr(series, "columns"):
+        raise TypeError("a data frame is one series: give a mapping, such as {name: frame[[name]] for name in frame}")
     if not isinstance(series, Mapping):
         array = np.asarray(series)
         if array.ndim not in (2, 3):
@@ -238,7 +263,7 @@ def _each(
                 break
             try:
                 results[name] = run(name, given[name])
-            except (TypeError, ValueError, OSError) as error:
+            except Exception as error:
                 results[name] = error
         return results
 

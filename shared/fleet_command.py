@@ -180,6 +180,8 @@ def _finished(
     folder: FleetFolder, recorded: Mapping[str, Any], source: Input, complain: Callable[[str, object], None]
 ) -> Tables:
     tables = read_tables(folder)
+    if tables.summary["input"] is None:
+        raise ValueError(f"{folder.path}: holds a fleet that was saved from Python: choose another --out")
     _check_settings(folder, tables.summary["settings"], recorded)
     if tables.summary["input"] != input_digest(source.files):
         raise ValueError(f"{folder.path}: finished, and the input has changed since: choose another --out")

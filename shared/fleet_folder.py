@@ -118,16 +118,17 @@ class FleetFolder:
 
     @contextmanager
     def replaced(self) -> Iterator[None]:
-        """Makes the folder ready for a new fleet, in place of a finished one; until it is, the folder holds none.
+        """Makes the folder ready for a new fleet, in place of a finished one.
 
         Raises:
-            ValueError: if it holds an unfinished run, or another process works in it.
+            ValueError: if it holds an unfinished run or what is no fleet's, or another process works in it.
             OSError: if it cannot be made or written.
         """
-        if self.is_begun and not self.is_finished:
-            raise ValueError(f"{self.path}: holds an unfinished run of twinvae fleet: choose another folder")
+        if self.is_finished:
+            self.read_summary()  # not what somebody else calls so
+        else:
+            self.check_new()
         with self.lock():
-            (self.path / SUMMARY).unlink(missing_ok=True)
             (self.path / MODELS).mkdir(exist_ok=True)
             yield
 
@@ -216,7 +217,7 @@ class FleetFolder:
         wanted = set(kept)
         for folder in (MODELS, SCORES):
             for path in self.path.glob(f"{folder}/*"):
-                if f"{folder}/{path.name}" not in wanted:
+                if f"{folder}/{path.name}" not in wanted and path.is_file():
                     path.unlink()
         for path in (*self.path.glob(".fleet-*"), *self.path.glob(".events-*")):  # of a write that was killed
             path.unlink()
@@ -237,12 +238,14 @@ class FleetFolder:
             ValueError: if it is not that of a fleet.
         """
         path = self.path / SUMMARY
+        if not path.exists():
+            raise ValueError(f"{self.path}: holds no whole fleet: there is no {SUMMARY}")
         try:
             summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if summary["format"] != FORMAT or not isinstance(summary["settings"], dict):
                 raise ValueError
         except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{path}: not the summary of a fleet: choose another --out") from None
+            raise ValueError(f"{path}: not the summary of a fleet: choose another folder") from None
         return summary
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from shared.output import replacing
+from shared.spool import reading
 from shared.table import Columns, Table, as_table, choose_columns, read_frame, read_table
 
 if TYPE_CHECKING:
@@ -188,12 +189,14 @@ def _open_long(
     available.remove(key)
 
     def column(name: str) -> pl.Series:
-        return whole.select(name).collect().to_series()
+        with reading(path):
+            return whole.select(name).collect().to_series()
 
     chosen = choose_columns(path, available, column, columns=columns, time=time, labels=labels)
     wanted = (*chosen.names, *(name for name in (chosen.time, chosen.labels) if name))
     whole = whole.with_columns(pl.col(key).cast(pl.String)).select(key, *wanted)
-    groups = _groups(path, key, whole)
+    with reading(path):
+        groups = _groups(path, key, whole)
     part = whole
     if not (lazily and _stand_together(groups)):
         if lazily and scratch is not None and groups["rows"].sum() > MOST_ROWS:
@@ -215,13 +218,9 @@ def _open_long(
 def _scan(path: Path) -> "pl.LazyFrame":
     import polars as pl
 
-    try:
+    with reading(path):
         scan = pl.scan_parquet(path, glob=False)
         scan.collect_schema()
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except pl.exceptions.PolarsError as error:
-        raise ValueError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     return scan
 
 

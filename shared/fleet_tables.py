@@ -121,6 +121,11 @@ def save_members(
     folder = FleetFolder(path)
     stems = file_stems([*members, *failures])
     rows = [row for name, error in failures.items() for row in failed(name, error).rows]
+    summary = {
+        "format": FORMAT, "version": VERSION, "series": len(members) + len(failures), "ok": len(members),
+        "failed": len(failures), "settings": dict(settings), "input": None,
+    }  # fmt: skip
+    text = as_json(summary)  # what cannot be written is found before anything is replaced
     with folder.replaced():
         for name in members:
             detector, model = members[name], f"{MODELS}/{stems[name]}.safetensors"
@@ -135,12 +140,8 @@ def save_members(
                 }
             )  # fmt: skip
         fleet, events = pl.DataFrame(rows, fleet_schema()).sort("name"), pl.DataFrame(schema=event_schema())
-        summary = {
-            "format": FORMAT, "version": VERSION, "series": len(rows), "ok": len(members), "failed": len(failures),
-            "settings": dict(settings), "input": None,
-        }  # fmt: skip
         kept = [row["model"] for row in rows if "model" in row]
-        folder.finish({"events.parquet": _parquet(events), "fleet.parquet": _parquet(fleet)}, as_json(summary), kept)
+        folder.finish({"events.parquet": _parquet(events), "fleet.parquet": _parquet(fleet)}, text, kept)
 
 
 def input_digest(files: Mapping[str, Version]) -> str:

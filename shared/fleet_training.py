@@ -125,19 +125,33 @@ def fit_batch(
     groups: dict[tuple[int, int, bool, int], list[_Begun]] = {}
     names = list(series if names is None else names)
     for name in names:
+        if stop():
+            raise Cancelled
         own = copy(detector)
         with _member(members, name, own):
-            scaled = own.begin_fit(series[name])
+            scaled = own.begin_fit(_read(series, name))
             found = _need(own, scaled)
             groups.setdefault(found.group, []).append(_Begun(name, own, scaled, found))
     for group in groups.values():
         for begun, trained in zip(group, _train(group, detector.seed, stop), strict=True):
+            if stop():
+                raise Cancelled
             with _member(members, begun.name, begun.detector):
                 if isinstance(trained, ValueError):
                     raise trained
                 check_trained(*trained, begun.need.windows)
                 begun.detector.end_fit(begun.scaled, *trained)
     return [members[name] for name in names]
+
+
+def _read(series: Mapping[str, Any], name: str) -> Any:
+    """One of the series, which a mapping may read from anywhere: whatever goes wrong there is about this series."""
+    try:
+        return series[name]
+    except (MemoryError, ValueError, TypeError, OSError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 class _Begun(NamedTuple):
@@ -175,6 +189,6 @@ def _train(
         if stop():
             raise Cancelled
         try:
-            yield train(backend, begun.scaled, replace(config, epochs=begun.need.epochs), seed)
+            yield train(backend, begun.scaled, replace(config, epochs=begun.need.epochs), seed, stop)
         except ValueError as problem:
             yield problem

@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -15,13 +15,14 @@ from shared.config import Config
 from shared.notices import warn
 from shared.parameters import Parameters
 from shared.progress import training_progress
-from shared.schedule import CHUNK_STEPS, ChunkTogether, beta_scale, chunks, chunks_together, steps_per_epoch
+from shared.schedule import CHUNK_STEPS, Chunk, ChunkTogether, beta_scale, chunks, chunks_together, steps_per_epoch
 from shared.storage import pieces
 from shared.windows import count, observed_values, power_of_two
 
 COLLAPSED = 0.01  # nats: a latent dimension whose mean KL divergence is lower carries nothing
 
 History = dict[str, list[Any]]
+Piece = TypeVar("Piece", Chunk, ChunkTogether)
 
 
 def held_out_steps(length: int, config: Config) -> int:
@@ -40,7 +41,11 @@ def held_out_steps(length: int, config: Config) -> int:
 
 
 def train(
-    backend: Backend, scaled: Float[np.ndarray, "time channel"], config: Config, seed: int
+    backend: Backend,
+    scaled: Float[np.ndarray, "time channel"],
+    config: Config,
+    seed: int,
+    stop: Callable[[], bool] = bool,
 ) -> tuple[Parameters, History]:
     """Trains on a scaled series; returns the parameters and, for each epoch, the means over its windows of the loss,
     the squared error (`reconstruction`), the KL divergence (`kl`, and a list of that of each latent dimension,
@@ -51,6 +56,7 @@ def train(
     of beta does not count towards `patience`.
 
     Raises:
+        Cancelled: if `stop` says so between two chunks.
         ValueError: if the parameters do not stay finite.
         KeyboardInterrupt: at Ctrl-C before the first epoch is finished, or at the second.
     """
@@ -68,7 +74,7 @@ def train(
     best: tuple[float, int] | None = None  # held-out loss and epoch of what is kept
     with training_progress(config.epochs) as report, _asked_to_stop() as asked:
         try:
-            for state in backend.train(kept, part, schedule, config):
+            for state in backend.train(kept, part, _until(stop, schedule), config):
                 _check_finite(state.parameters)
                 unfinished.append(state.terms)
                 finished, rest = divmod(sum(map(len, unfinished)), steps)
@@ -133,7 +139,7 @@ class Cancelled(Exception):  # noqa: N818  (not an error)
     """The work was given up because nobody wants its result any more."""
 
 
-def _until(stop: Callable[[], bool], schedule: Iterator[ChunkTogether]) -> Iterator[ChunkTogether]:
+def _until(stop: Callable[[], bool], schedule: Iterator[Piece]) -> Iterator[Piece]:
     for chunk in schedule:
         if stop():
             raise Cancelled

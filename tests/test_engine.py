@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,26 @@ def test_an_exception_is_the_result_of_its_task_and_the_rest_goes_on() -> None:
     found = dict(run_local(lambda task: 12 // task, range(4), TWO))
     assert isinstance(found.pop(0), ZeroDivisionError)
     assert found == {1: 12, 2: 6, 3: 4}
+
+
+def test_what_is_no_exception_does_not_leave_the_caller_waiting() -> None:
+    class PanicError(BaseException):
+        """As Polars has one."""
+
+    def work(task: int) -> int:
+        if task == 1:
+            raise PanicError("lost")
+        return task
+
+    found = dict(run_local(work, range(3), TWO))
+    assert (found[0], str(found[1]), found[2]) == (0, "PanicError: lost", 2)
+
+
+def test_a_lane_that_cannot_be_entered_answers_with_the_reason() -> None:
+    def lane() -> Any:
+        raise RuntimeError("no such device")
+
+    assert [str(result) for _, result in run_local(lambda task: task, range(3), [lane])] == ["no such device"] * 3
 
 
 def test_takes_no_more_tasks_than_are_in_flight() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jaxtyping
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -154,6 +155,34 @@ def test_a_series_that_vanishes_between_planning_and_training_fails_alone(fleet_
     assert list(fleet) == ["s0", "s2"]
 
 
+def test_whatever_a_mapping_raises_is_about_one_series(fleet_class: Any) -> None:
+    class Reader(dict[str, np.ndarray]):
+        def __getitem__(self, name: str) -> np.ndarray:
+            if name == "s1":
+                raise KeyError("value")
+            return super().__getitem__(name)
+
+    series = Reader(waves(100, 100, 100))
+    with pytest.warns(UserWarning, match="1 of 3 series failed"):
+        fleet = fleet_class(**SMALL).fit(series)
+    assert list(fleet.failures_) == ["s1"]
+    assert list(fleet.predict({name: waves(100)["s0"] for name in fleet})) == ["s0", "s2"]
+
+
+def test_series_without_memory_for_a_batch_are_tried_alone(
+    backend: Any, fleet_class: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = backend.train_together
+
+    def scarce(parameters: Any, series: np.ndarray, *others: Any) -> Any:
+        if len(series) > 1:
+            raise MemoryError
+        return whole(parameters, series, *others)
+
+    monkeypatch.setattr(backend, "train_together", scarce)
+    assert len(fleet_class(**SMALL).fit(waves(100, 100, 120))) == 3
+
+
 def test_a_training_that_diverges_is_that_of_one_member(fleet_class: Any) -> None:
     series = waves(100, 100)
     series["s1"] *= 1e18
@@ -181,6 +210,7 @@ def test_warnings_are_kept_with_their_series(fleet_class: Any) -> None:
         ({}, ValueError, "there are no series"),
         (np.ones(9), ValueError, r"an array of shape \(series, time\)"),
         ({1: np.ones(50)}, TypeError, "names of the series must be text"),
+        (pd.DataFrame({"a": np.ones(50)}), TypeError, "a data frame is one series: give a mapping"),
     ],
 )
 def test_what_is_no_fleet_is_refused(series: Any, error: type[Exception], message: str, fleet_class: Any) -> None:
@@ -283,9 +313,34 @@ def test_saving_again_replaces_the_fleet(tmp_path: Path) -> None:
     assert list(loaded) == ["new"]
     loaded.save(tmp_path / "copy")  # members of a folder, read one at a time
     assert [path.name for path in (tmp_path / "copy" / "models").iterdir()] == ["new.safetensors"]
+    loaded.save(tmp_path)  # its own folder
+    assert loaded["new"].thresholds_ == again["new"].thresholds_
     (tmp_path / "fleet.json").unlink()
-    with pytest.raises((ValueError, OSError)):
+    with pytest.raises(ValueError, match=r"holds no whole fleet: there is no fleet\.json"):
         importlib.import_module("vae_jax").VAEFleet.load(tmp_path)
+
+
+def test_saving_leaves_alone_what_is_no_fleet(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine.pt").touch()
+    with pytest.raises(ValueError, match="models is in the way"):
+        fleet_of("jax", **SMALL).fit(waves(100)).save(tmp_path)
+    assert (tmp_path / "models" / "mine.pt").exists()
+
+
+def test_a_fleet_is_saved_with_the_arguments_it_was_fitted_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = fleet_of("jax", **SMALL | {"window": np.int64(10), "device": "cpu"}).fit(waves(100))
+    fleet.set_params(window=32)
+    monkeypatch.chdir(tmp_path)
+    fleet.save("fleet")
+    loaded = importlib.import_module("vae_jax").VAEFleet.load("fleet", device="cpu")
+    assert (loaded.window, loaded.device) == (10, "cpu")
+    monkeypatch.chdir("/")
+    assert "s0" in loaded
+    assert "s1" not in loaded
+    assert loaded["s0"].config_.window == 10
 
 
 # Batches.

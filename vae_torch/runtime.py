@@ -1,6 +1,7 @@
 """The precision and the device that a call runs with, without a change to any global setting."""
 
 import functools
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,18 +40,36 @@ def runtime(config: Config) -> Iterator[torch.device]:
     if config.device == "gpu" and not torch.cuda.is_available():
         raise ValueError("PyTorch sees no gpu here: use device='auto' or 'cpu'")
     cuda = config.device != "cpu" and torch.cuda.is_available()
-    before = torch.get_float32_matmul_precision()
-    if before != "highest":
-        torch.set_float32_matmul_precision("highest")
-    try:
+    with _FULL_PRECISION:
         if cuda:
             with torch.device("cuda"):
                 yield torch.device("cuda")
         else:  # a device context slows every call down, and the CPU is where tensors are born
             yield torch.device("cpu")
-    finally:
-        if before != "highest":
-            torch.set_float32_matmul_precision(before)
+
+
+class _FullPrecision:
+    """Full precision as long as any thread is inside: the setting belongs to the whole process."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = threading.Lock(), 0, "highest"
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = torch.get_float32_matmul_precision()
+                if self._before != "highest":
+                    torch.set_float32_matmul_precision("highest")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside and self._before != "highest":
+                torch.set_float32_matmul_precision(self._before)
+
+
+_FULL_PRECISION = _FullPrecision()
 
 
 def lanes(config: Config) -> list[Lane]:
