@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from shared import parameters as model_parameters
-from shared.config import HYPERPARAMETERS, KINDS, Config, resolve
+from shared.config import HYPERPARAMETERS, KINDS, Config, plain, resolve
 from shared.output import replacing
 from shared.parameters import Parameters
 from shared.scoring import Calibration
@@ -52,7 +52,7 @@ def as_bytes(checkpoint: Checkpoint) -> bytes:
 
     settings = {
         "preset": checkpoint.preset,
-        "overrides": {k: v.item() if isinstance(v, np.generic) else v for k, v in checkpoint.overrides.items()},
+        "overrides": plain(checkpoint.overrides),
         "seed": int(checkpoint.seed),
         "config": asdict(checkpoint.config),
         "channels": checkpoint.channels,

@@ -150,8 +150,12 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> Config:
     """
     _check_choice("preset", preset, tuple(PRESETS))
     given = {name: value for name, value in overrides.items() if value is not None}
-    # NumPy's scalars become Python's, which compare, hash and print like the literals.
-    return replace(PRESETS[preset], **{n: v.item() if isinstance(v, np.generic) else v for n, v in given.items()})
+    return replace(PRESETS[preset], **plain(given))
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with Python's numbers in place of NumPy's scalars: they compare, hash and print like the literals."""
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
 
 
 HYPERPARAMETERS: tuple[str, ...] = tuple(field.name for field in fields(Config))

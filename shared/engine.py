@@ -25,6 +25,11 @@ def cancelled() -> bool:
     return stop is not None and stop.is_set()
 
 
+def in_turns(lanes: Sequence[Lane], threads: int | None = None) -> list[Lane]:
+    """A lane for each thread: by default one thread for each lane, else the lanes in turns."""
+    return [lanes[thread % len(lanes)] for thread in range(threads or len(lanes))]
+
+
 def run_local(
     work: Callable[[Task], Result], tasks: Iterable[Task], lanes: Sequence[Lane]
 ) -> Iterator[tuple[Task, Result | Exception]]:

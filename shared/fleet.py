@@ -10,13 +10,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from shared.backend import Lane
-from shared.config import Device, Kind, check_kind
+from shared.config import Device, Kind, check_kind, plain
 from shared.detector import NotFittedError, VAEDetector
-from shared.engine import cancelled, run_local
+from shared.engine import cancelled, in_turns, run_local
 from shared.estimator import Estimator
 from shared.events import Event
 from shared.fleet_training import TOGETHER, Member, Need, cut, fit_batch, need
-from shared.notices import collected
+from shared.notices import collected, one_line
 
 PIECE = 16  # series that a thread takes at a time where each is worked on alone
 
@@ -178,17 +178,13 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
 
         Raises:
             NotFittedError: before `fit`.
-            ValueError: if the folder holds an unfinished run of the command.
+            ValueError: if the folder holds an unfinished run of the command, or what is no fleet's.
             OSError: if a file cannot be written.
         """
         from shared.fleet_tables import save_members
 
         self._check_fitted()
-        given = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in self.arguments_.items()
-            if value is not None and name != "device"
-        }
+        given = plain({n: v for n, v in self.arguments_.items() if v is not None and n != "device"})
         settings = {"preset": given.pop("preset"), "seed": given.pop("seed"), "hyperparameters": given}
         save_members(Path(folder), settings, self, self.failures_, self.warnings_)
 
@@ -247,8 +243,7 @@ def _lanes(detector: VAEDetector, workers: int | None) -> list[Lane]:
     """The threads to work in."""
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise ValueError(f"workers must be a whole number of at least 1, got {workers!r}")
-    lanes = detector.backend.lanes(detector.resolved())
-    return [lanes[index % len(lanes)] for index in range(workers or len(lanes))]
+    return in_turns(detector.backend.lanes(detector.resolved()), workers)
 
 
 def _each(
@@ -276,7 +271,7 @@ def _each(
 
 def _reason(error: Exception) -> str:
     """What went wrong, in one line."""
-    said = " ".join(str(error).split())
+    said = one_line(error)
     return said if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: {said}"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from shared.backend import load_backend
 from shared.config import HYPERPARAMETERS, resolve
-from shared.engine import run_local
+from shared.engine import in_turns, run_local
 from shared.fleet_folder import FleetFolder, Plan
 from shared.fleet_input import Folder, Input, Version, open_input
 from shared.fleet_run import Engine, make_plan, run_plan
@@ -212,8 +212,7 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
     lanes = load_backend(settings.backend).lanes(resolve(settings.preset, settings.hyperparameters))
 
     def here(work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool) -> Any:
-        threads = 1 if one_by_one else options.workers or len(lanes)
-        return run_local(work, tasks, [lanes[thread % len(lanes)] for thread in range(threads)])
+        return run_local(work, tasks, in_turns(lanes, 1 if one_by_one else options.workers))
 
     return here
 

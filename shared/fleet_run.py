@@ -10,6 +10,7 @@ from shared.fleet_folder import DamagedError, FleetFolder, Plan, file_stems
 from shared.fleet_input import ChangedError, Input, LongTable
 from shared.fleet_training import cut, need
 from shared.fleet_work import Result, Settings, Task, failed, joined, work
+from shared.notices import one_line
 
 Report = Callable[[int, int], None]  # takes the number of finished series, and of failed ones among them
 Warn = Callable[[str], None]
@@ -131,5 +132,4 @@ def _unfinished(plan: Plan, folder: FleetFolder, warn: Warn) -> tuple[list[int],
 
 
 def _line(error: Exception) -> str:
-    said = " ".join(str(error).split())
-    return said or ("not enough memory" if isinstance(error, MemoryError) else type(error).__name__)
+    return one_line(error) or ("not enough memory" if isinstance(error, MemoryError) else type(error).__name__)

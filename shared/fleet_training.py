@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from shared.detector import VAEDetector
 from shared.engine import cancelled
-from shared.notices import collected
+from shared.notices import collected, one_line
 from shared.parameters import Parameters
 from shared.preparation import needed_config
 from shared.schedule import steps_per_epoch
@@ -172,7 +172,7 @@ def _member(members: dict[str, Member], name: str, detector: VAEDetector) -> Ite
         try:
             yield
         except (TypeError, ValueError, OSError) as problem:
-            error = " ".join(str(problem).split())
+            error = one_line(problem)
     members[name] = Member(name, None if error else detector, error, (*before, *warnings))
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from shared.detector import VAEDetector, load_detector
 from shared.fleet_training import Member, fit_batch
-from shared.notices import collected
+from shared.notices import collected, one_line
 from shared.scoring import mean_over_channels
 from shared.table import Table
 
@@ -78,7 +78,7 @@ def joined(results: Sequence[Result], names: Sequence[str]) -> Result:
 
 def failed(name: str, error: object, *, rows: int | None = None, warnings: Sequence[str] = ()) -> Result:
     """The result of a series that failed."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = one_line(error) or type(error).__name__
     row = {"name": name, "status": "failed", "error": said, "warnings": [*warnings], "rows": rows}
     return Result((row,), (), {}, {})
 

@@ -17,6 +17,11 @@ def warn(message: str, *, stacklevel: int = 1) -> None:
         found.append(message)
 
 
+def one_line(message: object) -> str:
+    """The message without line breaks, as an error or a cell of a table can hold it."""
+    return " ".join(str(message).split())
+
+
 @contextmanager
 def collected() -> Iterator[list[str]]:
     """Gives the list of what its body warns of. Unlike `warnings.catch_warnings`, for this thread alone."""
