@@ -10,8 +10,8 @@ from benchmarks.cases import CASES
 from benchmarks.implementations import IMPLEMENTATIONS
 from benchmarks.results import ResultsError, read
 from benchmarks.run import QUICK, RunError, dated_path, gpu_seen, plan, run, start_results
-from shared.backend import BACKENDS, installed_backends
-from shared.config import PRESETS
+from twinvae.config import PRESETS
+from twinvae.network.backend import BACKENDS, installed_backends
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,8 +3,8 @@
 Over the measured sgemm rate these give the floor: the time below which no program of this arithmetic can come.
 """
 
-from shared.config import Config
-from shared.parameters import shapes
+from twinvae.config import Config
+from twinvae.network.parameters import shapes
 
 ADAM = 12  # per parameter: two moving averages (3 + 4), two corrections (2), root, division and subtraction (3)
 

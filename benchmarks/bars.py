@@ -8,7 +8,7 @@ from benchmarks.cases import PRODUCT
 from benchmarks.implementations import IMPLEMENTATIONS
 from benchmarks.results import Record, Table
 from benchmarks.stats import Ratio, ratio
-from shared.config import Config
+from twinvae.config import Config
 
 NOT_MEASURED = "not measured"
 GROWTH = 400e6  # bytes over the series itself

@@ -57,7 +57,7 @@ def _series(implementation: str) -> tuple[Any, Any]:
         from benchmarks.peers.tutorial import make_series
 
         return make_series()
-    from shared.synthetic import noisy_sine
+    from twinvae.data.synthetic import noisy_sine
 
     both = noisy_sine(0)
     return both.normal, both.anomalous

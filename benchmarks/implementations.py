@@ -60,7 +60,7 @@ def unavailable(name: str) -> str | None:
         hint = " (pip install pyod tqdm)" if name.startswith("pyod") else f" (pip install 'twinvae[{missing[0]}]')"
         return f"{name} is not available: {', '.join(missing)} not installed{hint}"
     if name in PRODUCT:
-        from shared.config import HYPERPARAMETERS
+        from twinvae.config import HYPERPARAMETERS
 
         unknown = [argument for argument in implementation.arguments if argument not in HYPERPARAMETERS]
         if unknown:
@@ -83,7 +83,7 @@ class Subject(Protocol):
 
 
 def subject(name: str, device: str = "cpu", **settings: Any) -> Subject:
-    """A fresh detector; `settings` are hyperparameters of `shared.config.Config`."""
+    """A fresh detector; `settings` are hyperparameters of `twinvae.config.Config`."""
     if name == "tutorial":
         return Tutorial(device, **settings)
     if name.startswith("pyod"):
@@ -97,7 +97,7 @@ class Product:
     def __init__(self, name: str, device: str, **settings: Any) -> None:
         arguments = {"preset": "tutorial", "device": device} | settings
         if name == "jax-step":
-            from shared.detector import VAEDetector
+            from twinvae.detector.detector import VAEDetector
 
             class StepDetector(VAEDetector):
                 backend: ClassVar[Any] = step_backend()
@@ -213,11 +213,11 @@ Train = Callable[[Any, Any, Iterable[Any], Any], Iterator[Any]]
 
 def trainer(name: str, device: str = "cpu", **settings: Any) -> tuple[Train, Any]:
     """The training function of an implementation that claims parity, and the configuration to give it."""
-    from shared.config import resolve
+    from twinvae.config import resolve
 
     if name == "jax-step":
         return step_backend().train, resolve("tutorial", {"device": device} | settings)
-    from shared.backend import load_backend
+    from twinvae.network.backend import load_backend
 
     implementation = IMPLEMENTATIONS[name]
     config = resolve("tutorial", {"device": device, **implementation.arguments} | settings)

@@ -13,7 +13,7 @@ from benchmarks.implementations import IMPLEMENTATIONS, Subject, subject, traine
 from benchmarks.measurement import Measurement, repeat
 from benchmarks.streams import stream, watch
 from benchmarks.workloads import SEED, long_series, sized_run, training_run, tutorial_series
-from shared.config import Config
+from twinvae.config import Config
 
 BRIEF = 5  # epochs of a detector that is made to score
 

@@ -11,7 +11,7 @@ from benchmarks import arithmetic
 from benchmarks.bars import seconds
 from benchmarks.implementations import IMPLEMENTATIONS
 from benchmarks.results import Record, Table
-from shared.config import Config
+from twinvae.config import Config
 
 COLOURS = {
     "tutorial": "#000000", "pyod": "#CC79A7", "pyod-same-size": "#F0E442", "torch-eager": "#D55E00",

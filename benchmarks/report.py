@@ -10,7 +10,7 @@ from benchmarks.cases import CASES
 from benchmarks.plots import pictures
 from benchmarks.results import Results, Table
 from benchmarks.summary import sentences
-from shared.output import replacing, write_text
+from twinvae.files.atomic import replacing, write_text
 
 CAPTIONS = {
     "ladder": "Why, not only who. From the tutorial to vae_torch: no data loader, no wait for the loss in every step, "

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import machine as host
 from benchmarks.implementations import IMPLEMENTATIONS
 from benchmarks.stats import Groups, summarise
-from shared.output import write_text
+from twinvae.files.atomic import write_text
 
 SCHEMA = 1
 FORMAT = "twinvae benchmark"

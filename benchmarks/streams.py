@@ -63,7 +63,7 @@ def watch(m: Measurement) -> None:
 
 def _watched(model: Path, text: bytes, points: int) -> float:
     """Seconds a point, once the process has started."""
-    command = [sys.executable, "-m", "shared.cli", "watch", "--model", str(model)]
+    command = [sys.executable, "-m", "twinvae", "watch", "--model", str(model)]
     with subprocess.Popen(
         command, cwd=machine.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
     ) as process:
@@ -94,11 +94,11 @@ def _write_model(path: Path, window: int, channels: int) -> None:
     """A model of the default preset that nobody has trained: it takes the same time."""
     import numpy as np
 
-    from shared import checkpoint
-    from shared.config import DEFAULT_PRESET, KINDS, resolve
-    from shared.parameters import draw
-    from shared.scoring import Calibration
-    from shared.windows import Scaler
+    from twinvae.config import DEFAULT_PRESET, KINDS, resolve
+    from twinvae.model import checkpoint
+    from twinvae.network.parameters import draw
+    from twinvae.scoring.statistics import Calibration
+    from twinvae.series.scaling import Scaler
 
     config = resolve(DEFAULT_PRESET, {"window": window})
     one = np.ones(channels)
@@ -113,12 +113,12 @@ def _write_model(path: Path, window: int, channels: int) -> None:
 def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Callable[[Any], Any], Any]:
     """The function that is timed, and what it is called with in turn."""
     if m.name == "numpy":
-        from shared.stream import Stream
+        from twinvae.stream.stream import Stream
 
         one = series.shape[1] == 1
         return Stream.load(path).update, series[:, 0].tolist() if one else series.tolist()
     from benchmarks.implementations import IMPLEMENTATIONS
-    from shared.detector import load_detector
+    from twinvae.detector.detector import load_detector
 
     detector = load_detector(IMPLEMENTATIONS[m.name].backend)
     if m.name != "jax-run":
@@ -134,9 +134,9 @@ def _error(scores: Any, series: Any, window: int) -> float:
     """The largest difference from the oracle's causal scores, relative to the largest of these."""
     import numpy as np
 
-    from shared.config import DEFAULT_PRESET, resolve
-    from shared.parameters import draw
-    from tests import reference
+    from tests.oracle import reference
+    from twinvae.config import DEFAULT_PRESET, resolve
+    from twinvae.network.parameters import draw
 
     parameters = draw(resolve(DEFAULT_PRESET, {"window": window}), series.shape[1], SEED)
     expected = reference.scores(series, parameters, window, "causal").mean(axis=1)

@@ -23,11 +23,11 @@ def verify(train: Train, config: Any, *, seed: int = 0) -> Verification:
 
     The chunk has the shape of the timed ones, so the program that is checked is the program that is timed.
     """
-    from shared.parameters import draw
-    from shared.schedule import chunks
-    from shared.synthetic import noisy_sine
-    from shared.windows import count
-    from tests import reference
+    from tests.oracle import reference
+    from twinvae.data.synthetic import noisy_sine
+    from twinvae.network.parameters import draw
+    from twinvae.network.schedule import chunks
+    from twinvae.windowing.geometry import count
 
     series = noisy_sine(seed).normal.astype(config.dtype).reshape(-1, 1)
     parameters = draw(config, 1, seed)

@@ -9,7 +9,7 @@ SEED = 0
 
 
 def tutorial_series() -> Any:
-    from shared.synthetic import noisy_sine
+    from twinvae.data.synthetic import noisy_sine
 
     return noisy_sine(SEED)
 
@@ -29,9 +29,9 @@ def long_series(points: int) -> Any:
 
 def training_run(train: Any, config: Any, series: Any) -> tuple[Callable[[], Any], int]:
     """A whole training run whose shuffles and noise are drawn already, and its steps."""
-    from shared.parameters import draw
-    from shared.schedule import chunks
-    from shared.windows import count
+    from twinvae.network.parameters import draw
+    from twinvae.network.schedule import chunks
+    from twinvae.windowing.geometry import count
 
     values = series.reshape(len(series), -1).astype(config.dtype)
     parameters = draw(config, values.shape[1], SEED)

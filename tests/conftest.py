@@ -13,10 +13,10 @@ import jaxtyping
 import pytest
 from jaxtyping import install_import_hook
 
-import tests.typechecking  # noqa: F401  (the hook finds it as an attribute)
-from tests.closeness import assert_all_close, assert_close, assert_close_in_range, rounding
+import tests.helpers.typechecking  # noqa: F401  (the hook finds it as an attribute)
+from tests.helpers.closeness import assert_all_close, assert_close, assert_close_in_range, rounding
 
-install_import_hook(["shared", "vae_jax", "vae_torch"], "tests.typechecking.checked")  # before any is imported
+install_import_hook(["twinvae", "vae_jax", "vae_torch"], "tests.helpers.typechecking.checked")  # before any is imported
 
 # A shell starts what runs in the background with Ctrl-C ignored, and our processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,6 +26,7 @@ NO_DATA = "no ../shared/data here"
 BACKENDS = ("jax", "torch")
 __all__ = ["assert_all_close", "assert_close", "assert_close_in_range", "rounding", "unchecked"]
 ROOT = Path(__file__).parent.parent
+PATH = os.pathsep.join([str(ROOT), str(ROOT / "shared")])  # for processes of their own
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def backend_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def backend(backend_name: str) -> Any:
-    from shared.backend import load_backend
+    from twinvae.network.backend import load_backend
 
     return load_backend(backend_name)
 
@@ -71,7 +72,7 @@ def in_a_fresh_process(code: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error::RuntimeWarning", "-c", code],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        env=os.environ | {"PYTHONPATH": PATH} | environment,
         capture_output=True,
         text=True,
         timeout=300,

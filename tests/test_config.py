@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.config import HYPERPARAMETERS, PRESETS, Config, check_kind, resolve
-from shared.detector import VAEDetector
-from shared.suitable import suitable
+from twinvae.config import HYPERPARAMETERS, PRESETS, Config, check_kind, resolve
+from twinvae.detector.detector import VAEDetector
+from twinvae.detector.suitable import suitable
 
 WHOLE = (
     "window",

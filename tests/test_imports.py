@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.backend import installed_backends, load_backend
 from tests.conftest import BACKENDS, ROOT, detector_of, in_a_fresh_process
+from twinvae.network.backend import installed_backends, load_backend
 
 FRAMEWORK = {"jax": ("jax", "jaxlib", "flax", "optax"), "torch": ("torch", "array_api_compat.torch")}
 OTHER = {"jax": "torch", "torch": "jax"}
@@ -21,11 +21,11 @@ def test_a_failing_process_fails_the_test() -> None:
         in_a_fresh_process("1 / 0")
 
 
-def test_shared_imports_no_framework() -> None:
+def test_twinvae_imports_no_framework() -> None:
     frameworks = (*FRAMEWORK["jax"], *FRAMEWORK["torch"], "vae_jax", "vae_torch")
-    paths = [path.relative_to(ROOT) for path in (ROOT / "shared").rglob("*.py") if path.stem != "__init__"]
-    modules = sorted(".".join(path.with_suffix("").parts) for path in paths)
-    assert {"shared.detector", "shared.adapters.aeon", "shared.adapters.pyod"} <= set(modules)
+    paths = [path for path in (ROOT / "shared").rglob("*.py") if not path.stem.startswith("__")]
+    modules = sorted(".".join(path.relative_to(ROOT / "shared").with_suffix("").parts) for path in paths)
+    assert {"twinvae.detector.detector", "twinvae.adapters.aeon", "twinvae.adapters.pyod"} <= set(modules)
     in_a_fresh_process(
         f"""
 import importlib, sys
@@ -41,7 +41,7 @@ FIT = """
 import sys
 import numpy as np
 from vae_{name} import VAEDetector
-from shared.backend import load_backend
+from twinvae.network.backend import load_backend
 load_backend("{name}")
 series = np.sin(np.arange(80) / 3)
 detector = VAEDetector(window=5, epochs=2, hidden_dim=4, latent_dim=2).fit(series)
@@ -68,7 +68,7 @@ def test_a_backend_works_where_the_other_framework_is_not_installed(name: str) -
         f"import sys; sys.modules.update(dict.fromkeys({blocked}))\n"
         + FIT.format(name=name)
         + f"""
-from shared.backend import installed_backends
+from twinvae.network.backend import installed_backends
 assert installed_backends() == ("{name}",)
 import os, tempfile
 path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
@@ -128,9 +128,9 @@ def test_a_float64_fit_leaves_64_bit_types_off() -> None:
 def test_a_training_left_in_the_middle_leaves_64_bit_types_off() -> None:
     import jax
 
-    from shared.config import Config
-    from shared.parameters import draw
-    from shared.schedule import chunks
+    from twinvae.config import Config
+    from twinvae.network.parameters import draw
+    from twinvae.network.schedule import chunks
 
     config = Config(**SMALL, dtype="float64")  # type: ignore[arg-type]
     running: Any = load_backend("jax").train(
@@ -145,9 +145,9 @@ def test_a_training_left_in_the_middle_leaves_64_bit_types_off() -> None:
 def test_a_training_left_in_the_middle_leaves_torch_s_threads_and_precision_alone() -> None:
     import torch
 
-    from shared.config import Config
-    from shared.parameters import draw
-    from shared.schedule import chunks
+    from twinvae.config import Config
+    from twinvae.network.parameters import draw
+    from twinvae.network.schedule import chunks
 
     config = Config(**SMALL)  # type: ignore[arg-type]
     series = np.random.default_rng(0).normal(size=(50, 1)).astype(np.float32)
@@ -170,8 +170,8 @@ def test_a_training_left_in_the_middle_leaves_torch_s_threads_and_precision_alon
 def test_scoring_a_long_series_with_a_thread_for_each_block_changes_neither_scores_nor_threads() -> None:
     import torch
 
-    from shared.config import Config
-    from shared.parameters import draw
+    from twinvae.config import Config
+    from twinvae.network.parameters import draw
     from vae_torch.score import BLOCK_VALUES
 
     config = Config(**SMALL)  # type: ignore[arg-type]

@@ -2,8 +2,9 @@
 
 from typing import ClassVar
 
-from shared import detector, fleet
-from shared.backend import Backend
+from twinvae.detector import detector
+from twinvae.fleet import fleet
+from twinvae.network.backend import Backend
 from vae_jax import backend
 
 __all__ = ["VAEDetector", "VAEFleet"]

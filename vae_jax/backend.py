@@ -1,4 +1,4 @@
-"""The JAX backend: the functions of `shared.backend.Backend`."""
+"""The JAX backend: the functions of `twinvae.network.backend.Backend`."""
 
 from vae_jax.runtime import lanes
 from vae_jax.score import bind, encode, prepare, statistics

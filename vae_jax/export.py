@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float64, Int8
 
-from shared.checkpoint import SINGLE_WINDOW, Checkpoint
-from shared.export_check import NOT_SCORED, Checked, Labelled, Program, Score, write_checked
+from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
+from twinvae.model.export_check import NOT_SCORED, Checked, Labelled, Program, Score, write_checked
 from vae_jax.model import build, to_state
 from vae_jax.score import window_errors
 
@@ -46,7 +46,7 @@ def serialised(checkpoint: Checkpoint) -> bytes:
     """The program that `export_jax` writes, for any number of windows, on CPU and CUDA.
 
     From raw windows, float64 of shape (n, window, channel), to score, float64 (n,), and label, int8 (n,): what they are
-    stands in `shared.export_check`.
+    stands in `twinvae.model.export_check`.
     """
     config = checkpoint.config
     threshold, state = checkpoint.thresholds[SINGLE_WINDOW], to_state(checkpoint.parameters)

@@ -10,10 +10,10 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from shared.config import Centring
-from shared.objective import filled, loss_terms
-from shared.parameters import Parameters
-from shared.windows import centred
+from twinvae.config import Centring
+from twinvae.network.objective import filled, loss_terms
+from twinvae.network.parameters import Parameters
+from twinvae.windowing.slide import centred
 
 Loss = tuple[Float[Array, ""], Float[Array, " term"]]
 State = dict[str, dict[str, Float[Array | np.ndarray, "..."]]]  # layer -> kernel (inputs, outputs) and bias

@@ -7,9 +7,9 @@ from typing import Any
 
 import jax
 
-from shared.backend import Lane
-from shared.config import Config
-from shared.processors import usable_cores
+from twinvae.config import Config
+from twinvae.network.backend import Lane
+from twinvae.process.cores import usable_cores
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def on_cpu() -> bool:
 
 
 def lanes(config: Config) -> list[Lane]:
-    """See `shared.backend.Backend.lanes`. One CPU device runs several programs at a time, each in its thread."""
+    """See `Backend.lanes`. One CPU device runs several programs at a time, each in its thread."""
     devices = _devices(config.device)
     threads = max(usable_cores(), len(devices)) if devices[0].platform == "cpu" else len(devices)
     return [functools.partial(jax.default_device, devices[index % len(devices)]) for index in range(threads)]

@@ -11,11 +11,14 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from shared.config import Centring, Config
-from shared.objective import divergence, refilled
-from shared.parameters import Parameters, draw
-from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
-from shared.windows import centred, count, fold, slide
+from twinvae.config import Centring, Config
+from twinvae.network.backend import Statistic
+from twinvae.network.objective import divergence, refilled
+from twinvae.network.parameters import Parameters, draw
+from twinvae.scoring.statistics import block_statistics, block_windows, series_statistics
+from twinvae.windowing.fold import fold
+from twinvae.windowing.geometry import count
+from twinvae.windowing.slide import centred, slide
 from vae_jax.model import VAE, State, abstract, build, flatten, sample, to_state, unflatten
 from vae_jax.runtime import runtime
 
@@ -30,7 +33,7 @@ def statistics(
     config: Config,
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
-    """See `shared.backend.Backend.statistics`."""
+    """See `twinvae.network.backend.Backend.statistics`."""
     block, masked = _block(series, config), config.missing == "mask"
     with runtime(config):
         state = jax.device_put(to_state(parameters))
@@ -54,7 +57,7 @@ def _padded(values: Float[np.ndarray, "time channel"], block: int, window: int) 
 
 
 def prepare(length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
-    """See `shared.backend.Backend.prepare`: compiles the program of a block in another thread."""
+    """See `twinvae.network.backend.Backend.prepare`: compiles the program of a block in another thread."""
     block = block_windows(count(length, config.window), config.window * channels, BLOCK_VALUES)
     steps = min(length, block + config.window - 1)
     thread = threading.Thread(target=_compile_block, args=(steps, channels, tuple(names), config))
@@ -93,7 +96,7 @@ def _run_block(
 def encode(
     parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
-    """See `shared.backend.Backend.encode`."""
+    """See `twinvae.network.backend.Backend.encode`."""
     windows, block = count(len(series), config.window), _block(series, config)
     with runtime(config):
         state = jax.device_put(to_state(parameters))
@@ -123,7 +126,7 @@ def _inputs(model: VAE, x: Float[Array, "n *window"], masked: bool) -> Float[Arr
 def bind(
     parameters: Parameters, config: Config
 ) -> Callable[[Float[np.ndarray, "n window channel"]], Float[np.ndarray, " n"]]:
-    """See `shared.backend.Backend.bind`."""
+    """See `twinvae.network.backend.Backend.bind`."""
     state = to_state(parameters)
     features, hidden = state["encoder"]["kernel"].shape
     run = _window_program(features, hidden, config.latent_dim, config.missing == "mask", config.centring)

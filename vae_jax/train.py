@@ -11,11 +11,11 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from shared.backend import Gradient, Trained
-from shared.config import Centring, Config
-from shared.parameters import Parameters
-from shared.schedule import Chunk, ChunkTogether, placed
-from shared.windows import power_of_two
+from twinvae.config import Centring, Config
+from twinvae.network.backend import Gradient, Trained
+from twinvae.network.parameters import Parameters
+from twinvae.network.schedule import Chunk, ChunkTogether, placed
+from twinvae.windowing.geometry import power_of_two
 from vae_jax.model import Loss, State, abstract, flatten, from_state, loss, to_state, unflatten
 from vae_jax.runtime import on_cpu, runtime
 
@@ -30,7 +30,7 @@ class Progress(NamedTuple):
 def train(
     parameters: Parameters, series: Float[np.ndarray, "time channel"], chunks: Iterable[Chunk], config: Config
 ) -> Iterator[Trained]:
-    """See `shared.backend.Backend.train`.
+    """See `twinvae.network.backend.Backend.train`.
 
     A chunk is dispatched before the result of the one before it is read, so that drawing noise on the host and
     training on the device overlap.
@@ -64,7 +64,7 @@ def train_together(
     chunks: Iterable[ChunkTogether],
     config: Config,
 ) -> list[Trained]:
-    """See `shared.backend.Backend.train_together`: one program, mapped over the members.
+    """See `twinvae.network.backend.Backend.train_together`: one program, mapped over the members.
 
     On a CPU it takes them one by one, whose parameters then stay in its cache, and the numbers are those of `train`. A
     GPU takes all in one step.
@@ -158,7 +158,7 @@ def _chunk_program(
 
         def step(index: Any, carry: tuple[Progress, Array]) -> tuple[Progress, Array]:
             (vector, adam), terms = carry
-            # The same as `shared.windows.slide`, which gathers single values where this copies windows.
+            # The same as `twinvae.windowing.slide.slide`, which gathers single values where this copies windows.
             windows = jax.vmap(lambda start: jax.lax.dynamic_slice_in_dim(series, start, window))(starts[index])
             now = beta if beta_scale is None else beta * beta_scale[index].astype(dtype)
             gradient, parts = jax.grad(flat_loss, has_aux=True)(
@@ -212,7 +212,7 @@ def gradient(
     noise: Float[np.ndarray, "batch latent"],
     config: Config,
 ) -> Gradient:
-    """See `shared.backend.Backend.gradient`."""
+    """See `twinvae.network.backend.Backend.gradient`."""
     with runtime(config):
         masked = config.missing == "mask"
         result, terms = _gradient(to_state(parameters), windows, weights, noise, config.beta, masked, config.centring)

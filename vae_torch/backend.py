@@ -1,4 +1,4 @@
-"""The PyTorch backend: the functions of `shared.backend.Backend`."""
+"""The PyTorch backend: the functions of `twinvae.network.backend.Backend`."""
 
 from vae_torch.runtime import lanes
 from vae_torch.score import bind, encode, prepare, statistics

@@ -12,10 +12,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.func import functional_call, grad
 
-from shared.backend import Trained
-from shared.config import Centring, Config
-from shared.parameters import Parameters
-from shared.windows import slide
+from twinvae.config import Centring, Config
+from twinvae.network.backend import Trained
+from twinvae.network.parameters import Parameters
+from twinvae.windowing.slide import slide
 from vae_torch.model import VAE, build, from_module, loss
 
 STEPS_PER_CALL = 3  # more save a little time a step, and cost much more time to compile

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from shared.config import Centring
-from shared.objective import filled, loss_terms
-from shared.parameters import Parameters
-from shared.windows import centred
+from twinvae.config import Centring
+from twinvae.network.objective import filled, loss_terms
+from twinvae.network.parameters import Parameters
+from twinvae.windowing.slide import centred
 
 
 class VAE(nn.Module):

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
-from shared.backend import Lane
-from shared.config import Config
+from twinvae.config import Config
+from twinvae.network.backend import Lane
 
 SMALL = 2**23  # multiplications in a layer; below, a second thread costs more than it computes
 
@@ -73,7 +73,7 @@ _FULL_PRECISION = _FullPrecision()
 
 
 def lanes(config: Config) -> list[Lane]:
-    """See `shared.backend.Backend.lanes`. On the CPU, as many as PyTorch has threads, of one thread each."""
+    """See `twinvae.network.backend.Backend.lanes`. On the CPU, as many as PyTorch has threads, of one thread each."""
     if config.device != "cpu" and torch.cuda.is_available():
         return [functools.partial(torch.cuda.device, index) for index in range(torch.cuda.device_count())]
     threads = torch.get_num_threads()

@@ -11,11 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from shared.config import Config
-from shared.objective import divergence, refilled
-from shared.parameters import Parameters
-from shared.scoring import Statistic, block_statistics, block_windows, series_statistics
-from shared.windows import centred, count
+from twinvae.config import Config
+from twinvae.network.backend import Statistic
+from twinvae.network.objective import divergence, refilled
+from twinvae.network.parameters import Parameters
+from twinvae.scoring.statistics import block_statistics, block_windows, series_statistics
+from twinvae.windowing.geometry import count
+from twinvae.windowing.slide import centred
 from vae_torch.model import VAE, build, sample
 from vae_torch.runtime import one_thread_if_small, runtime
 
@@ -29,7 +31,7 @@ def statistics(
     config: Config,
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
-    """See `shared.backend.Backend.statistics`."""
+    """See `twinvae.network.backend.Backend.statistics`."""
     masked = config.missing == "mask"
     with runtime(config) as device, _workers(count(len(series), config.window), series.shape[1], config) as pool:
         with torch.inference_mode():
@@ -78,7 +80,7 @@ def _workers(windows: int, channels: int, config: Config) -> Iterator[ThreadPool
 
 
 def prepare(length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
-    """See `shared.backend.Backend.prepare`: an eager framework has nothing to prepare."""
+    """See `twinvae.network.backend.Backend.prepare`: an eager framework has nothing to prepare."""
     return lambda: None
 
 
@@ -92,7 +94,7 @@ def every_window(series: Float[Tensor, "time channel"], window: int) -> Float[Te
 
 
 def fold(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time channel"]:
-    """`shared.windows.fold` as the sum of a view: an anti-diagonal is a line of constant stride."""
+    """`twinvae.windowing.fold.fold` as the sum of a view: an anti-diagonal is a line of constant stride."""
     n, window, channels = values.shape
     edge = values.new_zeros((window - 1, window, channels))
     padded = torch.cat((edge, values, edge))
@@ -107,7 +109,7 @@ def fold(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time chann
 def encode(
     parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
-    """See `shared.backend.Backend.encode`."""
+    """See `twinvae.network.backend.Backend.encode`."""
     windows, block = count(len(series), config.window), _block(series, config)
     with runtime(config) as device, torch.inference_mode():
         model = build(parameters, device)
@@ -132,7 +134,7 @@ def _inputs(model: VAE, x: Float[Tensor, "n *window"], config: Config) -> Float[
 def bind(
     parameters: Parameters, config: Config
 ) -> Callable[[Float[np.ndarray, "n window channel"]], Float[np.ndarray, " n"]]:
-    """See `shared.backend.Backend.bind`."""
+    """See `twinvae.network.backend.Backend.bind`."""
     with runtime(config) as device:
         model = build(parameters, device)
 

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 from torch.optim.adam import adam
 
-from shared.backend import Gradient, Trained
-from shared.config import Config
-from shared.parameters import Parameters
-from shared.schedule import Chunk, ChunkTogether, placed
+from twinvae.config import Config
+from twinvae.network.backend import Gradient, Trained
+from twinvae.network.parameters import Parameters
+from twinvae.network.schedule import Chunk, ChunkTogether, placed
 from vae_torch.compiled import RunChunk, compiled_run
 from vae_torch.model import VAE, build, from_module, loss
 from vae_torch.runtime import one_thread_if_small, runtime
@@ -22,7 +22,7 @@ from vae_torch.score import every_window
 def train(
     parameters: Parameters, series: Float[np.ndarray, "time channel"], chunks: Iterable[Chunk], config: Config
 ) -> Iterator[Trained]:
-    """See `shared.backend.Backend.train`."""
+    """See `twinvae.network.backend.Backend.train`."""
     with runtime(config) as device:
         run = compiled_run(parameters, config, device) if config.compile else eager_run(parameters, config, device)
     for chunk, values in placed(chunks, series, lambda steps: torch.tensor(steps, device=device)):
@@ -64,7 +64,7 @@ def train_together(
     chunks: Iterable[ChunkTogether],
     config: Config,
 ) -> list[Trained]:
-    """See `shared.backend.Backend.train_together`: the module's parameters are stacked, and it is mapped over them."""
+    """See `Backend.train_together`: the module's parameters are stacked, and it is mapped over them."""
     with runtime(config) as device:
         stacked = _stacked(parameters, len(series), device)
         run = _together_run(stacked, config)
@@ -165,7 +165,7 @@ def gradient(
     noise: Float[np.ndarray, "batch latent"],
     config: Config,
 ) -> Gradient:
-    """See `shared.backend.Backend.gradient`."""
+    """See `twinvae.network.backend.Backend.gradient`."""
     with runtime(config) as device:
         model = build(parameters, device)
         x, w, e = (torch.tensor(a, device=device) for a in (windows, weights, noise))

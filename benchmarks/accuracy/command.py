@@ -14,8 +14,8 @@ from benchmarks.accuracy.published import read_published
 from benchmarks.accuracy.records import Accuracy, write
 from benchmarks.accuracy.run import measure_all
 from benchmarks.run import RunError
-from shared.backend import installed_backends
-from shared.datasets import BadFile, Dataset, read_datasets
+from twinvae.data.datasets import BadFile, Dataset, read_datasets
+from twinvae.network.backend import installed_backends
 
 
 def accuracy(

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.run import RunError
-from shared.backend import require_backend
-from shared.config import Config
-from shared.detector import load_detector
-from shared.events import intervals
+from twinvae.config import Config
+from twinvae.detector.detector import load_detector
+from twinvae.network.backend import require_backend
+from twinvae.windowing.intervals import intervals
 
 MERGED = Config().merge_gap
 QUANTILE = 0.99  # a baseline alarms above this quantile of its scores of the fitted rows

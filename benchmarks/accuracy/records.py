@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import machine as host
-from shared.output import write_text
+from twinvae.files.atomic import write_text
 
 FORMAT = "twinvae accuracy"
 SCHEMA = 1

@@ -12,10 +12,10 @@ from benchmarks.accuracy.published import Published
 from benchmarks.accuracy.records import METRICS, Accuracy
 from benchmarks.report import STYLE
 from benchmarks.tables import as_list, as_table
-from shared.datasets import Dataset
-from shared.events import intervals
-from shared.output import write_text
-from shared.plots import plot_detection
+from twinvae.data.datasets import Dataset
+from twinvae.files.atomic import write_text
+from twinvae.plots.pictures import plot_detection
+from twinvae.windowing.intervals import intervals
 
 RIGHT = "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}pre{white-space:pre-wrap}"
 CAPTION = (

@@ -12,12 +12,12 @@ import numpy as np
 
 from benchmarks.accuracy.methods import Answer, Method, unavailable
 from benchmarks.accuracy.records import METRICS, Accuracy, Record
-from shared.alarm_metrics import alarm_quality
-from shared.datasets import BadFile, Dataset
-from shared.metrics import average_precision, check_labels
-from shared.period import period
-from shared.series import as_series
-from shared.vus import vus
+from twinvae.data.datasets import BadFile, Dataset
+from twinvae.metrics.alarms import alarm_quality
+from twinvae.metrics.ranking import average_precision, check_labels
+from twinvae.metrics.vus import vus
+from twinvae.series.conversion import as_series
+from twinvae.windowing.period import period
 
 Draw = Callable[[Dataset, Answer, Method], None]
 

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.accuracy.tables import Rows, as_lines
-from shared.config import Kind
-from shared.datasets import BadFile, Dataset, read_datasets
-from shared.detector import VAEDetector, load_detector
-from shared.false_alarms import asked_rate, false_alarms
-from shared.output import as_json, write_text
-from shared.series import as_series
-from shared.threshold import threshold
-from shared.windows import fully_covered
+from twinvae.config import Kind
+from twinvae.data.datasets import BadFile, Dataset, read_datasets
+from twinvae.detector.detector import VAEDetector, load_detector
+from twinvae.files.atomic import as_json, write_text
+from twinvae.scoring.false_alarms import asked_rate, false_alarms
+from twinvae.scoring.threshold import threshold
+from twinvae.series.conversion import as_series
+from twinvae.windowing.geometry import fully_covered
 
 FITTED = 0.7
 KINDS: tuple[Kind, ...] = ("multiscale", "window", "point")

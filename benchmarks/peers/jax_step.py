@@ -12,18 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from shared.backend import Trained
-from shared.config import Config
-from shared.objective import loss_terms
-from shared.parameters import Parameters
-from shared.schedule import Chunk
-from shared.windows import slide
+from twinvae.config import Config
+from twinvae.network.backend import Trained
+from twinvae.network.objective import loss_terms
+from twinvae.network.parameters import Parameters
+from twinvae.network.schedule import Chunk
+from twinvae.windowing.slide import slide
 from vae_jax.model import build, from_state, sample, to_state
 from vae_jax.runtime import runtime
 
 
 def train(parameters: Parameters, series: np.ndarray, chunks: Iterable[Chunk], config: Config) -> Iterator[Trained]:
-    """As `shared.backend.Backend.train`."""
+    """As `twinvae.network.backend.Backend.train`."""
     with runtime(config):
         state: Any = jax.device_put(to_state(parameters))
         adam: Any = optax.adam(config.learning_rate).init(state)

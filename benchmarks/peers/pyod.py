@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from pyod.models.vae import VAE
 
-from shared.events import intervals
-from shared.windows import count
+from twinvae.windowing.geometry import count
+from twinvae.windowing.intervals import intervals
 
 SAME_SIZE: dict[str, Any] = {
     "encoder_neuron_list": [32],

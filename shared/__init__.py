@@ -1,1 +1,0 @@
-"""Everything that is not framework code: windows, schedules, scores, thresholds, the detector, the command."""

@@ -1,0 +1,29 @@
+"""Anomaly detection in time series with a variational autoencoder, twice: `vae_jax` and `vae_torch` are its backends.
+
+Public are the names listed here, `twinvae.adapters`, `twinvae.data` and `twinvae.stream`. Everything else is internal.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twinvae.config import Config
+    from twinvae.detector.detector import NotFittedError, load_detector
+    from twinvae.scoring.events import Event
+    from twinvae.stream.stream import Stream
+
+__all__ = ["Config", "Event", "NotFittedError", "Stream", "load_detector"]
+
+_HOME = {
+    "Config": "config",
+    "Event": "scoring.events",
+    "NotFittedError": "detector.detector",
+    "Stream": "stream.stream",
+    "load_detector": "detector.detector",
+}
+
+
+def __getattr__(name: str) -> Any:  # imported when first used, so that `import twinvae` takes no time
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"twinvae.{_HOME[name]}"), name)

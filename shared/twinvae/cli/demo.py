@@ -1,0 +1,142 @@
+"""The tutorial from data to pictures, in one backend or in both."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twinvae.data.synthetic import LabelledSeries, noisy_sine
+from twinvae.detector.detector import VAEDetector, load_detector
+from twinvae.files.atomic import write_text
+from twinvae.metrics.ranking import average_precision, roc_auc
+from twinvae.plots import pictures as plots
+from twinvae.windowing.intervals import intervals
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one backend did. `seconds`: compile is what the first fit and score took beyond the second."""
+
+    events: list[tuple[int, int]]
+    roc_auc: float
+    average_precision: float
+    loss: float
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far two backends differ, as a share of the range of the scores."""
+
+    max_score_difference: float  # trained in float64
+    labels_equal: bool
+    events_equal: bool
+    max_score_difference_float32: float  # trained in float32, where rounding sets separate runs apart
+
+
+def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
+    """Trains each backend on the tutorial's series, draws the pictures, and returns what `summary.json` holds.
+
+    The pictures show the first backend.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    series = noisy_sine(seed)
+    runs: dict[str, Run] = {}
+    fitted: dict[str, VAEDetector] = {}
+    for name in backends:
+        fitted[name], runs[name] = _run(name, seed, series)
+    parity = None
+    if len(backends) == 2:
+        first, second = (fitted[name] for name in backends)
+        parity = _compare(first, second, seed, series)
+    _draw(fitted[backends[0]], backends[0], series, out)
+    summary = {
+        "backends": {name: asdict(run) for name, run in runs.items()},
+        "injected": [list(span) for span in intervals(series.labels)],
+        "parity": None if parity is None else asdict(parity),
+        "seed": seed,
+    }
+    write_text(out / "summary.json", json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def _run(name: str, seed: int, series: LabelledSeries) -> tuple[VAEDetector, Run]:
+    begin = time.perf_counter()
+    detector_class = load_detector(name)
+    seconds = {"import": time.perf_counter() - begin}
+    laps = []
+    for _ in range(2):
+        begin = time.perf_counter()
+        detector = detector_class(preset="tutorial", seed=seed).fit(series.normal)
+        middle = time.perf_counter()
+        scores = detector.decision_function(series.anomalous)
+        laps.append((middle - begin, time.perf_counter() - middle))
+    seconds |= {
+        "compile": max(0.0, sum(laps[0]) - sum(laps[1])),
+        "train": laps[1][0],
+        "score": laps[1][1],
+    }
+    run = Run(
+        events=[event[:2] for event in detector.events(series.anomalous)],
+        roc_auc=roc_auc(series.labels, scores),
+        average_precision=average_precision(series.labels, scores),
+        loss=detector.history_["loss"][-1],
+        seconds=seconds,
+    )
+    return detector, run
+
+
+def _compare(first: VAEDetector, second: VAEDetector, seed: int, series: LabelledSeries) -> Parity:
+    exact = [
+        type(detector)(preset="tutorial", seed=seed, dtype="float64").fit(series.normal) for detector in (first, second)
+    ]
+    labels = [detector.predict(series.anomalous) for detector in exact]
+    events = [[event[:3] for event in detector.events(series.anomalous)] for detector in exact]
+    return Parity(
+        max_score_difference=_difference(exact[0], exact[1], series),
+        labels_equal=bool((labels[0] == labels[1]).all()),
+        events_equal=events[0] == events[1],
+        max_score_difference_float32=_difference(first, second, series),
+    )
+
+
+def _difference(first: VAEDetector, second: VAEDetector, series: LabelledSeries) -> float:
+    a, b = (detector.decision_function(series.anomalous).astype(np.float64) for detector in (first, second))
+    return float(np.abs(a - b).max() / np.ptp(a))
+
+
+def _draw(detector: VAEDetector, name: str, series: LabelledSeries, out: Path) -> None:
+    injected = intervals(series.labels)
+    events = [event[:2] for event in detector.events(series.anomalous)]
+    anomalous = series.anomalous[:, None]
+
+    plots.plot_series(
+        out / "signal.png", anomalous, ["value"], None,
+        title="Noisy sine with an injected anomaly", shaded=injected, shaded_as="injected anomaly",
+    )  # fmt: skip
+    hit = plots.windows_with(series.labels, detector.config_.window)
+    plots.plot_latent(
+        out / "latent.png", detector.latent(series.normal), detector.latent(series.anomalous)[hit],
+        title=f"Latent means by PCA ({name})",
+        labels=("normal windows", "windows with the anomaly"),
+    )  # fmt: skip
+    for file, values, shaded, title in (
+        ("reconstruction_train.png", series.normal[:, None], [], "Training series"),
+        ("reconstruction_test.png", anomalous, injected, "Series with the anomaly"),
+    ):
+        plots.plot_series(
+            out / file, values, ["value"], None, title=f"{title} and its reconstruction ({name})",
+            shaded=shaded, shaded_as="injected anomaly", reconstruction=detector.reconstruct(values),
+        )  # fmt: skip
+    plots.plot_score(
+        out / "score.png", detector.decision_function(series.anomalous), detector.threshold_, None,
+        title=f"Anomaly score, {detector.config_.kind} ({name})", ylabel="squared error",
+        shaded=events, shaded_as="detected event",
+    )  # fmt: skip

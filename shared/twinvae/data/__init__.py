@@ -1,0 +1,1 @@
+"""Labelled series: synthetic ones, and public data sets."""

@@ -1,0 +1,154 @@
+"""Anomalies put into a normal series: what each kind does, how long, where, and in which channels."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from twinvae.data.signals import Signal
+
+AnomalyKind = Literal["spike", "level-shift", "variance", "frequency", "flatline", "trend", "missing"]
+ANOMALY_KINDS: tuple[AnomalyKind, ...] = get_args(AnomalyKind)
+MISSING: AnomalyKind = "missing"
+
+MARGIN = 50  # least number of rows before, between and after anomalies
+DURATIONS: dict[AnomalyKind, tuple[int, int]] = {  # least and largest number of rows
+    "spike": (1, 20),
+    "level-shift": (50, 300),
+    "variance": (50, 300),
+    "frequency": (50, 300),
+    "flatline": (50, 300),
+    "trend": (100, 300),
+    "missing": (20, 200),
+}
+
+
+def inject(
+    kind: AnomalyKind,
+    normal: Signal,
+    clean: Float64[np.ndarray, "time channel"],
+    span: slice,
+    magnitude: float,
+    rng: np.random.Generator,
+) -> Float64[np.ndarray, "span channel"]:
+    """The rows of `span` with an anomaly in all channels; `clean` are the values of `normal`.
+
+    `twinvae.data.synthetic.generate` says what each kind is and what `magnitude` means.
+    """
+    change: Change = {
+        "spike": _spike,
+        "level-shift": _level_shift,
+        "variance": _variance,
+        "frequency": _frequency,
+        "flatline": _flatline,
+        "trend": _trend,
+        "missing": _missing,
+    }[kind]
+    return change(normal, clean, span, magnitude, rng)
+
+
+def draw_intervals(
+    kinds: Sequence[AnomalyKind], duration: tuple[int, int] | None, train: int, length: int, rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Intervals [start, end), one for each kind, in order of time; short ones are as likely as long ones.
+
+    Raises:
+        ValueError: if they do not fit after the training part.
+    """
+    ranges = np.array([duration or DURATIONS[kind] for kind in kinds], dtype=np.float64)
+    least, most = ranges.T
+    lengths = np.exp(rng.uniform(np.log(least), np.log(most + 1.0))).astype(int)  # uniform in the logarithm
+    lengths = np.clip(lengths, least.astype(int), most.astype(int))  # against rounding
+    spare = length - train - lengths.sum() - MARGIN * (len(kinds) + 1)
+    if spare < 0:
+        raise ValueError(
+            f"{len(kinds)} anomalies of {', '.join(map(str, lengths))} rows, {MARGIN} rows apart, need "
+            f"{length - train - spare} rows after the training part, and there are {length - train}: raise length, or "
+            "lower train, anomalies or duration"
+        )
+    gaps = np.sort(rng.integers(0, spare + 1, len(kinds)))
+    before = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    starts = train + MARGIN * np.arange(1, len(kinds) + 1) + before + gaps
+    return [(int(start), int(start + rows)) for start, rows in zip(starts, lengths, strict=True)]
+
+
+def draw_channels(channels: int, rng: np.random.Generator) -> Bool[np.ndarray, " channel"]:
+    """One channel as often as several."""
+    count = 1 if channels == 1 or rng.uniform() < 0.5 else int(rng.integers(2, channels + 1))
+    mask = np.zeros(channels, dtype=bool)
+    mask[rng.permutation(channels)[:count]] = True
+    return mask
+
+
+# What each kind does.
+
+Change = Callable[
+    [Signal, Float64[np.ndarray, "time channel"], slice, float, np.random.Generator],
+    Float64[np.ndarray, "span channel"],
+]
+
+
+def _spike(
+    _: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
+) -> Float64[np.ndarray, "span channel"]:
+    fall = np.linspace(1.0, 0.5, span.stop - span.start)
+    return clean[span] + _height(3.5, 6.0, magnitude, rng) * clean.std(axis=0) * fall[:, None]
+
+
+def _level_shift(
+    _: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
+) -> Float64[np.ndarray, "span channel"]:
+    return clean[span] + _height(0.8, 2.0, magnitude, rng) * clean.std(axis=0)
+
+
+def _variance(
+    normal: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
+) -> Float64[np.ndarray, "span channel"]:
+    ratio = _ratio((2.5, 4.0), (0.25, 0.4), 0.75, rng) ** magnitude
+    return clean[span] + (ratio - 1.0) * normal.noise[span]
+
+
+def _frequency(
+    normal: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
+) -> Float64[np.ndarray, "span channel"]:
+    """Gains or loses whole cycles, so that the wave joins the rest without a jump."""
+    phase, before, after = normal.phase[span], normal.phase[span.start - 1], normal.phase[span.stop]
+    cycles = after - before
+    ratio = _ratio((1.4, 2.0), (0.5, 0.7), 0.5, rng) ** magnitude
+    more = round(cycles * (ratio - 1.0))
+    if more == 0 or cycles + more < 0.4 * cycles:  # too short to lose a cycle
+        more = 1
+    warped = before + (phase - before) * (1.0 + more / cycles)
+    return clean[span] + normal.gain[span] * (normal.shape(warped) - normal.shape(phase))
+
+
+def _flatline(
+    _: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
+) -> Float64[np.ndarray, "span channel"]:
+    return np.repeat(clean[span.start - 1 : span.start], span.stop - span.start, axis=0)
+
+
+def _trend(
+    _: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
+) -> Float64[np.ndarray, "span channel"]:
+    length = span.stop - span.start
+    rise = np.arange(1, length + 1)[:, None] / length
+    return clean[span] + _height(1.5, 3.0, magnitude, rng) * clean.std(axis=0) * rise
+
+
+def _missing(
+    _: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
+) -> Float64[np.ndarray, "span channel"]:
+    return np.full_like(clean[span], np.nan)
+
+
+def _height(least: float, most: float, magnitude: float, rng: np.random.Generator) -> float:
+    """In standard deviations, up or down."""
+    return float(rng.choice([-1.0, 1.0]) * rng.uniform(least, most) * magnitude)
+
+
+def _ratio(
+    above: tuple[float, float], below: tuple[float, float], share_above: float, rng: np.random.Generator
+) -> float:
+    return float(rng.uniform(*(above if rng.uniform() < share_above else below)))

@@ -1,0 +1,222 @@
+"""Seeded series with labelled anomalies: the tutorial's noisy sine, and richer ones with anomalies of several kinds."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int8
+
+from twinvae.data.injection import ANOMALY_KINDS, MISSING, AnomalyKind, draw_channels, draw_intervals, inject
+from twinvae.data.signals import SIGNAL_KINDS, SignalKind, draw_signal
+from twinvae.files.atomic import replacing
+
+
+class LabelledSeries(NamedTuple):
+    """A normal series, an anomalous one, and which steps of the second are anomalies (1) or not (0)."""
+
+    normal: Float64[np.ndarray, " time"]
+    anomalous: Float64[np.ndarray, " time"]
+    labels: Int8[np.ndarray, " time"]
+
+
+def noisy_sine(
+    seed: int,
+    *,
+    length: int = 500,
+    periods: float = 10.0,
+    noise: float = 0.1,
+    shift: float = 2.5,
+    anomaly: tuple[int, int] = (300, 320),
+) -> LabelledSeries:
+    """sin(x) plus normal noise, and a copy with `shift` added to the steps [start, end) of `anomaly`.
+
+    The defaults are the tutorial's: 500 points of `linspace(0, 20 * pi, 500)` (ten periods), noise of
+    standard deviation 0.1, and 2.5 added to points 300 to 319.
+    """
+    phase = np.linspace(0.0, 2.0 * np.pi * periods, length)
+    normal = np.sin(phase) + np.random.default_rng(seed).normal(0.0, noise, length)
+    labels = np.zeros(length, dtype=np.int8)
+    labels[slice(*anomaly)] = 1
+    return LabelledSeries(normal, normal + shift * labels, labels)
+
+
+class Injection(NamedTuple):
+    """What was changed: the time steps [start, end) of some channels."""
+
+    kind: AnomalyKind
+    start: int
+    end: int
+    channels: Bool[np.ndarray, " channel"]
+
+
+class SyntheticSeries(NamedTuple):
+    """A series whose first `train_rows` rows are normal, what was changed in the rest, and the series before that."""
+
+    name: str
+    values: Float64[np.ndarray, "time channel"]  # NaN where missing
+    labels: Int8[np.ndarray, " time"]  # 1 where any channel is anomalous; missing values are not an anomaly
+    missing: Bool[np.ndarray, "time channel"]
+    train_rows: int
+    events: tuple[Injection, ...]  # in order of time
+    clean: Float64[np.ndarray, "time channel"]
+
+
+def generate(
+    kinds: AnomalyKind | Sequence[AnomalyKind],
+    *,
+    seed: int,
+    signal: SignalKind = "periodic",
+    length: int = 5000,
+    train: int = 2000,
+    channels: int = 1,
+    anomalies: int | None = None,
+    duration: tuple[int, int] | None = None,
+    magnitude: float = 1.0,
+) -> SyntheticSeries:
+    """A normal series with anomalies after its first `train` rows, at random places, 50 or more rows apart.
+
+    The kinds, in the terms of Chandola et al. 2009 (point, contextual, collective) and, in brackets, of Lai et al.
+    2021, "Revisiting Time Series Outlier Detection"; s is the channel's standard deviation when normal:
+
+    - `spike`: point, global or contextual. 1 to 20 rows; 3.5 to 6 s up or down, then falling to half of that.
+    - `level-shift`: collective. 50 to 300 rows; 0.8 to 2 s higher or lower.
+    - `variance`: collective (shapelet). 50 to 300 rows; the noise is 2.5 to 4 times as large, or, one time in four,
+      0.25 to 0.4 times.
+    - `frequency`: collective (seasonal). 50 to 300 rows; 1.4 to 2 times as many cycles, or 0.5 to 0.7 times; whole
+      cycles are added or left out, so short ones differ more.
+    - `flatline`: collective (shapelet). 50 to 300 rows; the channel repeats the last value before.
+    - `trend`: collective (trend). 100 to 300 rows; a slow drift that ends 1.5 to 3 s away, then a reset.
+    - `missing`: 20 to 200 rows without a value (NaN). A gap is a fault of the record, not of what was recorded, so a
+      detector that alarms there alarms falsely: it is in `missing`, not in `labels`.
+
+    Args:
+        kinds: one kind, or several that take turns.
+        seed: of everything. The clean series depends on `seed`, `signal`, `length` and `channels` only.
+        signal: the normal series: see `draw_signal`.
+        length: rows in all.
+        train: how many first rows stay as they are.
+        channels: how many there are; they are correlated. An anomaly is in one of them, or in several.
+        anomalies: how many (gaps count); without it, 2 to 4, and one of each kind at least.
+        duration: least and largest number of rows of an anomaly; without it, those above.
+        magnitude: times the heights; the exponent of the ratios. A flatline and a gap have none.
+
+    Raises:
+        ValueError: if an argument is out of its range, or the anomalies do not fit after the training part.
+    """
+    turns = _checked_kinds(kinds)
+    _check(seed, length, train, channels, anomalies, duration, magnitude)
+    normal = draw_signal(signal, length, channels, _stream(seed, 0))
+    rng = _stream(seed, 1)
+    count = max(len(turns), int(rng.integers(2, 5))) if anomalies is None else anomalies
+    given = [turns[index % len(turns)] for index in range(count)]
+    clean = normal.values
+    values, labels = clean.copy(), np.zeros(length, dtype=np.int8)
+    events = []
+    for kind, (start, end) in zip(given, draw_intervals(given, duration, train, length, rng), strict=True):
+        affected = draw_channels(channels, rng)
+        changed = inject(kind, normal, clean, slice(start, end), magnitude, rng)
+        values[start:end, affected] = changed[:, affected]
+        labels[start:end] = kind != MISSING
+        events.append(Injection(kind, start, end, affected))
+    name = f"{signal}-{'-'.join(dict.fromkeys(turns))}-{channels}"
+    return SyntheticSeries(name, values, labels, np.isnan(values), train, tuple(events), clean)
+
+
+def suite(seed: int) -> Iterator[SyntheticSeries]:
+    """Every kind of anomaly in every signal, with 1 and with 4 channels: 4,000 to 6,000 rows, 35 to 40 % for training.
+
+    Series with gaps have level shifts beside them, since a series without an anomaly measures no detector. Each series
+    has a seed of its own, made of `seed` and its place in this list, whatever is drawn before it.
+    """
+    for first, signal in enumerate(SIGNAL_KINDS):
+        for second, kind in enumerate(ANOMALY_KINDS):
+            for channels in (1, 4):
+                sequence = np.random.SeedSequence(seed, spawn_key=(first, second, channels))
+                rng = np.random.default_rng(sequence)
+                length = int(rng.integers(4000, 6001))
+                yield generate(
+                    (MISSING, "level-shift", MISSING, "level-shift") if kind == MISSING else kind,
+                    seed=int(sequence.generate_state(1)[0]),
+                    signal=signal,
+                    length=length,
+                    train=int(length * rng.uniform(0.35, 0.4)),
+                    channels=channels,
+                )
+
+
+def series_names(series: SyntheticSeries) -> tuple[str, ...]:
+    """The channels' names: value, or channel_0, channel_1, ..."""
+    channels = series.values.shape[1]
+    return ("value",) if channels == 1 else tuple(f"channel_{channel}" for channel in range(channels))
+
+
+def many(number: int, *, seed: int, **arguments: Any) -> Iterator[SyntheticSeries]:
+    """So many series as `generate` makes them with these arguments, each from a seed of its own, named by their place.
+
+    The first ones are the same whatever the number is, but for the zeros in their names.
+    """
+    digits = len(str(number - 1))
+    for index in range(number):
+        own = int(np.random.SeedSequence(seed, spawn_key=(index,)).generate_state(1)[0])
+        yield generate(seed=own, **arguments)._replace(name=f"series-{index:0{digits}}")
+
+
+def write_series(folder: Path, series: SyntheticSeries, stem: str | None = None) -> Path:
+    """Writes a CSV of the columns time (row numbers), the channels and Label, named as TSB-AD's files are.
+
+    `_tr_N` in the name are the training rows, `_1st_M` the first anomalous row (left out if there is none); or the name
+    is `stem`. A missing value is an empty cell.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    import polars as pl
+
+    first = f"_1st_{series.labels.argmax()}" if series.labels.any() else ""
+    path = folder / f"{stem or f'{series.name}_tr_{series.train_rows}{first}'}.csv"
+    columns = dict(zip(series_names(series), series.values.T, strict=True))
+    frame = pl.DataFrame({"time": np.arange(len(series.values)), **columns, "Label": series.labels}).fill_nan(None)
+    with replacing(path) as temporary:
+        frame.write_csv(temporary)
+    return path
+
+
+def _stream(seed: int, part: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(part,)))
+
+
+def _checked_kinds(kinds: AnomalyKind | Sequence[AnomalyKind]) -> tuple[AnomalyKind, ...]:
+    turns: tuple[AnomalyKind, ...] = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    if not turns:
+        raise ValueError(f"no kind of anomaly: choose some of {', '.join(ANOMALY_KINDS)}")
+    for kind in turns:
+        if kind not in ANOMALY_KINDS:
+            raise ValueError(f"unknown kind of anomaly {kind!r}: choose one of {', '.join(ANOMALY_KINDS)}")
+    return turns
+
+
+def _check(
+    seed: int,
+    length: int,
+    train: int,
+    channels: int,
+    anomalies: int | None,
+    duration: tuple[int, int] | None,
+    magnitude: float,
+) -> None:
+    for name, value, least in (
+        ("seed", seed, 0),
+        ("length", length, 1),
+        ("train", train, 0),
+        ("channels", channels, 1),
+        ("anomalies", 1 if anomalies is None else anomalies, 1),
+    ):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+    if train >= length:
+        raise ValueError(f"train is {train} rows, the series has {length}: leave some for the anomalies")
+    if duration is not None and not 1 <= duration[0] <= duration[1]:
+        raise ValueError(f"duration must be a least and a largest number of rows, at least 1, got {duration}")
+    if not 0.0 < magnitude < np.inf:
+        raise ValueError(f"magnitude must be a finite number above 0, got {magnitude}")

@@ -1,0 +1,129 @@
+"""The hyperparameters of a detector or a fleet, as scikit-learn's tools want them."""
+
+import inspect
+from typing import Any, Self
+
+import numpy as np
+
+from twinvae.config import (
+    DEFAULT_PRESET,
+    HYPERPARAMETERS,
+    Centring,
+    Config,
+    Device,
+    DType,
+    Kind,
+    Missing,
+    Scaling,
+    ThresholdMethod,
+    resolve,
+)
+
+
+class Estimator:
+    """Holds the arguments as they were given; they are checked when they are used.
+
+    Every argument but `preset` and `seed` is a hyperparameter of `twinvae.Config`, described there; None takes it
+    from the preset.
+    """
+
+    def __init__(
+        self,
+        *,
+        preset: str = DEFAULT_PRESET,
+        seed: int = 0,
+        window: int | None = None,
+        hidden_dim: int | None = None,
+        latent_dim: int | None = None,
+        beta: float | None = None,
+        beta_warm_up: int | None = None,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        validation_fraction: float | None = None,
+        patience: int | None = None,
+        trim: float | None = None,
+        scaling: Scaling | None = None,
+        centring: Centring | None = None,
+        missing: Missing | None = None,
+        kind: Kind | None = None,
+        draws: int | None = None,
+        threshold: ThresholdMethod | None = None,
+        margin: float | None = None,
+        quantile: float | None = None,
+        mad_factor: float | None = None,
+        false_alarm_rate: float | None = None,
+        min_length: int | None = None,
+        merge_gap: int | None = None,
+        least_height: float | None = None,
+        compile: bool | None = None,  # noqa: A002  (PyTorch's word)
+        dtype: DType | None = None,
+        device: Device | None = None,
+    ) -> None:
+        self.preset = preset
+        self.seed = seed
+        self.window = window
+        self.hidden_dim = hidden_dim
+        self.latent_dim = latent_dim
+        self.beta = beta
+        self.beta_warm_up = beta_warm_up
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.trim = trim
+        self.scaling = scaling
+        self.centring = centring
+        self.missing = missing
+        self.kind = kind
+        self.draws = draws
+        self.threshold = threshold
+        self.margin = margin
+        self.quantile = quantile
+        self.mad_factor = mad_factor
+        self.false_alarm_rate = false_alarm_rate
+        self.min_length = min_length
+        self.merge_gap = merge_gap
+        self.least_height = least_height
+        self.compile = compile
+        self.dtype = dtype
+        self.device = device
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments, as they were given."""
+        return {name: getattr(self, name) for name in _ARGUMENTS}
+
+    def set_params(self, **arguments: Any) -> Self:
+        """Sets constructor arguments; they take effect in the next `fit`.
+
+        Raises:
+            ValueError: if there is no such argument.
+        """
+        for name, value in arguments.items():
+            if name not in _ARGUMENTS:
+                raise ValueError(f"unknown argument {name!r}: choose from {', '.join(_ARGUMENTS)}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        given = {name: value for name, value in self.get_params().items() if value != _ARGUMENTS[name]}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+    def resolved(self) -> Config:
+        """The configuration that the arguments mean.
+
+        Raises:
+            TypeError, ValueError: if one of them is not fit for use.
+        """
+        config = resolve(self.preset, {name: getattr(self, name) for name in HYPERPARAMETERS})
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or self.seed < 0:
+            raise ValueError(f"seed must be a whole number of at least 0, got {self.seed!r}")
+        return config
+
+
+_ARGUMENTS: dict[str, Any] = {
+    name: argument.default
+    for name, argument in inspect.signature(Estimator.__init__).parameters.items()
+    if name != "self"
+}

@@ -1,0 +1,1 @@
+"""Many series, each with a detector of its own."""

@@ -1,0 +1,340 @@
+"""The folder that `twinvae fleet` writes: progress while it works, tables and models when it is done.
+
+    DIR/.progress/plan.json      which series are in which batch, of which settings and versions of the files
+    DIR/.progress/part-N.json    the rows of batch N's series, once its models are on the disk
+    DIR/models, DIR/scores       a file for each series
+    DIR/events.parquet, fleet.parquet, and last fleet.json
+
+Every file is written whole and renamed, so what is there is finished, whatever ended the process.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from twinvae.files.atomic import replacing, write_text
+from twinvae.fleet.input import Version
+from twinvae.fleet.work import Result
+
+FORMAT = "twinvae fleet"
+VERSION = 1
+PROGRESS, MODELS, SCORES = ".progress", "models", "scores"
+TABLES = ("fleet.parquet", "events.parquet")
+SUMMARY = "fleet.json"
+LONGEST_STEM = 200  # bytes: file systems take 255, and a temporary file's name is longer
+UNSAFE = '/\\:*?"<>|%~'  # in one file system or another; ~ marks the names that are not their series' own
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does: it follows from the settings and the input alone."""
+
+    settings: Mapping[str, Any]  # plain data
+    files: Mapping[str, Version]  # of the input
+    batches: tuple[tuple[str, ...], ...]
+    failed: Mapping[str, str]  # series that are in no batch -> why
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Of all series, in order."""
+        return tuple(sorted([*self.failed, *(name for batch in self.batches for name in batch)]))
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells plans apart."""
+        return _sum(self._content())
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "settings": dict(self.settings),
+            "files": {name: list(version) for name, version in self.files.items()},
+            "batches": [list(batch) for batch in self.batches],
+            "failed": dict(self.failed),
+        }
+
+
+class DamagedError(ValueError):
+    """A file of the progress is not as it was written."""
+
+
+class FleetFolder:
+    """The files of one fleet. `check` first; only `lock` makes the folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.progress = path / PROGRESS
+        self._plan = self.progress / "plan.json"
+
+    # What is there.
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it holds a whole fleet."""
+        return (self.path / SUMMARY).exists()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it holds something to go on with."""
+        return self._plan.exists() or any(True for _ in self._parts())
+
+    def check_new(self) -> None:
+        """Raises ValueError if a new fleet would mix with what is there, OSError if the folder cannot be read."""
+        if self.is_finished:
+            raise ValueError(f"{self.path}: holds a finished fleet: remove it, or choose another --out")
+        if self.is_begun:
+            raise ValueError(f"{self.path}: holds an unfinished run: go on with --resume, or choose another --out")
+        for name in (*TABLES, MODELS, SCORES):
+            if (self.path / name).exists():
+                raise ValueError(f"{self.path}: {name} is in the way: choose another --out")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Makes the folders, and keeps other processes out as long as this one lives.
+
+        Raises:
+            ValueError: if another process works in this folder.
+            OSError: if it cannot be made or written.
+        """
+        existed = self.path.exists()
+        self.progress.mkdir(parents=True, exist_ok=True)
+        with (self.progress / "lock").open("w") as file:
+            _lock(file, self.path)
+            try:
+                yield
+            finally:
+                if not self.is_begun:  # nothing to go on with: leave no trace
+                    shutil.rmtree(self.progress, ignore_errors=True)
+                    if not existed and not any(self.path.iterdir()):
+                        self.path.rmdir()
+
+    @contextmanager
+    def replaced(self) -> Iterator[None]:
+        """Makes the folder ready for a new fleet, in place of a finished one.
+
+        Raises:
+            ValueError: if it holds an unfinished run or what is no fleet's, or another process works in it.
+            OSError: if it cannot be made or written.
+        """
+        if self.is_finished:
+            self.read_summary()  # not what somebody else calls so
+        else:
+            self.check_new()
+        with self.lock():
+            (self.path / MODELS).mkdir(exist_ok=True)
+            yield
+
+    # The plan and the parts.
+
+    def write_plan(self, plan: Plan) -> None:
+        """Writes the plan."""
+        _write(self._plan, plan._content())
+        _sync(self.progress)
+
+    def read_plan(self) -> Plan | None:
+        """The plan, if there is one.
+
+        Raises:
+            DamagedError: if it is not whole.
+        """
+        if not self._plan.exists():
+            return None
+        try:
+            content = _read(self._plan)
+            return Plan(
+                content["settings"],
+                {name: Version(*version) for name, version in content["files"].items()},
+                tuple(tuple(batch) for batch in content["batches"]),
+                content["failed"],
+            )
+        except (DamagedError, KeyError, TypeError, AttributeError):
+            raise DamagedError(
+                f"{self._plan}: damaged plan: remove this file, and --resume makes it anew; what is finished stays"
+            ) from None
+
+    def write_part(self, plan: Plan, index: int, result: Result, stems: Mapping[str, str]) -> None:
+        """Writes the files of a batch's series, and then its part, which says that they are all there."""
+        sizes = {}
+        for folder, files, suffix in ((MODELS, result.models, ".safetensors"), (SCORES, result.scores, ".parquet")):
+            for name, content in files.items():
+                path = self.path / folder / f"{stems[name]}{suffix}"
+                path.parent.mkdir(exist_ok=True)
+                with replacing(path) as temporary:
+                    temporary.write_bytes(content)
+                sizes[f"{folder}/{path.name}"] = len(content)
+            if files:
+                _sync(self.path / folder)
+        rows = [
+            row | {"model": f"{MODELS}/{stems[row['name']]}.safetensors" if row["name"] in result.models else None}
+            for row in result.rows
+        ]
+        part = {"plan": plan.digest, "rows": rows, "events": list(result.events), "files": sizes}
+        _write(self._part(index), part)
+        _sync(self.progress)
+
+    def read_part(self, plan: Plan, index: int) -> dict[str, Any] | None:
+        """The part of a batch: `rows`, `events` and `files`; None if it is not finished.
+
+        Raises:
+            DamagedError: if it is not whole, or a file of its series is not there.
+            ValueError: if it is of another plan.
+        """
+        path = self._part(index)
+        if not path.exists():
+            return None
+        part: dict[str, Any] = _read(path)
+        if part["plan"] != plan.digest:
+            raise ValueError(
+                f"{path}: of other settings or other input than these: give those again, or choose another --out"
+            )
+        for name, size in part["files"].items():
+            file = self.path / name
+            if not file.exists() or file.stat().st_size != size:
+                raise DamagedError(f"{file}: not as it was written")
+        return part
+
+    def _part(self, index: int) -> Path:
+        return self.progress / f"part-{index:06}.json"
+
+    def _parts(self) -> Iterator[Path]:
+        return self.progress.glob("part-*.json")
+
+    # The end.
+
+    def finish(self, tables: Mapping[str, bytes], summary: str, kept: Iterable[str]) -> None:
+        """Writes the tables and the summary, then removes the progress and files that no table names."""
+        for name, content in tables.items():
+            with replacing(self.path / name) as temporary:
+                temporary.write_bytes(content)
+        wanted = set(kept)
+        for folder in (MODELS, SCORES):
+            for path in self.path.glob(f"{folder}/*"):
+                if f"{folder}/{path.name}" not in wanted and path.is_file():
+                    path.unlink()
+        for path in (*self.path.glob(".fleet-*"), *self.path.glob(".events-*")):  # of a write that was killed
+            path.unlink()
+        write_text(self.path / SUMMARY, summary)
+        _sync(self.path)
+        self.clear()
+
+    def clear(self) -> None:
+        """Removes the progress, which a finished fleet needs no more."""
+        for path in self._parts():
+            path.unlink()
+        shutil.rmtree(self.progress, ignore_errors=True)
+
+    def read_summary(self) -> dict[str, Any]:
+        """What `fleet.json` says.
+
+        Raises:
+            ValueError: if it is not that of a fleet.
+        """
+        path = self.path / SUMMARY
+        if not path.exists():
+            raise ValueError(f"{self.path}: holds no whole fleet: there is no {SUMMARY}")
+        try:
+            summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if summary["format"] != FORMAT or not isinstance(summary["settings"], dict):
+                raise ValueError
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"{path}: not the summary of a fleet: choose another folder") from None
+        return summary
+
+
+def file_stems(names: Iterable[str]) -> dict[str, str]:
+    """A file name for each series, without a suffix: the series' own, with what is unsafe in a file name
+    percent-encoded. Where that is too long, reserved, or equal to another but for case, a hash makes it unique."""
+    own = {name: _encoded(name) for name in names}
+    seen: dict[str, int] = {}
+    for stem in own.values():
+        seen[_folded(stem)] = seen.get(_folded(stem), 0) + 1
+    return {
+        name: stem
+        if stem and seen[_folded(stem)] == 1 and len(stem.encode()) <= LONGEST_STEM and not _reserved(stem)
+        else f"{_shortened(stem)}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+        for name, stem in own.items()
+    }
+
+
+def _encoded(name: str) -> str:
+    stem = "".join(
+        letter if letter.isprintable() and letter not in UNSAFE else "".join(f"%{byte:02X}" for byte in letter.encode())
+        for letter in name
+    )
+    return f"%2E{stem[1:]}" if stem.startswith(".") else stem  # no hidden files
+
+
+def _folded(stem: str) -> str:
+    return unicodedata.normalize("NFC", stem).casefold()
+
+
+def _reserved(stem: str) -> bool:
+    """Whether Windows keeps the name for a device."""
+    device = stem.split(".", maxsplit=1)[0].strip().upper()
+    return device in ("CON", "PRN", "AUX", "NUL") or (device[:3] in ("COM", "LPT") and device[3:].isdigit())
+
+
+def _shortened(stem: str) -> str:
+    return stem.encode()[: LONGEST_STEM - 20].decode(errors="ignore")
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    """JSON with a checksum."""
+    head = json.dumps({"format": FORMAT, "version": VERSION, "sum": _sum(content)})
+    write_text(path, f'{head[:-1]},\n"content": {_text(content)}}}\n')
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = whole["content"]
+        whole_sum = whole["sum"]
+    except (ValueError, KeyError, TypeError):
+        raise DamagedError(f"{path}: not whole") from None
+    if whole_sum != _sum(content):
+        raise DamagedError(f"{path}: damaged")
+    return content
+
+
+def _sum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_text(content).encode()).hexdigest()
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def _sync(folder: Path) -> None:
+    """Makes the names in a folder last through a power failure, where the system can do that."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+            raise
+    finally:
+        os.close(handle)
+
+
+def _lock(file: Any, folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ValueError(f"{folder}: another process is at work in this folder") from None
+    except OSError:  # a file system without locks
+        return

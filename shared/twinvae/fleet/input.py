@@ -1,0 +1,277 @@
+"""The many series of a fleet: a folder of files, or one long table with a column of keys, read one series at a time."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from twinvae.files.atomic import replacing
+from twinvae.tables.long_parquet import reading
+from twinvae.tables.table import Columns, Table, as_table, choose_columns, read_frame, read_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST_ROWS = 2**24  # of a Parquet file that is sorted in memory
+SUFFIXES = (".csv", ".parquet")
+
+
+class Version(NamedTuple):
+    """What tells that a file is the one that it was."""
+
+    size: int
+    modified: int  # ns
+
+
+class ChangedError(ValueError):
+    """A file is not what it was when the run began."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Series in files of their own, named as the files without their suffix."""
+
+    path: Path
+    file_of: Mapping[str, str]  # the name of a series -> the file, in the order of names
+    files: Mapping[str, Version]  # of every file
+    refused: Mapping[str, str]  # names that cannot be read -> why
+    left_out: int  # other entries of the folder
+    columns: Sequence[str] | None
+    time: str | None
+    labels: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the series that can be read."""
+        return tuple(self.file_of)
+
+    def read(self, name: str) -> Table:
+        """The series of this name.
+
+        Raises:
+            ValueError: as `read_table`; also if the file has gone, or is not of the version in `files`.
+        """
+        file = self.file_of[name]
+        path = self.path / file
+        self._check(path, file)
+        table = read_table(path, columns=self.columns, time=self.time, labels=self.labels)
+        self._check(path, file)
+        return table
+
+    def as_of(self, files: Mapping[str, Version]) -> Self:
+        """The folder as it was with these files in these versions."""
+        return replace(self, files=files, file_of={_text(Path(file).stem): file for file in files})
+
+    def _check(self, path: Path, file: str) -> None:
+        try:
+            now = _version(path)
+        except FileNotFoundError:
+            raise ChangedError(f"{path}: the file has gone since the run began") from None
+        except OSError as error:
+            raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
+        if now != self.files[file]:
+            raise ChangedError(f"{path}: the file has changed since the run began")
+
+
+@dataclass(frozen=True)
+class LongTable:
+    """Series below each other in one file, told apart by a column of keys.
+
+    A Parquet file in which the rows of each series stand together is read where a series is, when it is asked for. Of
+    another one, the columns that are needed are sorted by key: in memory, or as a copy on the disk where there are more
+    than `MOST_ROWS` rows. A CSV is in memory as text.
+    """
+
+    path: Path
+    key: str
+    place: Mapping[str, tuple[int, int]]  # the name of a series -> its first row and its number of rows
+    files: Mapping[str, Version]
+    rows: "Callable[[int, int], pl.DataFrame]"
+    columns: Columns
+    refused: Mapping[str, str]
+    left_out: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys, as text."""
+        return tuple(self.place)
+
+    def read(self, name: str) -> Table:
+        """The series of this name; messages count rows within it.
+
+        Raises:
+            ChangedError: if the file is not the one that was opened.
+            ValueError: as `read_table`.
+        """
+        frame = self.rows(*self.place[name])
+        table = as_table(f"{self.path}, {self.key} {name}", frame, self.columns)
+        if _versions(self.path) != self.files:
+            raise ChangedError(f"{self.path}: the file has changed since the run began")
+        return table
+
+
+Input = Folder | LongTable
+
+
+def open_input(
+    path: Path,
+    *,
+    key: str | None = None,
+    columns: Sequence[str] | None = None,
+    time: str | None = None,
+    labels: str | None = None,
+    scratch: Path | None = None,
+) -> Input:
+    """The series of a folder or, with the name of its key column, of a file. The columns are those of `read_table`.
+
+    `scratch` is a folder for the sorted copy of a large table, which must stay while the series are read.
+
+    Raises:
+        ValueError: if there are no series, the file cannot be read, or `key` does not fit the input.
+        OSError: if the folder cannot be read.
+    """
+    if path.is_dir():
+        if key is not None:
+            raise ValueError(f"{path}: a folder, where each file is a series: --key is for one long table")
+        return _open_folder(path, columns, time, labels)
+    if not path.exists():
+        raise ValueError(f"{path}: no such file or folder")
+    if key is None:
+        raise ValueError(f"{path}: one file: name the column that tells its series apart with --key, or give a folder")
+    return _open_long(path, key, columns, time, labels, scratch)
+
+
+def _open_folder(path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None) -> Folder:
+    found: dict[str, list[str]] = {}
+    files: dict[str, Version] = {}
+    left_out = 0
+    with os.scandir(path) as entries:
+        for entry in entries:
+            file = Path(entry.name)
+            if entry.name.startswith(".") or file.suffix.lower() not in SUFFIXES or entry.is_dir():
+                left_out += 1
+                continue
+            found.setdefault(_text(file.stem), []).append(entry.name)
+            try:
+                files[entry.name] = _version(Path(entry.path))
+            except OSError:  # a link to nothing, or gone this moment
+                files[entry.name] = Version(-1, -1)
+    if not found:
+        raise ValueError(f"{path}: no .csv or .parquet file in this folder")
+    file_of, refused = {}, {}
+    for name, same in sorted(found.items()):
+        if len(same) > 1:
+            refused[name] = f"two series with one name: {', '.join(sorted(map(_text, same)))}"
+        elif not _is_text(same[0]):
+            refused[name] = "the name of its file is not UTF-8 text: rename it"
+        else:
+            file_of[name] = same[0]
+    return Folder(path, file_of, files, refused, left_out, columns, time, labels)
+
+
+def _open_long(
+    path: Path,
+    key: str,
+    columns: Sequence[str] | None,
+    time: str | None,
+    labels: str | None,
+    scratch: Path | None,
+) -> LongTable:
+    import polars as pl
+
+    files = _versions(path)
+    lazily = path.suffix.lower() == ".parquet"
+    whole = _scan(path) if lazily else read_frame(path).lazy()
+    available = whole.collect_schema().names()
+    if key not in available:
+        raise ValueError(f"{path}: no column {key!r}: the file has {', '.join(available)}")
+    available.remove(key)
+
+    def column(name: str) -> pl.Series:
+        with reading(path):
+            return whole.select(name).collect().to_series()
+
+    chosen = choose_columns(path, available, column, columns=columns, time=time, labels=labels)
+    wanted = (*chosen.names, *(name for name in (chosen.time, chosen.labels) if name))
+    whole = whole.with_columns(pl.col(key).cast(pl.String)).select(key, *wanted)
+    with reading(path):
+        groups = _groups(path, key, whole)
+    part = whole
+    if not (lazily and _stand_together(groups)):
+        if lazily and scratch is not None and groups["rows"].sum() > MOST_ROWS:
+            part = _sorted_copy(whole, key, groups, scratch)
+        else:
+            part = whole.sort(key, maintain_order=True).collect().lazy()
+        groups = _groups(path, key, part)
+    place = dict(zip(groups[key], zip(groups["first"], groups["rows"], strict=True), strict=True))
+
+    def rows(first: int, number: int) -> pl.DataFrame:
+        try:
+            return part.slice(first, number).select(wanted).collect()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise ChangedError(f"{path}: cannot be read any more: {str(error).splitlines()[0]}") from None
+
+    return LongTable(path, key, place, files, rows, chosen, {})
+
+
+def _scan(path: Path) -> "pl.LazyFrame":
+    import polars as pl
+
+    with reading(path):
+        scan = pl.scan_parquet(path, glob=False)
+        scan.collect_schema()
+    return scan
+
+
+def _groups(path: Path, key: str, frame: "pl.LazyFrame") -> "pl.DataFrame":
+    """The `first` and the `last` row and the number of `rows` of each key, in the order of keys."""
+    import polars as pl
+
+    row = pl.col("row of the table")
+    keys = frame.select(key).with_row_index("row of the table").with_columns(row.cast(pl.Int64))
+    missing = keys.filter(pl.col(key).is_null()).select(row.first()).collect().item()
+    if missing is not None:
+        raise ValueError(f"{path}: row {missing}: the key {key} is missing")
+    groups = keys.group_by(key).agg(first=row.min(), last=row.max(), rows=row.len().cast(pl.Int64)).sort(key).collect()
+    if groups.height == 0:
+        raise ValueError(f"{path}: the file has no rows of data")
+    return groups
+
+
+def _stand_together(groups: "pl.DataFrame") -> bool:
+    return bool((groups["last"] - groups["first"] + 1 == groups["rows"]).all())
+
+
+def _sorted_copy(whole: "pl.LazyFrame", key: str, groups: "pl.DataFrame", scratch: Path) -> "pl.LazyFrame":
+    """The rows in the order of keys, in files of about `MOST_ROWS` rows: one pass over the table for each."""
+    import polars as pl
+
+    scratch.mkdir(parents=True, exist_ok=True)
+    pieces = []
+    cut = groups.with_columns(piece=(pl.col("rows").cum_sum() - 1) // MOST_ROWS)
+    for (piece,), keys in cut.group_by("piece", maintain_order=True):
+        between = pl.col(key).is_between(pl.lit(keys[key][0]), pl.lit(keys[key][-1]))
+        path = scratch / f"sorted-{piece:04}.parquet"
+        with replacing(path) as temporary:
+            whole.filter(between).sort(key, maintain_order=True).collect().write_parquet(temporary)
+        pieces.append(path)
+    return pl.scan_parquet(pieces, glob=False)
+
+
+def _text(name: str) -> str:
+    """A file's name as text; bytes that are no text are written as they are in Python."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _is_text(name: str) -> bool:
+    return name.isascii() or _text(name) == name
+
+
+def _version(path: Path) -> Version:
+    found = path.stat()
+    return Version(found.st_size, found.st_mtime_ns)
+
+
+def _versions(path: Path) -> dict[str, Version]:
+    return {path.name: _version(path)}

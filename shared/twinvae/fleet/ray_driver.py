@@ -1,0 +1,223 @@
+"""The process that has joined a Ray cluster: passes tasks from `twinvae.fleet.ray_engine` on to it, and results back.
+
+It sees tasks and results as bytes only. What it sends is a tuple: ("room", tasks that may be in flight),
+("done", number, result), ("killed" or "failed", number, why), and ("refused" or "lost", why) before it ends.
+"""
+
+import importlib.util
+import pickle
+import platform
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from importlib import metadata
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple
+
+from twinvae.process.cores import usable_cores
+
+RETRIES = 3  # of a task whose node or process died
+ANSWER = 5.0  # seconds for a port to answer
+LOOK = 0.1  # seconds between looks at what the other process has sent
+COUNT = 2.0  # seconds between looks at how many CPUs there are
+
+
+class Job(NamedTuple):
+    """What the process is told first."""
+
+    work: bytes  # the pickled function
+    address: str | None  # of the cluster; None: start Ray here
+    packages: tuple[str, ...]  # whose versions must be the same on all nodes, beside those that results always need
+    idle: float  # seconds that the cluster may be without any CPU
+    path: tuple[str, ...]  # where this machine finds modules: looked at last on a node
+
+
+class _RefusedError(Exception):
+    """What the user must change."""
+
+
+class _LostError(Exception):
+    """There is no cluster, or no more."""
+
+
+def main(descriptor: int) -> None:
+    """Serves the process at the other end of the connection, which is this file descriptor."""
+    with Connection(descriptor) as connection, suppress(BrokenPipeError):
+        try:
+            _serve(connection)
+        except _RefusedError as error:
+            connection.send(("refused", str(error)))
+        except _LostError as error:
+            connection.send(("lost", str(error)))
+        except Exception as error:  # whatever else Ray raises; the user gets a line, not a traceback
+            connection.send(("lost", f"Ray failed: {_line(error)}"))
+
+
+def _serve(connection: Connection) -> None:
+    job: Job = connection.recv()
+    todo: SimpleQueue[tuple[int, bytes] | None] = SimpleQueue()
+    threading.Thread(target=_read, args=(connection, todo), daemon=True).start()
+    ray = _joined(job.address)
+    running: dict[Any, int] = {}
+    try:
+        _pass_on(ray, job, connection, todo, running)
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)
+        ray.shutdown()
+
+
+def _read(connection: Connection, todo: "SimpleQueue[tuple[int, bytes] | None]") -> None:
+    """Always takes what the other process sends, so that both can send at a time; None when it has ended."""
+    with suppress(EOFError, OSError):
+        while True:
+            todo.put(connection.recv())
+    todo.put(None)
+
+
+def _pass_on(
+    ray: Any,
+    job: Job,
+    connection: Connection,
+    todo: "SimpleQueue[tuple[int, bytes] | None]",
+    running: dict[Any, int],
+) -> None:
+    """Until the other process ends. `running` holds the number of each task that the cluster has."""
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    attempt = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_attempt)
+    wanted = _versions(job.packages)
+    looked, alive, room = -COUNT, time.monotonic(), 0
+    while True:
+        now = time.monotonic()
+        if now - looked >= COUNT:
+            cpus, looked = int(ray.cluster_resources().get("CPU", 0)), now
+            alive = now if cpus else alive
+            if now - alive > job.idle:
+                raise _LostError(f"the Ray cluster at {job.address} has had no CPU for {job.idle:.0f} seconds")
+            if room != max(2 * cpus, 2):  # without any, it is still the need that makes a cluster grow
+                room = max(2 * cpus, 2)
+                connection.send(("room", room))
+        with suppress(Empty):
+            while (given := todo.get(timeout=0 if running else LOOK)) is not None:
+                running[attempt.remote(job.work, given[1], wanted, job.path)] = given[0]
+            return
+        for reference in ray.wait(list(running), timeout=LOOK)[0] if running else ():
+            connection.send(_outcome(ray, reference, running.pop(reference)))
+
+
+def _outcome(ray: Any, reference: Any, number: int) -> tuple[object, ...]:
+    errors = ray.exceptions
+    try:
+        kind, value = ray.get(reference)
+    except (errors.OutOfMemoryError, errors.WorkerCrashedError, errors.NodeDiedError):
+        often = f"{RETRIES + 1} times"
+        return "killed", number, f"its process on a node was killed {often}, most likely for lack of memory"
+    except errors.LocalRayletDiedError:
+        raise _LostError("Ray's process on this machine has died: what is finished is kept") from None
+    except errors.RayError as error:
+        return "failed", number, f"Ray failed: {_line(error)}"
+    if kind == "refused":
+        raise _RefusedError(value)
+    return "done", number, value
+
+
+# Joining.
+
+
+def _joined(address: str | None) -> Any:
+    """Ray, connected to the cluster.
+
+    Raises:
+        _RefusedError, _LostError: if it cannot be.
+    """
+    if address not in (None, "auto"):
+        _check_answers(address)
+    import ray
+
+    quiet = {"log_to_driver": False, "configure_logging": False}
+    try:
+        if address is None:
+            ray.init("local", num_cpus=usable_cores(), include_dashboard=False, **quiet)
+        else:
+            ray.init(address, **quiet)
+    except Exception as error:
+        if address is None:
+            raise _LostError(f"Ray does not start on this machine: {_line(error)}") from None
+        if address == "auto":
+            hint = "start one with `ray start`, or give the address of its head, HOST:6379"
+            raise _LostError(f"no Ray cluster runs on this machine: {hint} ({_line(error)})") from None
+        hint = "this machine must be one of its nodes; if the cluster wants a token, set RAY_AUTH_MODE=token"
+        raise _LostError(f"cannot join the Ray cluster at {address} ({hint}): {_line(error)}") from None
+    return ray
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself would try for 80 seconds."""
+    if address.startswith("ray://"):  # Ray's client: a proxy between this machine and the cluster
+        raise _RefusedError(f"{address}: run twinvae on a node of the cluster, with the address HOST:PORT")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) >= 2**16:
+        raise _RefusedError(f"the address of a Ray cluster is HOST:PORT or auto, not {address!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
+    except OSError as error:
+        why = error.strerror or _line(error)
+        raise _LostError(
+            f"no Ray cluster answers at {address} ({why}): does its head run (ray start --head), is the port open?"
+        ) from None
+
+
+def _line(error: BaseException) -> str:
+    """The error in one line, without what Ray adds of tracebacks and links."""
+    said = " ".join(str(error).split("Traceback")[0].split())
+    return (said or type(error).__name__)[:300]
+
+
+# On a node. Ray sends these functions themselves, so that they run where there is another twinvae, or none.
+
+
+def _attempt(work: bytes, task: bytes, wanted: Mapping[str, str], path: Sequence[str]) -> tuple[str, Any]:
+    """What a worker does with a task."""
+    sys.path.extend(folder for folder in path if folder not in sys.path)
+    found = _versions([name for name in wanted if name not in ("Python", "twinvae")])
+    different = [name for name, version in wanted.items() if found[name] != version]
+    if different:
+        there = ", ".join(f"{name} {found[name]}" for name in different)
+        here = ", ".join(f"{name} {wanted[name]}" for name in different)
+        return "refused", f"the node {socket.gethostname()} has {there}, this machine {here}: install the same on all"
+    try:
+        done = pickle.dumps(pickle.loads(work)(pickle.loads(task)))
+    except Exception as error:
+        done = _pickled(error)
+    return "done", done
+
+
+def _pickled(error: Exception) -> bytes:
+    try:
+        pickle.loads(done := pickle.dumps(error))
+    except Exception:  # such as one whose constructor takes other arguments
+        return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+    return done
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    """The versions of what results depend on. That of twinvae is followed by a digest of its files."""
+    found = {"Python": platform.python_version()}
+    for name in ("twinvae", "numpy", "scipy", "polars", *packages):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "(none)"
+    digest = sha256()
+    for package in ("twinvae", "vae_jax", "vae_torch"):
+        spec = importlib.util.find_spec(package)
+        for file in sorted(Path(spec.origin).parent.rglob("*.py")) if spec and spec.origin else ():
+            digest.update(file.read_bytes())
+    found["twinvae"] += f" ({digest.hexdigest()[:8]})"
+    return found

@@ -1,0 +1,1 @@
+"""How good scores and alarms are, held against labels."""

@@ -1,0 +1,1 @@
+"""The fitted model and the files it is written to."""

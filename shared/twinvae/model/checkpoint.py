@@ -1,0 +1,163 @@
+"""The file of a fitted detector: safetensors, never pickle."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twinvae.config import HYPERPARAMETERS, KINDS, Config, plain, resolve
+from twinvae.files.atomic import replacing
+from twinvae.network import parameters as model_parameters
+from twinvae.network.parameters import Parameters
+from twinvae.scoring.statistics import Calibration
+from twinvae.series.scaling import Scaler
+
+FORMAT = "twinvae"
+VERSION = 2
+SINGLE_WINDOW = "single_window"
+THRESHOLDS = (*KINDS, SINGLE_WINDOW)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that scoring needs, and how the detector was made."""
+
+    preset: str
+    overrides: Mapping[str, Any]  # the constructor's arguments that are not from the preset
+    seed: int
+    config: Config
+    channels: tuple[str, ...]
+    parameters: Parameters
+    scaler: Scaler
+    thresholds: Mapping[str, float]
+    calibration: Calibration
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes a checkpoint, whole or not at all.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(as_bytes(checkpoint))
+
+
+def as_bytes(checkpoint: Checkpoint) -> bytes:
+    """The file of a checkpoint: the same bytes for the same checkpoint, in every process."""
+    from safetensors.numpy import save
+
+    settings = {
+        "preset": checkpoint.preset,
+        "overrides": plain(checkpoint.overrides),
+        "seed": int(checkpoint.seed),
+        "config": asdict(checkpoint.config),
+        "channels": checkpoint.channels,
+        "thresholds": dict(checkpoint.thresholds),
+        "warm_up": checkpoint.calibration.warm_up,
+        "durations": checkpoint.calibration.durations,
+    }
+    tensors = {f"model.{name}": np.ascontiguousarray(array) for name, array in checkpoint.parameters.items()}
+    tensors |= {
+        "scaler.shift": np.asarray(checkpoint.scaler.shift, dtype=np.float64),
+        "scaler.scale": np.asarray(checkpoint.scaler.scale, dtype=np.float64),
+        "calibration.largest": np.asarray(checkpoint.calibration.largest, dtype=np.float64),
+        "calibration.variance": np.asarray(checkpoint.calibration.variance, dtype=np.float64),
+    }
+    metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
+    return _with_sorted_header(save(tensors, metadata))
+
+
+def _with_sorted_header(file: bytes) -> bytes:
+    """safetensors writes its metadata in an order that changes from call to call; here they are in alphabetical order.
+
+    The file is the length of the header (8 bytes, little-endian), the header (JSON, padded with spaces to a multiple of
+    8 bytes), and the tensors, whose places the header gives from its own end on.
+    """
+    end = 8 + int.from_bytes(file[:8], "little")
+    header = json.loads(file[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + file[end:]
+
+
+def read(path: Path) -> Checkpoint:
+    """Reads a checkpoint and checks all of it.
+
+    Raises:
+        ValueError: if the file is not a whole checkpoint of this version.
+        OSError: if it cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    with path.open("rb"):  # a missing file or a folder is an OSError with its own words
+        pass
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a whole safetensors file ({error}): fit and save the model again") from None
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path}: a safetensors file, but not a model of {FORMAT}")
+    if metadata.get("version") != str(VERSION):
+        raise ValueError(
+            f"{path}: format version {metadata.get('version')}, this release reads version {VERSION}: fit and save the "
+            "model again"
+        )
+    try:
+        return _checked(json.loads(metadata["settings"]), tensors)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path}: damaged model: {reason}") from None
+
+
+def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Checkpoint:
+    config = Config(**settings["config"])
+    channels = tuple(settings["channels"])
+    scaler = Scaler(tensors.pop("scaler.shift"), tensors.pop("scaler.scale"))
+    for name, array in (("scaler.shift", scaler.shift), ("scaler.scale", scaler.scale)):
+        if array.shape != (len(channels),):
+            raise ValueError(f"{name} has shape {array.shape}, not {(len(channels),)}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds values that are not finite")
+    if not (scaler.scale > 0).all():
+        raise ValueError("scaler.scale holds values that are not above 0")
+    largest = tensors.pop("calibration.largest")
+    durations = tuple(settings["durations"])
+    if not durations or not all(type(duration) is int and duration > 0 for duration in durations):
+        raise ValueError(f"the durations {settings['durations']!r} are not whole numbers above 0")
+    variance = tensors.pop("calibration.variance")
+    _check_positive("calibration.largest", largest, (len(durations), len(channels)))
+    _check_positive("calibration.variance", variance, (len(channels),))
+    parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
+    model_parameters.check(parameters, config, len(channels))
+    thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}
+    warm_up = float(settings["warm_up"])
+    if not np.isfinite([*thresholds.values(), warm_up]).all():
+        raise ValueError("a threshold is not finite")
+    preset, overrides, seed = settings["preset"], settings["overrides"], settings["seed"]
+    if not isinstance(overrides, dict) or not overrides.keys() <= set(HYPERPARAMETERS):
+        raise ValueError("the hyperparameters are not those of a detector")
+    if not isinstance(preset, str):
+        raise ValueError("the name of the preset is not a word")
+    resolve(preset, overrides)  # what they make may change with the preset; the saved configuration decides
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"the seed {seed!r} is not a whole number of at least 0")
+    if not isinstance(settings["channels"], list) or not all(isinstance(name, str) for name in channels):
+        raise ValueError("the channel names are not a list of words")
+    return Checkpoint(
+        preset, overrides, seed, config, channels, parameters, scaler, thresholds,
+        Calibration(warm_up, durations, largest, variance),
+    )  # fmt: skip
+
+
+def _check_positive(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, not {shape}")
+    if not (np.isfinite(array) & (array > 0)).all():
+        raise ValueError(f"{name} holds values that are not finite and above 0")

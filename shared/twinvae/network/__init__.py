@@ -1,0 +1,1 @@
+"""What both backends compute: sizes, parameters, objective, schedule of steps, and the interface of a backend."""

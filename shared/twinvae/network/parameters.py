@@ -1,0 +1,59 @@
+"""The parameters of the model: names, shapes, initial draw, checks.
+
+A set of parameters is a flat dict of NumPy arrays. A layer's weight is (outputs, inputs), as in PyTorch; the
+layer `posterior` gives the means of the latent dimensions and then their log-variances.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from twinvae.config import Config
+
+Parameters = dict[str, Float[np.ndarray, "..."]]
+
+
+def shapes(config: Config, channels: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each parameter, in the order that files and initial draws keep."""
+    features = config.window * channels
+    layers = {
+        "encoder": (config.hidden_dim, features),
+        "posterior": (2 * config.latent_dim, config.hidden_dim),
+        "decoder": (config.hidden_dim, config.latent_dim),
+        "output": (features, config.hidden_dim),
+    }
+    return {
+        f"{layer}.{part}": shape
+        for layer, weight in layers.items()
+        for part, shape in (("weight", weight), ("bias", weight[:1]))
+    }
+
+
+def draw(config: Config, channels: int, seed: int) -> Parameters:
+    """Initial parameters: weights and biases uniform in +-1/sqrt(fan_in), as `torch.nn.Linear`."""
+    generator = np.random.default_rng([seed, 0])
+    expected = shapes(config, channels)
+    bounds = {name.split(".")[0]: 1.0 / math.sqrt(shape[-1]) for name, shape in expected.items() if len(shape) == 2}
+    return {
+        name: generator.uniform(-1.0, 1.0, shape).astype(config.dtype)
+        * np.dtype(config.dtype).type(bounds[name.split(".")[0]])
+        for name, shape in expected.items()
+    }
+
+
+def check(parameters: Mapping[str, np.ndarray], config: Config, channels: int) -> None:
+    """Raises ValueError if a parameter is missing, unknown, misshapen, of another dtype or not finite."""
+    expected = shapes(config, channels)
+    for name in expected.keys() - parameters.keys():
+        raise ValueError(f"parameter {name} is missing")
+    for name in parameters.keys() - expected.keys():
+        raise ValueError(f"parameter {name} is not one of the model's")
+    for name, shape in expected.items():
+        if parameters[name].shape != shape:
+            raise ValueError(f"parameter {name} has shape {parameters[name].shape}, not {shape}")
+        if parameters[name].dtype != config.dtype:
+            raise ValueError(f"parameter {name} is {parameters[name].dtype}, the model is {config.dtype}")
+        if not np.isfinite(parameters[name]).all():
+            raise ValueError(f"parameter {name} holds values that are not finite")

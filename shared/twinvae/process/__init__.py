@@ -1,0 +1,1 @@
+"""This process: its processor cores, its progress bar, and its warnings as data."""

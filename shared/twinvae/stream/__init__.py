@@ -1,0 +1,1 @@
+"""Scoring an endless stream point by point."""

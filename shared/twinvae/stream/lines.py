@@ -1,0 +1,229 @@
+"""Lines of text -> points of a stream: JSON lines, or CSV with or without a header."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, get_args
+
+from twinvae.series.conversion import are_numbers
+from twinvae.tables.columns import MISSING_CELLS
+from twinvae.tables.table import NO_TIME, TIME_NAMES
+
+LineFormat = Literal["auto", "jsonl", "csv"]
+LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
+SEPARATORS = (",", ";", "\t")
+NAN = float("nan")
+
+
+class Point(NamedTuple):
+    """One line: a number, or one for each channel in the order of the model; NaN is missing."""
+
+    values: float | list[float]
+    time: Any  # the time stamp as it stands in the line; None if there is none
+
+
+class UnsuitedHeaderError(ValueError):
+    """The first line names other columns than the model's: no line can be read."""
+
+
+class LineReader:
+    """Reads lines of one format. What it finds out of the first ones holds for the rest.
+
+    - `jsonl`: a number, a list, or an object of channel names and numbers, which may have a time stamp;
+    - `csv`: cells between commas, semicolons or tabs. A first line without a single number is the header, and chooses
+      the columns by name. Without one the cells are the channels in the order of the model, perhaps after a time stamp,
+      as in the first row.
+    - `auto`: jsonl if the first good line begins with a bracket or a brace, else csv.
+
+    `columns` are the names of the model's channels in the input, if they are called otherwise there. The time stamp is
+    the column or key `time`, or the first called timestamp, time, datetime or date; "none" if there is none. It is
+    passed on as it stands. A value is missing where JSON has null or NaN, or a cell is empty or says so (NaN, NA ...).
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[str],
+        *,
+        form: LineFormat = "auto",
+        columns: Sequence[str] | None = None,
+        time: str | None = None,
+    ) -> None:
+        if columns is not None and len(columns) != len(channels):
+            raise ValueError(f"{len(columns)} columns are named, the detector was fitted on {len(channels)} channels")
+        self._channels = tuple(columns or channels)
+        self._named = columns is not None or not are_numbers(tuple(channels))
+        self._time = time
+        self._form: LineFormat = form
+        self._separator: str | None = None
+        self._header: list[str] | None = None
+        self._places: list[int] | None = None  # of the channels in a row that has a header
+        self._time_place: int | None = None
+        self._width: int | None = None  # cells of a row that has no header
+
+    def read(self, line: str) -> Point | None:
+        """The point of a line; None if it is blank or a header.
+
+        Raises:
+            ValueError: if it is neither; the next line may be fine.
+            UnsuitedHeaderError: if a header lacks a channel.
+        """
+        text = line.strip(" \r\n\ufeff")
+        if not text.strip():
+            return None
+        form = self._form
+        if form == "auto":
+            form = "jsonl" if text[0] in "[{" else "csv"
+        point = self._json(text) if form == "jsonl" else self._row(text)
+        if point is not None:
+            self._form = form
+        return point
+
+    # JSON lines.
+
+    def _json(self, text: str) -> Point:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+            raise ValueError(f"not JSON ({reason}): {_short(text)}") from None
+        if isinstance(value, dict):
+            return self._object(value)
+        if isinstance(value, list):
+            return Point(_one([_number(item) for item in value]), None)
+        return Point(_number(value), None)
+
+    def _object(self, value: dict[str, Any]) -> Point:
+        time = self._time_name(value)
+        names = self._channels
+        if not self._named and len(names) == 1:  # the only other key is the channel, whatever its name
+            names = tuple(key for key in value if key != time)[:2]
+            if len(names) != 1:
+                raise ValueError(f"{len(names) or 'no'} values beside the time stamp: choose one with --columns")
+        for name in names:
+            if name not in value:
+                raise ValueError(f"no channel {name!r}: the line has {_short(', '.join(value))}; see --columns")
+        return Point(_one([_number(value[name]) for name in names]), None if time is None else _stamp(value[time]))
+
+    def _time_name(self, names: Mapping[str, Any] | Sequence[str]) -> str | None:
+        """Which of the names is the time stamp."""
+        if self._time is not None:
+            return self._time if self._time in names and self._time.lower() != NO_TIME else None
+        return next((name for name in names if name.lower() in TIME_NAMES and name not in self._channels), None)
+
+    # CSV.
+
+    def _row(self, text: str) -> Point | None:
+        separator = self._separator or max(SEPARATORS, key=text.count)
+        try:
+            cells = next(csv.reader([text], delimiter=separator)) if '"' in text else text.split(separator)
+        except csv.Error as error:
+            raise ValueError(f"cannot be read ({error}): {_short(text)}") from None
+        cells = [cell.strip() for cell in cells]
+        if cells == self._header:
+            return None  # again, as in a log that is rotated
+        if self._places is None and self._header is None:
+            extra = len(cells) - len(self._channels)
+            empty = extra in (0, 1) and all(cell in MISSING_CELLS for cell in cells[extra:])
+            if not empty and not any(map(_is_number, cells)):
+                if len(cells) == 1 < len(self._channels):
+                    raise ValueError(f"neither a header nor numbers: {_short(text)}")
+                self._take_header(cells)
+                self._separator = separator if len(cells) > 1 else None
+                return None
+            self._header, self._separator = [], separator if len(cells) > 1 else None  # there is none
+        if self._places is None:
+            if self._width not in (None, len(cells)):
+                raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {_short(text)}")
+            extra = len(cells) - len(self._channels)
+            has_time = extra == 1 and (self._time or "").lower() != NO_TIME
+            self._width = len(cells) if extra == has_time else None
+            return Point(_one([_cell(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
+        assert self._header is not None
+        if len(cells) != len(self._header):
+            raise ValueError(f"{len(cells)} cells, the header has {len(self._header)}: {_short(text)}")
+        time = None if self._time_place is None else cells[self._time_place]
+        return Point(_one([_cell(cells[place]) for place in self._places]), time)
+
+    def _take_header(self, cells: list[str]) -> None:
+        if len(set(cells)) != len(cells):
+            raise UnsuitedHeaderError(f"a column is there twice in the header {_short(', '.join(cells))}")
+        time = self._time_name(cells)
+        others = [cell for cell in cells if cell != time]
+        names: Sequence[str] = self._channels
+        if not set(names) <= set(cells) and not self._named:
+            names = others
+        absent = [name for name in names if name not in cells]
+        if absent or len(names) != len(self._channels):
+            what = f"no column {absent[0]!r}" if absent else f"{len(names)} columns, not {len(self._channels)}"
+            raise UnsuitedHeaderError(
+                f"{what}: the first line is {_short(', '.join(cells))!r}; name the columns with --columns, or say that "
+                "these are JSON lines with --format jsonl"
+            )
+        self._header, self._places = cells, [cells.index(name) for name in names]
+        self._time_place = None if time is None else cells.index(time)
+
+    # What a restart needs to read the rest of the same input.
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What was found out of the first lines."""
+        return {"form": self._form, "separator": self._separator, "header": self._header, "width": self._width}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over what another reader found out.
+
+        Raises:
+            ValueError: if the header does not suit.
+        """
+        if state["form"] not in (self._form, "auto") and self._form != "auto":
+            return  # the user has chosen another format
+        self._form, self._separator, self._width = state["form"], state["separator"], state["width"]
+        if state["header"]:
+            self._take_header(list(state["header"]))
+
+
+def _one(values: list[float]) -> float | list[float]:
+    return values[0] if len(values) == 1 else values
+
+
+def _number(value: Any) -> float:
+    if type(value) is float:
+        return value
+    if value is None:
+        return NAN
+    if type(value) is not int:
+        raise ValueError(f"{_short(json.dumps(value))} is not a number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number is too large") from None
+
+
+def _stamp(value: Any) -> Any:
+    if type(value) not in (str, int):
+        try:
+            json.dumps(value, allow_nan=False)
+        except ValueError:
+            raise ValueError("the time stamp is not a finite number") from None
+    return value
+
+
+def _cell(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        if cell in MISSING_CELLS:
+            return NAN
+        raise ValueError(f"{_short(cell)!r} is not a number") from None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return cell not in MISSING_CELLS
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,103 @@
+"""The model of a stream, in plain NumPy: a window in, the squared error of its last step out."""
+
+import numpy as np
+from jaxtyping import Float
+
+from twinvae.config import Config
+from twinvae.network.objective import REFILLS
+from twinvae.network.parameters import Parameters
+from twinvae.windowing.slide import centred
+
+Layer = tuple[np.ndarray, np.ndarray]  # weight and bias
+
+
+class StreamModel:
+    """The encoder and the decoder with the arrays that they work in, so that a point allocates next to nothing.
+
+    What it computes is the statistic `causal` of `twinvae.scoring.statistics.block_statistics`, of one window.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        config: Config,
+        channels: int,
+        noise: Float[np.ndarray, "draw latent"] | None,
+    ) -> None:
+        dtype, latent = np.dtype(config.dtype), config.latent_dim
+        self._channels, self._half, self._noise, self._centring = channels, latent, noise, config.centring
+        rows = latent if noise is None else 2 * latent  # scores need no variance without draws
+        self._encoder = parameters["encoder.weight"], parameters["encoder.bias"]
+        self._posterior = _rows(parameters["posterior.weight"], 0, rows), parameters["posterior.bias"][:rows]
+        self._decoder = parameters["decoder.weight"], parameters["decoder.bias"]
+        self._output = parameters["output.weight"], parameters["output.bias"]
+        self._last = _rows(self._output[0], -channels, None), self._output[1][-channels:]
+        self._hidden, self._latent = np.empty(config.hidden_dim, dtype), np.empty(rows, dtype)
+        self._back, self._error = np.empty(config.hidden_dim, dtype), np.empty(channels, dtype)
+        self._zeros = np.zeros(config.hidden_dim, dtype)  # a scalar in its place takes twice as long
+
+    def squared_error(self, window: Float[np.ndarray, " feature"], *, gaps: bool) -> Float[np.ndarray, " channel"]:
+        """The squared error of each channel at the last step; the next call uses the array again.
+
+        `window` is flat, the channels of a step side by side. Only with `gaps` may it hold NaN; the result is NaN where
+        the last step is.
+        """
+        if self._centring == "window":
+            window = self._centred(window, gaps)
+        last = window[-self._channels :]
+        latent = self._encode(self._refilled(window) if gaps else window)
+        if self._noise is None:
+            return self._decoded_error(latent, last)
+        deviation = np.exp(0.5 * latent[self._half :])
+        draws = [latent[: self._half] + deviation * noise for noise in self._noise]
+        errors = [self._decoded_error(draw, last).copy() for draw in draws]
+        return np.mean(errors, axis=0, out=self._error)
+
+    def _centred(self, window: Float[np.ndarray, " feature"], gaps: bool) -> Float[np.ndarray, " feature"]:
+        steps = window.reshape(-1, self._channels)
+        if gaps:
+            return centred(steps[None], "window", True, np)[0].reshape(-1)
+        return (steps - np.add.reduce(steps) / len(steps)).reshape(-1)  # `mean` takes longer for so little
+
+    def _refilled(self, window: Float[np.ndarray, " feature"]) -> Float[np.ndarray, " feature"]:
+        """`twinvae.network.objective.refilled` of one window."""
+        missing = np.isnan(window)
+        values = np.where(missing, 0.0, window)
+        for _ in range(REFILLS):
+            self._decode(self._encode(values)[: self._half])
+            made = np.dot(self._output[0], self._back)
+            made += self._output[1]
+            np.copyto(values, made, where=missing)
+        return values
+
+    def _encode(self, window: Float[np.ndarray, " feature"]) -> Float[np.ndarray, " latent"]:
+        """The posterior mean, and with draws the logarithm of its variance after it."""
+        hidden, latent = self._hidden, self._latent
+        _dense(self._encoder, window, hidden)
+        np.maximum(hidden, self._zeros, hidden)
+        _dense(self._posterior, hidden, latent)
+        return latent
+
+    def _decode(self, latent: Float[np.ndarray, " latent"]) -> None:
+        back = self._back
+        _dense(self._decoder, latent, back)
+        np.maximum(back, self._zeros, back)
+
+    def _decoded_error(
+        self, latent: Float[np.ndarray, " latent"], last: Float[np.ndarray, " channel"]
+    ) -> Float[np.ndarray, " channel"]:
+        error = self._error
+        self._decode(latent)
+        _dense(self._last, self._back, error)
+        np.subtract(error, last, error)
+        np.multiply(error, error, error)
+        return error
+
+
+def _dense(layer: Layer, inputs: np.ndarray, out: np.ndarray) -> None:
+    np.dot(layer[0], inputs, out)  # `matmul` takes longer for so little
+    np.add(out, layer[1], out)
+
+
+def _rows(array: np.ndarray, begin: int, end: int | None) -> np.ndarray:
+    return np.ascontiguousarray(array[begin:end])

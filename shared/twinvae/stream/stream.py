@@ -1,0 +1,317 @@
+"""A fitted detector on an endless stream: one point in, its causal score out, in plain NumPy and constant memory."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from jaxtyping import Float
+
+from twinvae.config import Missing
+from twinvae.model import checkpoint
+from twinvae.model.checkpoint import Checkpoint
+from twinvae.stream.event_tracker import Change, EventTracker
+from twinvae.stream.numpy_model import StreamModel
+
+HIGHEST = 1e38  # what a score counts as that overflows
+
+
+class Step(NamedTuple):
+    """What the stream says of one point."""
+
+    at: int  # the point's index, from 0
+    score: float
+    label: int  # 1 is an anomaly, 0 is not
+    changes: list[Change]  # events that have opened or closed; mostly none
+
+
+class Stream:
+    """Scores point after point what `decision_function(series, kind="causal")` scores at once.
+
+    The first `window - 1` points are warming up: they get the median causal training score and never alarm. No
+    framework is needed or imported.
+
+    A point is a time step. With `missing="mask"` a missing value (NaN) is left out as the batch does: its channel has
+    the last score that is known, and none where there was no value in the last window of points. The score is the mean
+    over the channels that have one; NaN, with the label 0, where none has. With `missing="error"` a missing value is
+    refused; with "interpolate" it is the last value of its channel: a stream cannot look ahead. Where points were
+    missed, by a late restart say, points of nothing but NaN stand for them; else the stream takes what comes next as
+    the next time step.
+
+    A point that is refused does not count: the stream is as if it had not come. A huge value is an anomaly like others;
+    a score that overflows counts as 1e38.
+
+    `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first),
+    `threshold` is what a score must exceed, `tracker` follows the events, `channels` are the names.
+    """
+
+    def __init__(self, model: Checkpoint) -> None:
+        config = model.config
+        self.config, self.channels = config, model.channels
+        self.threshold, self.warm_up = float(model.thresholds["causal"]), float(model.calibration.warm_up)
+        self.tracker = EventTracker(model.channels, config)
+        self._shift, self._scale = np.asarray(model.scaler.shift), np.asarray(model.scaler.scale)
+        self._one = (float(self._shift[0]), float(self._scale[0])) if len(self.channels) == 1 else None
+        self._largest = float(np.finfo(config.dtype).max)
+        self._digest = _digest(model)
+
+        # Each point is written twice, W rows apart, so that every window is a slice of the buffer.
+        window, channels, dtype = config.window, len(model.channels), np.dtype(config.dtype)
+        self._buffer = np.zeros((2 * window, channels), dtype)
+        flat = self._buffer.reshape(-1)
+        self._windows = [flat[(row + 1) * channels : (row + 1 + window) * channels] for row in range(window)]
+        self._parts = np.empty(channels, dtype)
+
+        noise = None
+        if config.draws:  # those of `VAEDetector._contributions`
+            draws = np.random.default_rng([model.seed, 3]).standard_normal((config.draws, config.latent_dim))
+            noise = draws.astype(dtype)
+        self._model = StreamModel(model.parameters, config, channels, noise)
+        self.reset()
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, missing: Missing | None = None) -> Self:
+        """The stream of a saved detector. `missing` takes the place of what it was fitted with.
+
+        Raises:
+            ValueError: if the file is not a whole model of this version.
+            OSError: if it cannot be read.
+        """
+        saved = checkpoint.read(Path(path))
+        return cls(replace(saved, config=replace(saved.config, missing=missing or saved.config.missing)))
+
+    def reset(self) -> None:
+        """Starts again: no points, no events."""
+        self.index, self.score, self.label = 0, math.nan, 0
+        self._buffer[:] = 0.0
+        self._parts = np.full_like(self._buffer[0], self.warm_up)  # the score of each channel at the last point
+        self._gap = -self.config.window  # the last point that lacks a value
+        self.tracker.clear()
+
+    def update(self, point: Any) -> float:
+        """The score of the next point: a number for one channel, else one number for each channel.
+
+        Raises:
+            TypeError, ValueError: if the point has other channels, or a value is infinite, too large, or missing
+                where that is refused.
+        """
+        return self.step(point).score
+
+    def step(self, point: Any, time: Any = None) -> Step:
+        """Score, label and events of the next point. `time` goes into the events as it is.
+
+        Raises:
+            TypeError, ValueError: as `update`.
+        """
+        row = self.index % self.config.window
+        self._write(point, row)
+        label, changes = 0, []
+        if self.index < self.config.window - 1:
+            score = self.warm_up
+        else:
+            score, parts = self._scores(row)
+            if score > self.threshold:
+                label = 1
+            if label or not self.tracker.idle:
+                changes = self.tracker.update(self.index, label, score, parts, time)
+        index, self.score, self.label = self.index, score, label
+        self.index += 1
+        return Step(index, score, label, changes)
+
+    def _scores(self, row: int) -> tuple[float, Float[np.ndarray, " channel"]]:
+        """The score of the window that ends in this row, and that of each channel, 0 where it is not known."""
+        gaps = self.index - self._gap < self.config.window
+        before = self._parts.copy() if gaps else None  # the model writes into the array that it gave
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._parts = parts = self._model.squared_error(self._windows[row], gaps=gaps)
+            if before is not None and self.index == self._gap:
+                return self._scores_in_gap(row, before)
+            score = float(parts[0] if self._one else parts.sum() / len(parts))
+        if not score <= HIGHEST:  # also where it is not a number
+            _bound(parts)
+            score = HIGHEST
+        return score, parts
+
+    def _scores_in_gap(
+        self, row: int, before: Float[np.ndarray, " channel"]
+    ) -> tuple[float, Float[np.ndarray, " channel"]]:
+        """`_scores` where a value of this point is missing: `contributions`, one step of it."""
+        parts, missing = self._parts, np.isnan(self._buffer[row])
+        _bound(parts)
+        parts[missing] = before[missing]
+        silent = np.isnan(self._windows[row].reshape(-1, len(parts))).all(axis=0)
+        known = len(parts) - int(np.count_nonzero(silent))
+        counted = np.where(silent, 0.0, parts)
+        return min(float(counted.sum()) / known, HIGHEST) if known else math.nan, counted
+
+    def _write(self, point: Any, row: int) -> None:
+        """Checks and scales the point, and puts it into the row of the oldest one, which no window needs any more."""
+        if self._one and isinstance(point, float) and math.isfinite(point):
+            shift, scale = self._one
+            scaled: Any = (point - shift) / scale
+            if not -self._largest <= scaled <= self._largest:
+                raise ValueError(self._too_large(0, point))
+        else:
+            values = self._values(point)
+            with np.errstate(over="ignore"):
+                scaled = ((values - self._shift) / self._scale).astype(self.config.dtype)
+            if not np.isfinite(scaled).all():
+                scaled = self._unusual(values, scaled, row)
+        self._buffer[row] = scaled
+        self._buffer[row + self.config.window] = scaled
+
+    def _values(self, point: Any) -> Float[np.ndarray, " channel"]:
+        """The point as one float64 for each channel."""
+        try:
+            array = np.asarray(point)
+            if array.dtype.kind not in "fiubO":
+                raise TypeError
+            values = array.astype(np.float64).reshape(-1)
+        except OverflowError:
+            raise ValueError(f"point {self.index} holds a number that is too large") from None
+        except (TypeError, ValueError):
+            raise TypeError(f"point {self.index} must hold real numbers, got {_short(point)}") from None
+        if len(values) != len(self.channels) or array.ndim > 1:
+            raise ValueError(
+                f"point {self.index} has {_shape(array)}, the detector was fitted on {len(self.channels)} "
+                f"({_short(', '.join(self.channels))})"
+            )
+        return values
+
+    def _unusual(
+        self, values: Float[np.ndarray, " channel"], scaled: Float[np.ndarray, " channel"], row: int
+    ) -> Float[np.ndarray, " channel"]:
+        """The scaled values, of which some are not finite, as they go into the buffer; or why they do not."""
+        if np.isinf(scaled).any():
+            channel = int(np.argmax(np.isinf(scaled)))
+            if np.isinf(values).any():
+                where = self._place(int(np.argmax(np.isinf(values))))
+                raise ValueError(f"infinite value at {where}: remove it, or mark it as missing")
+            raise ValueError(self._too_large(channel, values[channel]))
+        missing = np.isnan(scaled)
+        if self.config.missing == "mask":
+            self._gap = self.index
+            return scaled
+        where = self._place(int(np.argmax(missing)))
+        if self.config.missing == "error":
+            raise ValueError(
+                f'missing value at {where}: fill it, or use missing="mask" (--missing mask), which leaves it out, or '
+                '"interpolate", which holds the last value'
+            )
+        if not self.index:
+            raise ValueError(f"missing value at {where}: there is no earlier value to hold")
+        return np.where(missing, self._buffer[row - 1], scaled)
+
+    def _place(self, channel: int) -> str:
+        return f"point {self.index}, channel {self.channels[channel]}"
+
+    def _too_large(self, channel: int, value: float) -> str:
+        where, dtype = self._place(channel), self.config.dtype
+        return f'the value {value:g} at {where} is too large for {dtype}: use scaling="standard" or float64'
+
+    # Restarts.
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that `restore` needs: two arrays, besides numbers, words and lists. Nothing in it is shared."""
+        rows = np.arange(self.index, self.index + self.config.window) % self.config.window
+        return {
+            "model": self._digest,
+            "window": self._buffer[rows],  # scaled, oldest first
+            "parts": self._parts.copy(),  # the score of each channel at the last point
+            "index": self.index,
+            "score": self.score,
+            "label": self.label,
+            "tracker": self.tracker.state,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues where a stream of the same model has left its state.
+
+        Raises:
+            ValueError: if it is the state of another model or damaged; the stream stays as it was.
+        """
+        try:
+            if state["model"] != self._digest:
+                raise ValueError("it belongs to another model: take that model, or start without a state")
+            window, parts = np.asarray(state["window"]), np.asarray(state["parts"])
+            _check_array("window", window, self._buffer[: self.config.window])
+            _check_array("parts", parts, self._parts)
+            if np.isinf(window).any() or not np.isfinite(parts).all():
+                raise ValueError("it holds values that are not finite")
+            gaps = np.flatnonzero(np.isnan(window).any(axis=1))  # rows of the window
+            if len(gaps) and self.config.missing != "mask":
+                raise ValueError('it holds missing values: only missing="mask" can go on from there')
+            index, label, score = state["index"], state["label"], float(state["score"])
+            if type(index) is not int or index < 0 or label not in (0, 1):
+                raise ValueError(f"the index {index!r} or the label {label!r} is none")
+            self.tracker.restore(state["tracker"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise ValueError(f"this state cannot be restored: {reason}") from None
+        rows = np.arange(index, index + self.config.window) % self.config.window
+        self._buffer[rows] = self._buffer[rows + self.config.window] = window
+        self._parts = parts.copy()
+        self._gap = index - self.config.window + int(gaps[-1]) if len(gaps) else -self.config.window
+        self.index, self.score, self.label = index, score, label
+
+    def save_state(self, path: str | PathLike[str], **extra: Any) -> None:
+        """Writes the state to a safetensors file, whole or not at all; see `twinvae.stream.state`.
+
+        Raises:
+            OSError: if the file cannot be written; an old file of that name stays.
+        """
+        from twinvae.stream import state as stream_state
+
+        stream_state.write(Path(path), self.state | {"extra": extra})
+
+    def load_state(self, path: str | PathLike[str]) -> dict[str, Any]:
+        """Continues where `save_state` has left off; returns what `extra` it was given.
+
+        Raises:
+            ValueError: if the file is damaged or belongs to another model; the stream stays as it was.
+            OSError: if it cannot be read.
+        """
+        from twinvae.stream import state as stream_state
+
+        state = stream_state.read(Path(path))
+        try:
+            self.restore(state)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        extra: dict[str, Any] = state["extra"]
+        return extra
+
+
+def _bound(parts: Float[np.ndarray, " channel"]) -> None:
+    """Makes what overflows, or is not a number, `HIGHEST`, in place."""
+    np.copyto(parts, HIGHEST, where=~(parts <= HIGHEST))
+
+
+def _digest(model: Checkpoint) -> str:
+    """What tells a model from others: SHA-256 of its parameters, scaling and channels."""
+    digest = hashlib.sha256("\0".join(model.channels).encode())
+    for name in sorted(model.parameters):
+        digest.update(f"{name} {model.parameters[name].shape} {model.parameters[name].dtype}".encode())
+        digest.update(np.ascontiguousarray(model.parameters[name]).tobytes())
+    for array in model.scaler:
+        digest.update(np.asarray(array, np.float64).tobytes())
+    return digest.hexdigest()
+
+
+def _check_array(name: str, array: np.ndarray, like: np.ndarray) -> None:
+    if array.shape != like.shape or array.dtype != like.dtype:
+        raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, not {like.dtype} of {like.shape}")
+
+
+def _shape(array: np.ndarray) -> str:
+    return f"{array.size} values" if array.ndim <= 1 else f"shape {array.shape}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,263 @@
+"""`twinvae watch`: lines of points in, lines of scores and events out, as they come."""
+
+import json
+import math
+import signal
+import time as clock
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, BinaryIO, NamedTuple
+
+from twinvae.stream.event_tracker import Change
+from twinvae.stream.lines import LineReader, UnsuitedHeaderError
+from twinvae.stream.state import DamagedStateError
+from twinvae.stream.stream import Step, Stream
+
+LONGEST_LINE = 2**20  # bytes: a longer one is a bad line, and is never in memory as a whole
+STATE_SECONDS = 1.0
+
+
+class Summary(NamedTuple):
+    """What a watch has seen; of this process, but for `points_in_all`."""
+
+    points: int
+    alarms: int
+    events: int  # opened
+    without_score: int  # points: no value of any channel in the last window
+    bad_lines: int
+    points_in_all: int
+    open_event: bool
+
+
+class Watch:
+    """Scores lines until they end, the reader of the output has gone, or the process is told to end.
+
+    Each result is written and flushed before the next line is read, and before the state that includes it is
+    saved. So after a kill, what came after the saved state has been written at most once; who sends the input from the
+    saved line on gets it again, the same, and nothing is lost.
+
+    A state that cannot be saved while lines come is one note: the scoring goes on, and it is tried again. A state that
+    is damaged is put aside, beside its place, and the stream starts anew.
+
+    Each line is the next time step. Time stamps are passed on as they are: a jump in them is no gap. Where steps were
+    missed, lines without values stand for them.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        reader: LineReader,
+        *,
+        state: Path | None,
+        state_every: int,
+        complain: Callable[[str, object], None],
+    ) -> None:
+        self._stream, self._reader, self._path, self._every = stream, reader, state, state_every
+        self._complain = complain
+        self._lines = self._bad = self._alarms = self._events = self._without_score = 0
+        self._waiting = self._told_to_end = self._interrupted = self._unsaved = False
+        self._restored = 0  # lines that the saved state has seen
+        self._time: Any = None  # the last time stamp
+        self._continued_after: Any = None  # that of the state, until the first line
+        if state is not None and state.exists():
+            try:
+                self._continue(stream.load_state(state))
+            except DamagedStateError as error:
+                aside = state.with_name(f"{state.name}.damaged")
+                state.replace(aside)
+                complain("note", f"{error}: it is {aside.name} now, and the stream starts anew")
+        self._first = self._saved = stream.index
+        self._saved_at = clock.monotonic()
+
+    def _continue(self, extra: Mapping[str, Any]) -> None:
+        self._restored, self._time = int(extra.get("lines", 0)), extra.get("time")
+        self._continued_after = self._time
+        if "reader" in extra:
+            self._reader.restore(extra["reader"])
+        stamp = "" if self._time is None else f", time stamp {str(self._time)[:60]}"
+        where = f"after line {self._restored} of the input{stamp}"
+        self._complain("note", f"continues with point {self._stream.index}, {where}")
+
+    def run(self, lines: BinaryIO, out: BinaryIO, *, replay: bool = False) -> Summary:
+        """Scores the lines. With `replay`, the input begins anew: the lines that the state has seen are left out.
+
+        Raises:
+            KeyboardInterrupt: on a second Ctrl-C; the first ends the lines, see `interrupted`.
+            BrokenPipeError: if nobody reads the output any more; the last saved state stays.
+            ValueError: if the input cannot be read at all; see `UnsuitedHeaderError`.
+            OSError: if the output cannot be written, or at the end the state.
+        """
+        skip = self._restored if replay else 0
+        self._lines = 0 if replay else self._restored
+        started = self._lines
+        with self._ending_in_peace():
+            for line in self._each(lines):
+                self._lines += 1
+                if self._lines <= skip:
+                    continue
+                text = self._score(line, self._lines - started)
+                if text:
+                    out.write(text.encode())
+                    out.flush()
+                if self._path is not None and self._due():
+                    self._try_to_save(self._path)
+            if self._path is None:
+                changes = self._stream.tracker.finish()
+                if changes:
+                    out.write(f'{{"events": {_events(changes)}}}\n'.encode())
+                    out.flush()
+            elif self._lines > skip:
+                self._save(self._path)
+        summary = self._summary()
+        if self._bad and not summary.points and not self._told_to_end and not self._interrupted:
+            raise ValueError(f"none of the {self._bad} lines could be scored")
+        return summary
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C has ended it."""
+        return self._interrupted
+
+    def _summary(self) -> Summary:
+        stream = self._stream
+        return Summary(
+            stream.index - self._first, self._alarms, self._events, self._without_score, self._bad, stream.index,
+            stream.tracker.is_open,
+        )  # fmt: skip
+
+    def _score(self, line: bytes, number: int) -> str:
+        """What to write for a line; nothing if it is blank, a header or bad."""
+        try:
+            if len(line) >= LONGEST_LINE:
+                raise ValueError(f"longer than {LONGEST_LINE} bytes")
+            point = self._reader.read(line.decode(errors="replace"))
+            if point is None:
+                return ""
+            step = self._stream.step(point.values, point.time)
+        except UnsuitedHeaderError:
+            raise
+        except (ValueError, TypeError) as error:
+            self._bad += 1
+            self._complain(f"line {number}", error)
+            return ""
+        if self._continued_after is not None:
+            self._check_order(number, point.time)
+        self._time = point.time
+        self._alarms += step.label
+        self._without_score += math.isnan(step.score)
+        self._events += sum(change.what == "open" for change in step.changes)
+        return _result(step, point.time)
+
+    def _check_order(self, number: int, time: Any) -> None:
+        """Says so if the first line after a restart is one that the state has seen: likely the input begins anew.
+
+        Times are compared as numbers, or as text of the same form: later ISO 8601 is later text.
+        """
+        last, self._continued_after = self._continued_after, None
+        before, now = _as_number(last), _as_number(time)
+        if before is not None and now is not None:
+            later = now > before
+        else:
+            alike = isinstance(last, str) and isinstance(time, str) and len(last) == len(time)
+            later = not alike or time > last
+        if not later:
+            what = f"the time stamp {time} is not after {last}, the last of the state"
+            self._complain("note", f"line {number}: {what}: --replay is for an input that begins anew")
+
+    def _each(self, lines: BinaryIO) -> Iterator[bytes]:
+        try:
+            while True:
+                self._waiting = True  # before the question, so that no signal falls between it and the wait
+                if self._told_to_end or self._interrupted:
+                    return
+                line = rest = lines.readline(LONGEST_LINE)
+                while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+                    rest = lines.readline(LONGEST_LINE)
+                self._waiting = False
+                if not line:
+                    return
+                yield line
+        except _EndError:
+            return
+        finally:
+            self._waiting = False
+
+    # Saving.
+
+    def _due(self) -> bool:
+        return self._stream.index - self._saved >= self._every or clock.monotonic() - self._saved_at >= STATE_SECONDS
+
+    def _save(self, path: Path) -> None:
+        try:
+            self._stream.save_state(path, lines=self._lines, reader=self._reader.state, time=self._time)
+        except OSError as error:
+            error.filename = str(path)  # the user's file, not the temporary one, or none
+            raise
+        finally:  # a failure is tried again when it is due again
+            self._saved, self._saved_at = self._stream.index, clock.monotonic()
+
+    def _try_to_save(self, path: Path) -> None:
+        try:
+            self._save(path)
+        except OSError as error:
+            if not self._unsaved:
+                self._complain("note", f"{path}: {error.strerror}: the state is not saved, and will be tried again")
+            self._unsaved = True
+            return
+        if self._unsaved:
+            self._complain("note", f"{path}: the state is saved again")
+        self._unsaved = False
+
+    # Ctrl-C, and what a service manager sends.
+
+    @contextmanager
+    def _ending_in_peace(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the wait for a line, or take effect after the present one."""
+
+        def end(number: int, _: FrameType | None) -> None:
+            if self._interrupted:  # a second time: the reader of the output may be stuck
+                raise KeyboardInterrupt
+            if number == signal.SIGINT:
+                self._interrupted = True
+            else:
+                self._told_to_end = True
+            if self._waiting:
+                raise _EndError
+
+        try:
+            before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not in the main thread: nobody sends signals here
+            before = {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class _EndError(Exception):
+    """Ends the wait for a line."""
+
+
+def _as_number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _result(step: Step, time: Any) -> str:
+    stamp = "" if time is None else f', "time": {json.dumps(time)}'
+    events = f', "events": {_events(step.changes)}' if step.changes else ""
+    score = "null" if math.isnan(step.score) else repr(step.score)  # JSON has no NaN
+    return f'{{"index": {step.at}{stamp}, "score": {score}, "label": {step.label}{events}}}\n'
+
+
+def _events(changes: list[Change]) -> str:
+    records = []
+    for change in changes:
+        event = {name: value for name, value in change.event._asdict().items() if value is not None}
+        records.append({"change": change.what, "number": change.number} | event)
+    return json.dumps(records)

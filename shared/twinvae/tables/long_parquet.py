@@ -1,0 +1,199 @@
+"""A Parquet file that is too long for memory: copied once, part by part, to temporary files that are mapped."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float32, Int8
+
+from twinvae.files.out_of_core import temporary_zeros
+from twinvae.tables.columns import check_times, label_values, numbers
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LONG = 2**25  # values: 256 MiB as float64
+ROWS = 2**19  # read at a time
+MOST_ROUNDING = 1e-3  # of a column's standard deviation, that float32 may cost
+
+
+def is_long(values: int) -> bool:
+    """Whether so many values belong on disk."""
+    return values > LONG
+
+
+class LongParquet:
+    """A Parquet file that is read part by part. Empty rows at its end do not count.
+
+    Raises:
+        ValueError: if it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import polars as pl
+
+        self.path = path
+        with reading(path):
+            self._scan = pl.scan_parquet(path, glob=False)
+            self.columns = self._scan.collect_schema().names()
+            self.rows: int = self._scan.select(pl.len()).collect().item()
+
+    def is_long(self) -> bool:
+        """Whether its values belong on disk."""
+        return is_long(self.rows * len(self.columns))
+
+    def without_empty_end(self) -> int:
+        """Takes the empty rows at the end off; returns how many rows are left."""
+        import polars as pl
+
+        while self.rows:
+            begin = max(0, self.rows - ROWS)
+            part = self._read(begin, self.columns)
+            filled = part.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
+            self.rows = begin + (int(filled[-1]) + 1 if len(filled) else 0)
+            if len(filled):
+                break
+        return self.rows
+
+    def _read(self, begin: int, names: Sequence[str]) -> "pl.DataFrame":
+        with reading(self.path):
+            return self._scan.select(names).slice(begin, min(ROWS, self.rows - begin)).collect()
+
+    def parts(self, name: str) -> Iterator["pl.Series"]:
+        """A column, in parts."""
+        return (frame[name] for _, frame in self.frames([name]))
+
+    def frames(self, names: Sequence[str]) -> Iterator[tuple[int, "pl.DataFrame"]]:
+        """Some columns, in parts, each with its first row."""
+        return ((begin, self._read(begin, names)) for begin in range(0, self.rows, ROWS))
+
+    def head(self) -> "pl.DataFrame":
+        """The first part of all columns."""
+        return self._read(0, self.columns)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Says in one line why a file cannot be read.
+
+    Raises:
+        ValueError: if its body fails to read the file.
+    """
+    import polars as pl
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except pl.exceptions.NoDataError:
+        raise ValueError(f"{path}: the file is empty") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: cannot be read: it is not UTF-8 text") from None
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def spooled_values(file: LongParquet, names: Sequence[str]) -> Float32[np.ndarray, "time channel"]:
+    """The columns as float32, NaN where a cell is empty.
+
+    Raises:
+        ValueError: if a column holds no numbers, or float32 is too coarse for it.
+        OSError: if there is no room for them.
+    """
+    values = temporary_zeros((file.rows, len(names)), np.float32)
+    origin, sums, squares, known = None, np.zeros(len(names)), np.zeros(len(names)), np.zeros(len(names))
+    rounding = np.zeros(len(names))
+    for begin, frame in file.frames(names):
+        exact = np.stack([numbers(file.path, frame[name], begin) for name in names], axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounded = exact.astype(np.float32)
+            rounding = np.fmax(rounding, np.fmax.reduce(np.abs(rounded - exact)))
+            origin = np.nan_to_num(exact[0]) if origin is None else origin
+            sums += np.nansum(exact - origin, axis=0)
+            squares += np.nansum((exact - origin) ** 2, axis=0)
+            known += np.count_nonzero(~np.isnan(exact), axis=0)
+        values[begin : begin + len(rounded)] = rounded
+    with np.errstate(all="ignore"):
+        deviation = np.sqrt(np.maximum(squares / known - (sums / known) ** 2, 0.0))
+        coarse = ((rounding > MOST_ROUNDING * deviation) & (deviation > 0)) | np.isinf(rounding)
+    if coarse.any():
+        worst = int(np.argmax(coarse))
+        raise ValueError(
+            f"{file.path}: column {names[worst]} varies by {deviation[worst]:.3g}; float32, which so long a file is "
+            f"copied to, would round it by {rounding[worst]:.3g}: take its mean off, or write it as float64 .npy"
+        )
+    return values
+
+
+def spooled_labels(file: LongParquet, name: str) -> Int8[np.ndarray, " time"]:
+    """A column of labels.
+
+    Raises:
+        ValueError: if a label is neither 0 nor 1.
+        OSError: if there is no room for them.
+    """
+    result = temporary_zeros((file.rows,), np.int8)
+    for begin, frame in file.frames([name]):
+        result[begin : begin + frame.height] = label_values(file.path, frame[name], begin)
+    return result
+
+
+class Stamps:
+    """A column of time stamps on disk: what polars holds it as, without its type."""
+
+    def __init__(self, name: str, dtype: "pl.DataType", stored: np.ndarray) -> None:
+        self.name, self.dtype, self._stored = name, dtype, stored
+
+    def __getitem__(self, row: int) -> Any:
+        """The time stamp of a row."""
+        return self.series(slice(row, row + 1))[0]
+
+    def rows(self, rows: slice) -> "Stamps":
+        """Some of the rows, on disk."""
+        return Stamps(self.name, self.dtype, self._stored[rows])
+
+    def series(self, rows: slice) -> "pl.Series":
+        """Some of the rows, in memory."""
+        import polars as pl
+
+        part = np.array(self._stored[rows])
+        if part.dtype.kind == "S":
+            return pl.Series(self.name, [text.decode() for text in part.tolist()], self.dtype)
+        return pl.Series(self.name, part).cast(self.dtype)
+
+
+def spooled_stamps(file: LongParquet, name: str, *, in_order: bool) -> Stamps:
+    """A column of time stamps.
+
+    Raises:
+        ValueError: if one is missing, unknown or, if they must be in order, not after the one before.
+        OSError: if there is no room for them.
+    """
+    import polars as pl
+
+    before: pl.Series | None = None
+    longest, dtype, stored = 1, None, None
+    for begin, frame in file.frames([name]):
+        column = frame[name]
+        with_last = column if before is None else before.append(column)
+        check_times(file.path, with_last, begin + len(column) - len(with_last), in_order=in_order)
+        before = column[-1:].clone()
+        if column.dtype == pl.String:
+            longest = max(longest, column.str.len_bytes().max())  # type: ignore[type-var, assignment]
+    for begin, frame in file.frames([name]):
+        column = frame[name]
+        if stored is None:
+            dtype = column.dtype
+            kind = f"S{longest}" if dtype == pl.String else column.to_physical().to_numpy().dtype
+            if kind == np.dtype(object):
+                raise ValueError(f"{file.path}: column {name} holds {dtype}, which cannot be time stamps")
+            stored = temporary_zeros((file.rows,), kind)
+        part = [text.encode() for text in column] if dtype == pl.String else column.to_physical().to_numpy()
+        stored[begin : begin + len(column)] = part
+    assert stored is not None
+    assert dtype is not None
+    return Stamps(name, dtype, stored)

@@ -1,0 +1,284 @@
+"""A series from a CSV, Parquet or .npy file, with its time stamps."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int8
+
+from twinvae.files.out_of_core import by_rows, on_disk
+from twinvae.series.index import Named
+from twinvae.tables.columns import check_times, counts, is_binary, label_values, numbers
+from twinvae.tables.long_parquet import (
+    LongParquet,
+    Stamps,
+    is_long,
+    reading,
+    spooled_labels,
+    spooled_stamps,
+    spooled_values,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TIME_NAMES = ("timestamp", "time", "datetime", "date")
+LABEL_NAMES = ("label", "labels", "is_anomaly", "anomaly")
+NO_TIME = "none"
+SEPARATORS = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A series read from a file: its values (NaN where a cell is empty), column names, time stamps and labels."""
+
+    values: Float[np.ndarray, "time channel"]  # on disk (`twinvae.files.out_of_core`) if there are many
+    names: tuple[str, ...]
+    time: "pl.Series | Stamps | None"  # the column of time stamps as it stands in the file
+    labels: Int8[np.ndarray, " time"] | None = None  # 1 is an anomaly, 0 is not
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def rows(self, rows: slice) -> "Table":
+        """Some of the rows."""
+        time = self.time.rows(rows) if isinstance(self.time, Stamps) else None if self.time is None else self.time[rows]
+        labels = None if self.labels is None else self.labels[rows]
+        return replace(self, values=self.values[rows], time=time, labels=labels)
+
+    def stamp(self, row: int) -> str:
+        """The time stamp of a row, or its number."""
+        return str(row) if self.time is None else str(self.time[row])
+
+    def stamps(self, rows: slice) -> "pl.Series":
+        """The time stamps of some rows, in memory, or their numbers."""
+        import polars as pl
+
+        if self.time is None:
+            return pl.Series("row", range(*rows.indices(len(self))))
+        return self.time.series(rows) if isinstance(self.time, Stamps) else self.time[rows]
+
+    def frame(self) -> "pl.DataFrame | Named":
+        """The values with their names."""
+        import polars as pl
+
+        if on_disk(self.values):
+            return Named.of(self.values, self.names)
+        return pl.DataFrame({name: self.values[:, index] for index, name in enumerate(self.names)})
+
+
+def read_table(
+    path: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    time: str | None = None,
+    labels: str | None = None,
+    in_order: bool = True,
+) -> Table:
+    """Reads a CSV, Parquet or .npy file. Rows count from 0, without the header; empty rows at the end do not count.
+
+    `columns` are the channels; without it, all columns but the time stamps and the labels. `time` is the column of the
+    time stamps, or "none"; without it, the first column called timestamp, time, datetime or date, in any case.
+    `labels` is the column of the labels; without it and `columns`, the column called label, labels, is_anomaly or
+    anomaly, if it holds nothing but 0 and 1. A CSV is separated by the one of `, ; tab |` that its header has most of.
+    With `in_order=False`, time stamps may come twice or go back, as in some public series.
+
+    A Parquet file of more than 2^25 values is copied to temporary files, as float32, once; a .npy file of so many is
+    mapped. The channels of a .npy file are called 0, 1, ...; it has no time stamps and no labels.
+
+    Raises:
+        ValueError: if the file cannot be read, a column is unknown, twice there or not numeric, or time stamps are
+            missing, not in order or twice there.
+    """
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path, columns, time, labels)
+    long = _long_parquet(path)
+    if long is not None:
+        return _read_long(long, columns, time, labels, in_order=in_order)
+    frame = read_frame(path)
+    chosen = choose_columns(path, frame.columns, frame.get_column, columns=columns, time=time, labels=labels)
+    return as_table(path, frame, chosen, in_order=in_order)
+
+
+class Columns(NamedTuple):
+    """What the columns of a file are."""
+
+    names: tuple[str, ...]  # the channels
+    time: str | None
+    labels: str | None
+
+
+def choose_columns(
+    source: Path,
+    available: Sequence[str],
+    column: "Callable[[str], pl.Series]",
+    parts: "Callable[[str], Iterable[pl.Series]] | None" = None,
+    *,
+    columns: Sequence[str] | None,
+    time: str | None,
+    labels: str | None,
+) -> Columns:
+    """What the columns are, as `read_table` says; `column` gives the values of one of the `available`, or only
+    the first of them where `parts` gives all.
+
+    Raises:
+        ValueError: if a column is unknown or named twice, or none is left for the values.
+    """
+    taken = set(columns or ())
+    if time is None:
+        time = next((c for c in available if c.lower() in TIME_NAMES and c not in taken), None)
+    elif time.lower() == NO_TIME and time not in available:
+        time = None
+    if labels is None and columns is None:
+        whole = parts or (lambda name: [column(name)])
+        labels = next((c for c in available if c.lower() in LABEL_NAMES and is_binary(whole(c))), None)
+    for name in (*(columns or ()), *(n for n in (time, labels) if n)):
+        if name not in available:
+            raise ValueError(f"{source}: no column {name!r}: the file has {', '.join(available)}")
+    if columns is not None and len(taken) != len(columns):
+        raise ValueError(f"{source}: a column is named twice in {', '.join(columns)}")
+    names = tuple(columns or (c for c in available if c not in (time, labels) and not (c == "" and counts(column(c)))))
+    if not names:
+        raise ValueError(f"{source}: no column of values beside the time stamps and the labels")
+    return Columns(names, time, labels)
+
+
+def as_table(source: Path | str, frame: "pl.DataFrame", columns: Columns, *, in_order: bool = True) -> Table:
+    """The series that some columns of a frame are. Messages begin with its `source`.
+
+    Raises:
+        ValueError: if a column is not numeric, or time stamps are missing, not in order or twice there.
+    """
+    names, time, labels = columns
+    if time:
+        check_times(source, frame[time], in_order=in_order)
+    return Table(
+        np.stack([numbers(source, frame[name]) for name in names], axis=1),
+        names,
+        frame[time] if time else None,
+        label_values(source, frame[labels]) if labels else None,
+    )
+
+
+def _long_parquet(path: Path) -> LongParquet | None:
+    if path.suffix.lower() != ".parquet" or not path.is_file():
+        return None
+    with reading(path):
+        file = LongParquet(path)
+    return file if file.is_long() else None
+
+
+def _read_long(
+    file: LongParquet, columns: Sequence[str] | None, time: str | None, labels: str | None, *, in_order: bool
+) -> Table:
+    if not file.without_empty_end():
+        raise ValueError(f"{file.path}: the file has no rows of data")
+    names, time, labels = choose_columns(
+        file.path, file.columns, file.head().get_column, file.parts, columns=columns, time=time, labels=labels
+    )
+    values = spooled_values(file, names)
+    stamps = spooled_stamps(file, time, in_order=in_order) if time else None
+    return Table(values, names, stamps, spooled_labels(file, labels) if labels else None)
+
+
+def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None) -> Table:
+    """A file of `np.save`, of shape (time,) or (time, channel), mapped into memory; channels are called 0, 1, ..."""
+    if labels is not None or (time is not None and time.lower() != NO_TIME):
+        raise ValueError(f"{path}: a .npy file has neither time stamps nor labels")
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, SyntaxError):
+        raise ValueError(f"{path}: not a .npy file of numbers that can be mapped") from None
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub" or values.ndim not in (1, 2):
+        raise ValueError(f"{path}: must hold numbers of shape (time,) or (time, channel)")
+    if values.size == 0:
+        raise ValueError(f"{path}: the file has no rows of data")
+    values = values.reshape(len(values), -1)
+    names = tuple(map(str, range(values.shape[1])))
+    if columns is not None:
+        unknown = next((name for name in columns if name not in names), None)
+        if unknown is not None:
+            raise ValueError(f"{path}: no column {unknown!r}: the file has {', '.join(names)}")
+        chosen = [int(name) for name in columns]
+        names, values = tuple(columns), by_rows(lambda part: part[:, chosen], values)
+    return Table(np.asarray(values) if is_long(values.size) else np.array(values), names, None)
+
+
+def read_frame(path: Path) -> "pl.DataFrame":
+    """All that a CSV (as text) or a Parquet file holds, without empty rows at the end.
+
+    Raises:
+        ValueError: if the file cannot be read or has no rows.
+    """
+    frame = _without_empty_end(_read_whole(path))
+    if frame.height == 0:
+        raise ValueError(f"{path}: the file has no rows of data")
+    return frame
+
+
+def _read_whole(path: Path) -> "pl.DataFrame":
+    import polars as pl
+
+    if path.is_dir():
+        raise ValueError(f"{path}: a folder, not a file")
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise ValueError(f"{path}: not a .csv, .parquet or .npy file")
+    with reading(path):
+        if path.suffix.lower() == ".parquet":
+            return pl.read_parquet(path, glob=False)
+        separator, header = read_header(path)
+        if len(set(header)) != len(header):
+            twice = next(name for name in header if header.count(name) > 1)
+            raise ValueError(f"{path}: the column {twice!r} is there twice: rename one of them")
+        try:  # everything as text, so that a message can name the cell that is no number, and stamps stay as they are
+            frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator)
+        except pl.exceptions.ComputeError as error:
+            raise ValueError(_unreadable(path, separator, header, str(error))) from None
+        return frame.rename({name: name.strip() for name in frame.columns})
+
+
+def read_header(path: Path) -> tuple[str, list[str]]:
+    """The separator of a CSV and its column names.
+
+    Raises:
+        ValueError: if the names are numbers: a file without a header.
+        OSError, UnicodeDecodeError: if the file cannot be read.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        first = lines.readline()
+    separator = max(SEPARATORS, key=first.count)
+    names = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
+    if names and all(_is_number(name) for name in names):
+        raise ValueError(f"{path}: the first line is {first.strip()[:40]!r}: it must name the columns")
+    return separator, names
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _unreadable(path: Path, separator: str, header: list[str], reason: str) -> str:
+    """Names the first row whose number of cells is not the header's, else passes the parser's first line on."""
+    with path.open(newline="", encoding="utf-8", errors="replace") as lines:
+        for row, cells in enumerate(csv.reader(lines, delimiter=separator), start=-1):
+            if len(cells) > len(header):
+                return f"{path}: row {row} has {len(cells)} cells, the header has {len(header)}"
+    return f"{path}: cannot be read: {reason.splitlines()[0]}"
+
+
+def _without_empty_end(frame: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    filled = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
+    return frame.head(int(filled[-1]) + 1 if len(filled) else 0)

@@ -1,0 +1,125 @@
+"""The names of the files of a fleet, and its progress on the disk."""
+
+import json
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twinvae.fleet.folder import LONGEST_STEM, DamagedError, FleetFolder, Plan, file_stems
+from twinvae.fleet.input import Version
+from twinvae.fleet.work import Result
+
+PLAN = Plan({"seed": 0}, {"a.csv": Version(3, 4)}, (("a", "b"), ("c",)), {"d": "it is bad"})
+RESULT = Result(({"name": "a", "status": "ok"}, {"name": "b", "status": "failed"}), (), {"a": b"weights"}, {})
+STEMS = file_stems(PLAN.names)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("pump 1", "pump 1"),
+        ("温度.v2", "温度.v2"),
+        ("a/b", "a%2Fb"),
+        ("a%2Fb", "a%252Fb"),
+        (".hidden", "%2Ehidden"),
+        ("tab\there", "tab%09here"),
+        ("~", "%7E"),
+    ],
+)
+def test_a_file_is_called_as_its_series_where_it_can_be(name: str, stem: str) -> None:
+    assert file_stems([name]) == {name: stem}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sets(st.text(max_size=300), max_size=8), st.sampled_from(["", "x" * 250, "Ä", "con", "A\u0308"]))
+def test_each_series_has_a_file_of_its_own_on_every_file_system(names: set[str], more: str) -> None:
+    names |= {more, more.lower(), more.upper(), unicodedata.normalize("NFC", more)}
+    stems = file_stems(names)
+    assert len({unicodedata.normalize("NFC", stem).casefold() for stem in stems.values()}) == len(names)
+    for stem in stems.values():
+        assert 0 < len(stem.encode()) <= LONGEST_STEM
+        assert not set(stem) & set('/\\:*?"<>|\0')
+        assert not stem.startswith(".")
+        assert stem.lower() != "con"
+
+
+def test_the_file_of_a_series_depends_on_the_names_alone_not_on_their_order() -> None:
+    names = ["b", "B", "a", "x" * 300]
+    assert file_stems(names) == file_stems(reversed(names))
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
+    folder = FleetFolder(tmp_path / "out")
+    with folder.lock():
+        assert folder.read_plan() is None
+        folder.write_plan(PLAN)
+        assert folder.read_plan() == PLAN
+
+
+def test_a_lock_without_a_plan_leaves_no_trace(tmp_path: Path) -> None:
+    with FleetFolder(tmp_path / "new" / "out").lock():
+        pass
+    assert not (tmp_path / "new" / "out").exists()
+
+
+def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    with (
+        FleetFolder(tmp_path).lock(),
+        pytest.raises(ValueError, match="another process is at work in this folder"),
+        FleetFolder(tmp_path).lock(),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+def test_a_damaged_plan_says_what_to_do(tmp_path: Path, damage: str) -> None:
+    folder = FleetFolder(tmp_path)
+    with folder.lock():
+        folder.write_plan(PLAN)
+        spoil(tmp_path / ".progress" / "plan.json", damage)
+        with pytest.raises(DamagedError, match=r"plan\.json: damaged plan: remove this file, and --resume makes it"):
+            folder.read_plan()
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "model cut", "model gone"])
+def test_a_damaged_part_is_noticed(tmp_path: Path, damage: str) -> None:
+    folder = FleetFolder(tmp_path)
+    with folder.lock():
+        folder.write_plan(PLAN)
+        folder.write_part(PLAN, 0, RESULT, STEMS)
+        part = folder.read_part(PLAN, 0)
+        assert part is not None
+        assert [row["model"] for row in part["rows"]] == ["models/a.safetensors", None]
+        model = tmp_path / "models" / "a.safetensors"
+        if damage == "model gone":
+            model.unlink()
+        elif damage == "model cut":
+            model.write_bytes(b"weight")
+        else:
+            spoil(tmp_path / ".progress" / "part-000000.json", damage)
+        with pytest.raises(DamagedError):
+            folder.read_part(PLAN, 0)
+
+
+def test_a_part_of_another_plan_is_refused(tmp_path: Path) -> None:
+    folder = FleetFolder(tmp_path)
+    with folder.lock():
+        folder.write_plan(PLAN)
+        folder.write_part(PLAN, 0, RESULT, STEMS)
+        other = Plan({"seed": 1}, PLAN.files, PLAN.batches, PLAN.failed)
+        with pytest.raises(ValueError, match="of other settings or other input"):
+            folder.read_part(other, 0)
+
+
+def spoil(path: Path, damage: str) -> None:
+    text = path.read_text()
+    if damage == "flipped":
+        changed = text.replace('"a"', '"A"')
+        assert changed != text
+        json.loads(changed)  # only the checksum tells
+        path.write_text(changed)
+    else:
+        path.write_text(text[: len(text) // 2] if damage == "cut" else "")

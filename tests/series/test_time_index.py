@@ -1,0 +1,126 @@
+"""A time index in is a time index out."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from tests.conftest import detector_of
+from twinvae.series.conversion import as_series, channel_names
+from twinvae.series.index import index_of
+
+START = 60  # of the spike
+HOURS = pd.date_range("2026-03-01", periods=100, freq="h")
+VALUES = np.stack([np.sin(np.arange(100) / 3), np.cos(np.arange(100) / 3)], axis=1)
+VALUES[START : START + 3, 1] += 9.0
+FRAME = pd.DataFrame(VALUES, index=HOURS, columns=["a", "b"])
+
+
+class TimeSeries:
+    """What of darts' class of this name is used: the same names, shapes and index."""
+
+    def __init__(self, samples: np.ndarray, index: Any, columns: Any) -> None:
+        self._samples, self._index, self._columns = samples, index, columns
+
+    def all_values(self, copy: bool = True) -> np.ndarray:
+        return self._samples.copy() if copy else self._samples  # (time, component, sample)
+
+    @property
+    def time_index(self) -> Any:
+        return self._index
+
+    @property
+    def columns(self) -> Any:
+        return self._columns
+
+
+DARTS = TimeSeries(VALUES[:, :, None], HOURS, FRAME.columns)
+
+
+@pytest.fixture(scope="module")
+def detector() -> Any:
+    return detector_of("jax")(window=5, hidden_dim=4, latent_dim=2, epochs=2, missing="error").fit(FRAME[:50])
+
+
+@pytest.mark.parametrize("series", [FRAME, DARTS], ids=["pandas", "darts"])
+def test_what_is_as_long_as_the_series_has_its_index(detector: Any, series: Any) -> None:
+    for method, name in (("decision_function", "score"), ("predict", "label")):
+        result = getattr(detector, method)(series)
+        assert isinstance(result, pd.Series)
+        assert result.index.equals(HOURS)
+        assert result.name == name
+        np.testing.assert_array_equal(result, getattr(detector, method)(VALUES))
+    for method in ("contributions", "reconstruct"):
+        result = getattr(detector, method)(series)
+        assert isinstance(result, pd.DataFrame)
+        assert result.index.equals(HOURS)
+        assert list(result.columns) == ["a", "b"]
+        np.testing.assert_array_equal(result, getattr(detector, method)(VALUES))
+
+
+@pytest.mark.parametrize("series", [FRAME, DARTS], ids=["pandas", "darts"])
+def test_events_have_the_time_stamps_of_their_first_last_and_peak_step(detector: Any, series: Any) -> None:
+    events = detector.events(series)
+    assert any(event.start <= START < event.end for event in events)
+    for event, plain in zip(events, detector.events(VALUES), strict=True):
+        assert event[:5] == plain[:5]
+        assert plain[5:8] == (None, None, None)
+        assert event._replace(start_time=None, last_time=None, peak_time=None) == plain
+        assert (event.start_time, event.last_time) == (HOURS[event.start], HOURS[event.end - 1])
+        assert event.peak_time == HOURS[event.peak]
+
+
+def test_known_scores_and_contributions_keep_their_index(detector: Any) -> None:
+    parts = detector.contributions(FRAME)
+    assert detector.events_of(contributions=parts, series=FRAME) == detector.events(FRAME)
+    causal = detector.decision_function(FRAME, kind="causal")
+    labels = detector.labels_of(scores=causal, kind="causal")
+    pd.testing.assert_series_equal(labels, detector.predict(FRAME, kind="causal"))
+
+
+def test_a_series_with_gaps_in_its_index_or_numbers_for_it_keeps_it(detector: Any) -> None:
+    some = FRAME.drop(FRAME.index[10:20])
+    assert detector.predict(some).index.equals(some.index)
+    numbered = FRAME.set_axis(np.arange(100) * 7, axis=0)
+    assert list(detector.predict(numbered).index[:2]) == [0, 7]
+    assert detector.labels_of(detector.decision_function(numbered)).index.equals(numbered.index)
+
+
+def test_the_training_series_is_labelled_on_its_index_and_attributes_are_arrays() -> None:
+    column = FRAME["a"]
+    fitted = detector_of("jax")(window=5, hidden_dim=4, latent_dim=2, epochs=2)
+    labels = fitted.fit_predict(column)
+    assert labels.index.equals(HOURS)
+    assert fitted.channels_ == ("a",)
+    assert isinstance(fitted.labels_, np.ndarray)
+    assert isinstance(fitted.decision_scores_, np.ndarray)
+
+
+@pytest.mark.parametrize(
+    "series", [VALUES, VALUES.tolist(), pl.DataFrame(VALUES, schema=["a", "b"])], ids=["numpy", "list", "polars"]
+)
+def test_without_an_index_the_answer_is_an_array(detector: Any, series: Any) -> None:
+    assert index_of(series) is None
+    assert type(detector.decision_function(series)) is np.ndarray
+    assert type(detector.contributions(series)) is np.ndarray
+
+
+def test_a_frame_is_checked_as_before(detector: Any) -> None:
+    with pytest.raises(ValueError, match="the columns b, a, the detector was fitted on a, b"):
+        detector.predict(FRAME[["b", "a"]])
+    with pytest.raises(ValueError, match="row 4, column b"):
+        detector.predict(FRAME.assign(b=FRAME["b"].where(FRAME.index != HOURS[4])))
+    with pytest.raises(ValueError, match="not fitted"):
+        detector_of("jax")().predict(FRAME)
+
+
+def test_a_darts_series_is_its_values_and_component_names() -> None:
+    assert (as_series(DARTS) == VALUES).all()
+    assert channel_names(DARTS, 2) == ("a", "b")
+
+
+def test_a_darts_series_of_several_samples_is_refused() -> None:
+    with pytest.raises(ValueError, match="7 samples of each value"):
+        as_series(TimeSeries(np.zeros((10, 2, 7)), HOURS[:10], ["a", "b"]))
