@@ -94,17 +94,18 @@ def _write_model(path: Path, window: int, channels: int) -> None:
     """A model of the default preset that nobody has trained: it takes the same time."""
     import numpy as np
 
-    from twinvae.config import DEFAULT_PRESET, KINDS, resolve
+    from twinvae.config import DEFAULT_PRESET, resolve
     from twinvae.model import checkpoint
     from twinvae.network.parameters import draw
-    from twinvae.scoring.statistics import Calibration
+    from twinvae.scoring.calibration import THRESHOLDS
+    from twinvae.scoring.kinds import Calibration
     from twinvae.series.scaling import Scaler
 
     config = resolve(DEFAULT_PRESET, {"window": window})
     one = np.ones(channels)
     saved = checkpoint.Checkpoint(
         DEFAULT_PRESET, {"window": window}, SEED, config, tuple(map(str, range(channels))),
-        draw(config, channels, SEED), Scaler(0 * one, one), dict.fromkeys((*KINDS, checkpoint.SINGLE_WINDOW), 1e9),
+        draw(config, channels, SEED), Scaler(0 * one, one), dict.fromkeys(THRESHOLDS, 1e9),
         Calibration(0.0, (1,), one[None], one),
     )  # fmt: skip
     checkpoint.write(path, saved)

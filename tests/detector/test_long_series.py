@@ -16,7 +16,7 @@ from twinvae.config import KINDS
 from twinvae.files import out_of_core as storage
 from twinvae.files.out_of_core import by_rows, first_row, kept, on_disk, quantiles, temporary_zeros, zeros_beside
 from twinvae.network import schedule
-from twinvae.scoring.statistics import largest_share
+from twinvae.scoring.trim import largest_share
 from twinvae.series import gaps
 from twinvae.tables import long_parquet as spool
 from twinvae.tables.table import read_table

@@ -22,7 +22,8 @@ from twinvae.data.synthetic import noisy_sine, suite
 from twinvae.network.backend import STATISTICS, load_backend
 from twinvae.network.parameters import Parameters, draw
 from twinvae.network.schedule import chunks
-from twinvae.scoring.statistics import DURATIONS, STATISTIC_OF, Calibration, contributions
+from twinvae.scoring.calibration import DURATIONS
+from twinvae.scoring.kinds import SCORES, Calibration, contributions
 
 SMALL = {"window": 5, "hidden_dim": 4, "latent_dim": 2, "epochs": 3, "batch_size": 8}
 CASES = {
@@ -179,7 +180,9 @@ def test_scores_are_the_oracle_s(backend: Any, case_name: str, dtype: str, kind:
         case.series.astype(np.float64), case.exact, case.config.window, kind, centring=case.config.centring
     )
     expected = np.where(np.isnan(expected), 0.25, expected)
-    statistic = backend.statistics(case.parameters, case.series, (STATISTIC_OF[kind],), case.config)[STATISTIC_OF[kind]]
+    statistic = backend.statistics(case.parameters, case.series, (SCORES[kind].statistic,), case.config)[
+        SCORES[kind].statistic
+    ]
     scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))
     assert_close(scores, expected, rounding(dtype), kind)
     assert scores.dtype == dtype
@@ -236,7 +239,8 @@ def test_score_comparison_fails_on_a_shifted_bias(backend: Any, kind: Any, dtype
     case = Case("window of one" if kind == "causal" else "three channels", dtype, 0)
     bias = "posterior.bias" if kind == "divergence" else "output.bias"
     moved = {**case.parameters, bias: case.parameters[bias] + np.dtype(dtype).type(by)}
-    statistic = backend.statistics(moved, case.series, (STATISTIC_OF[kind],), case.config)[STATISTIC_OF[kind]]
+    name = SCORES[kind].statistic
+    statistic = backend.statistics(moved, case.series, (name,), case.config)[name]
     expected = reference.scores(case.series.astype(np.float64), case.exact, case.config.window, kind)
     expected = np.where(np.isnan(expected), 0.25, expected)
     scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))

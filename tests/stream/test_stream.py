@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import BACKENDS, detector_of, in_a_fresh_process
 from twinvae.config import KINDS, Config
-from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
+from twinvae.model.checkpoint import Checkpoint
 from twinvae.network.parameters import draw
+from twinvae.scoring.calibration import SINGLE_WINDOW
 from twinvae.scoring.events import Event, find_events
-from twinvae.scoring.statistics import Calibration
+from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
 from twinvae.stream.event_tracker import RECORDS, EventTracker
 from twinvae.stream.state import DamagedStateError

@@ -16,7 +16,7 @@ from twinvae.detector.detector import VAEDetector, load_detector
 from twinvae.files.atomic import as_json
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
 from twinvae.scoring.false_alarms import FalseAlarms
-from twinvae.scoring.statistics import mean_over_channels
+from twinvae.scoring.kinds import mean_over_channels
 from twinvae.series.conversion import are_numbers
 from twinvae.tables.table import Table, read_table
 

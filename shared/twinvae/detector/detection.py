@@ -16,7 +16,7 @@ from twinvae.plots import pictures as plots
 from twinvae.plots.events import plot_events
 from twinvae.process.notices import warn
 from twinvae.scoring.events import Event, with_expectation
-from twinvae.scoring.statistics import mean_over_channels
+from twinvae.scoring.kinds import SCORES, mean_over_channels
 from twinvae.series.conversion import as_series
 from twinvae.tables.table import Table
 
@@ -142,9 +142,8 @@ def write_detection(
 
 
 def _unit(config: Config) -> str:
-    if config.kind == "multiscale":
-        return "(error / largest training error)²"
-    return "squared error (training deviations)" if config.scaling == "standard" else "squared error"
+    unit = SCORES[config.kind].unit
+    return f"{unit} (training deviations)" if unit == "squared error" and config.scaling == "standard" else unit
 
 
 def _by_share(events: list[Event], names: tuple[str, ...]) -> list[int]:

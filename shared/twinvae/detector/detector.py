@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int8
+from jaxtyping import Float, Float64, Int8
 
 from twinvae.config import KINDS, Device, Kind, Missing, check_kind
 from twinvae.detector.arguments import Estimator
@@ -32,25 +32,16 @@ from twinvae.network.backend import Backend, Statistic, require_backend
 from twinvae.network.parameters import Parameters
 from twinvae.network.training import History, held_out_steps, train
 from twinvae.process.notices import warn
+from twinvae.scoring.calibration import calibrate, mean_over_draws
 from twinvae.scoring.events import Event, find_events, with_expectation
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
-from twinvae.scoring.statistics import (
-    SHORT,
-    STATISTIC_OF,
-    calibrate,
-    contributions,
-    known_only,
-    largest_share,
-    mean_over_channels,
-    trimmed,
-    window_errors,
-    without,
-)
-from twinvae.scoring.threshold import check_enough, threshold
+from twinvae.scoring.kinds import SCORES, Statistics, contributions, mean_over_channels, statistics_of
+from twinvae.scoring.statistics import SHORT
+from twinvae.scoring.threshold import check_enough
 from twinvae.series.conversion import as_series, channel_names, interpolated
 from twinvae.series.scaling import fit_scaler
 from twinvae.stream.stream import Stream
-from twinvae.windowing.geometry import count, fully_covered
+from twinvae.windowing.geometry import count
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -103,7 +94,7 @@ class VAEDetector(Estimator):
     def _fit(self, series: Any) -> None:
         scaled = self.begin_fit(series)
         needed = needed_config(scaled, self.config_)
-        wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), needed)
+        wait = self.backend.prepare(len(scaled), scaled.shape[1], statistics_of(*KINDS), needed)
         try:
             trained = train(self.backend, scaled, needed, self.seed)
         finally:
@@ -134,42 +125,10 @@ class VAEDetector(Estimator):
         self._calibrate(scaled)
 
     def _calibrate(self, scaled: Float[np.ndarray, "time channel"]) -> None:
-        config = self.config_
-        inner = fully_covered(len(scaled), config.window)
-        counted = by_rows(lambda part: ~np.isnan(part).all(axis=1), scaled)
-        statistics = self.backend.statistics(
-            self.parameters_, scaled, _statistics_of(KINDS), needed_config(scaled, config)
-        )
-        errors, left_out = window_errors(scaled, statistics["window"], config.window), None
-        if config.trim:
-            errors = by_rows(np.nan_to_num, errors)  # a window without values
-            left_out = trimmed(errors, len(scaled), config.window, config.trim)
-            errors = kept(errors, by_rows(np.logical_not, largest_share(errors, config.trim)))
-            statistics["point"] = without(statistics["point"], left_out)
-            counted = by_rows(lambda known, out: known & ~out, counted, left_out)
-        single_window = threshold(known_only(errors), config)
-        del errors  # a series may be long
-        self.calibration_ = calibrate(statistics["point"], statistics["causal"], config.window)
-        thresholds: dict[str, float] = {}
-        kinds = tuple(
-            sorted(KINDS, key=lambda kind: STATISTIC_OF[kind] == "point")
-        )  # needed longest: let go of the rest
-        once = not config.draws and not config.trim
-        parts = self._parts(scaled, statistics, kinds) if once else self._contributions(scaled, KINDS, KINDS, left_out)
-        for kind, part in parts:  # one at a time
-            scores = mean_over_channels(part)
-            used = slice(config.window - 1, None) if kind == "causal" else inner
-            usual = kept(scores[used], counted[used])
-            thresholds[kind] = threshold(usual, config)
-            if kind == config.kind:
-                self.decision_scores_ = scores
-            del part, scores, usual
-        if left_out is not None:
-            ((_, part),) = self._contributions(scaled, (config.kind,), KINDS)
-            self.decision_scores_ = mean_over_channels(part)
-        thresholds[checkpoint.SINGLE_WINDOW] = single_window
-        self.thresholds_ = {name: thresholds[name] for name in checkpoint.THRESHOLDS}
-        self.threshold_ = thresholds[config.kind]
+        statistics = self._posterior_mean(scaled, statistics_of(*KINDS))
+        draws = self._drawn(scaled, statistics_of(*KINDS))
+        self.calibration_, self.thresholds_, self.decision_scores_ = calibrate(scaled, statistics, draws, self.config_)
+        self.threshold_ = self.thresholds_[self.config_.kind]
         self.labels_ = self.labels_of(self.decision_scores_)
 
     # Scoring.
@@ -180,7 +139,7 @@ class VAEDetector(Estimator):
 
         Scores are squared errors of the scaled series: in squared standard deviations of the training series with
         `scaling="standard"` or "robust", in squared units of the series with `scaling="none"`. But multiscale has no
-        unit; probability and divergence are in nats. See `twinvae.scoring.statistics.contributions`.
+        unit; probability and divergence are in nats. See `twinvae.scoring.kinds`.
 
         With `missing="mask"`, a missing step has a score from its neighbours. Where there is no value within a window,
         the score is NaN and the label 0; a warning says so.
@@ -201,7 +160,7 @@ class VAEDetector(Estimator):
         chosen = self._kind(kind)
         scaled = self._prepared(series)
         with np.errstate(over="ignore", invalid="ignore"):  # said in words below
-            ((_, result),) = self._contributions(scaled, (chosen,), self._company(chosen, len(scaled)))
+            result = self._contributions(scaled, chosen)
         if first_row(lambda part: ~np.isfinite(part), result) is not None:
             row = first_row(lambda part, x: np.isinf(part) | (np.isnan(part) & ~np.isnan(x)), result, scaled)
             if row is not None:
@@ -227,7 +186,7 @@ class VAEDetector(Estimator):
         """`predict` of a whole series whose scores are known."""
         chosen = self._kind(kind)
         labels = by_rows(lambda part: (part > self.thresholds_[chosen]).astype(np.int8), scores)
-        if chosen == "causal":
+        if SCORES[chosen].only_past:
             labels[: self.config_.window - 1] = 0
         return labels
 
@@ -271,10 +230,7 @@ class VAEDetector(Estimator):
             TypeError, ValueError: as `decision_function`.
         """
         scores = np.asarray(self.decision_function(normal, kind=kind))
-        if self._kind(kind) == "causal":
-            judged = slice(self.config_.window - 1, len(scores))
-        else:
-            judged = fully_covered(len(scores), self.config_.window)
+        judged = SCORES[self._kind(kind)].counted(len(scores), self.config_.window)
         known = by_rows(lambda part: ~np.isnan(part), scores[judged])
         labels = kept(self.labels_of(scores, kind=kind)[judged], known)
         return false_alarms(kept(scores[judged], known), labels == 1, asked_rate(self.config_))
@@ -295,7 +251,8 @@ class VAEDetector(Estimator):
     def _expected(self, scaled: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, "time channel"]:
         """`reconstruct` of a scaled series."""
         shift, scale = (values.astype(scaled.dtype) for values in self.scaler_)
-        return by_rows(lambda part: part * scale + shift, self._statistics(scaled, "reconstruction"))
+        names = self._company("reconstruction", len(scaled))
+        return by_rows(lambda part: part * scale + shift, self._posterior_mean(scaled, names)["reconstruction"])
 
     def window_scorer(self) -> Callable[[Any], Float64[np.ndarray, " n"]]:
         """A function that scores separate windows, with the parameters converted once: for a sensor's next point.
@@ -417,58 +374,35 @@ class VAEDetector(Estimator):
         warn_of_gaps(raw, self.channels_, self.arguments_["missing"])
         return scaled_series(raw, self.scaler_, self.config_)
 
-    def _company(self, kind: Kind, length: int) -> tuple[Kind, ...]:
-        """The kinds to compute where one is wanted: all of them for a short series, where they cost about as much as
-        one and need no other program than calibration has compiled."""
+    def _company(self, kind: Kind, length: int) -> tuple[Statistic, ...]:
+        """The statistics to compute where that of one kind is wanted: all of them for a short series, where they cost
+        about as much as one and need no other program than calibration has compiled."""
         short = count(length, self.config_.window) * self.config_.window * len(self.channels_) <= SHORT
-        return KINDS if short else (kind,)
+        return statistics_of(*KINDS) if short else statistics_of(kind)
 
-    def _statistics(self, scaled: Float[np.ndarray, "time channel"], kind: Kind) -> Float[np.ndarray, "length channel"]:
-        """The statistic of a kind of score, from the posterior mean."""
-        names, config = _statistics_of(self._company(kind, len(scaled))), needed_config(scaled, self.config_)
-        return self.backend.statistics(self.parameters_, scaled, names, config)[STATISTIC_OF[kind]]
+    def _posterior_mean(self, scaled: Float[np.ndarray, "time channel"], names: tuple[Statistic, ...]) -> Statistics:
+        return self.backend.statistics(self.parameters_, scaled, names, needed_config(scaled, self.config_))
+
+    def _drawn(self, scaled: Float[np.ndarray, "time channel"], names: tuple[Statistic, ...]) -> Iterator[Statistics]:
+        """The statistics of each latent draw. One draw serves all windows, so that a score does not depend on where in
+        a series it is."""
+        config = needed_config(scaled, self.config_)
+        draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
+        for noise in draws.astype(config.dtype):
+            yield self.backend.statistics(self.parameters_, scaled, names, config, noise)
 
     def _contributions(
-        self,
-        scaled: Float[np.ndarray, "time channel"],
-        kinds: tuple[Kind, ...],
-        company: tuple[Kind, ...],
-        left_out: Bool[np.ndarray, " time"] | None = None,
-    ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
-        """The contributions of `kinds`, from the statistics of their `company`."""
-        config, names = needed_config(scaled, self.config_), _statistics_of(company)
-        if not config.draws:
-            statistics = self.backend.statistics(self.parameters_, scaled, names, config)
-            yield from self._parts(scaled, statistics, kinds, left_out)
-            return
-        # One draw serves all windows, so that a score does not depend on where in a series it is.
-        draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
-        totals: dict[Kind, np.ndarray] = {}
-        for noise in draws.astype(config.dtype):
-            statistics = self.backend.statistics(self.parameters_, scaled, names, config, noise)
-            for kind, part in self._parts(scaled, statistics, kinds, left_out):
-                share = by_rows(lambda one: one / config.draws, part)
-                totals[kind] = by_rows(np.add, totals[kind], share) if kind in totals else share
-        yield from totals.items()
+        self, scaled: Float[np.ndarray, "time channel"], kind: Kind
+    ) -> Float[np.ndarray, "time channel"]:
+        names, draws = self._company(kind, len(scaled)), self.config_.draws
 
-    def _parts(
-        self,
-        scaled: Float[np.ndarray, "time channel"],
-        statistics: dict[str, np.ndarray],
-        kinds: tuple[Kind, ...],
-        left_out: Bool[np.ndarray, " time"] | None = None,
-    ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
-        """The contributions of each kind in turn; uses the statistics up, to hold less of a long series.
-
-        The multiscale score, which averages far, is then that of a series that errs at the steps left out as elsewhere.
-        """
-        wanted = [STATISTIC_OF[kind] for kind in kinds]
-        for kind in kinds:
-            name = wanted.pop(0)
-            statistic = statistics[name] if name in wanted else statistics.pop(name)
-            if left_out is not None and kind == "multiscale":
-                statistic = without(statistic, left_out)
+        def part(statistics: Statistics) -> Iterator[tuple[Kind, np.ndarray]]:
+            statistic = statistics[SCORES[kind].statistic]
             yield kind, contributions(kind, scaled, statistic, self.config_.window, self.calibration_)
+
+        mean = {} if draws else self._posterior_mean(scaled, names)
+        ((_, result),) = mean_over_draws(part, mean, self._drawn(scaled, names), draws)
+        return result
 
 
 def load_detector(name: str) -> type[VAEDetector]:
@@ -480,8 +414,3 @@ def load_detector(name: str) -> type[VAEDetector]:
     require_backend(name)
     chosen: type[VAEDetector] = importlib.import_module(f"vae_{name}").VAEDetector
     return chosen
-
-
-def _statistics_of(kinds: tuple[Kind, ...]) -> tuple[Statistic, ...]:
-    """The statistics that scores of these kinds are made of, each once."""
-    return tuple(dict.fromkeys(STATISTIC_OF[kind] for kind in kinds))

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int8
 from twinvae.detector.detector import VAEDetector
 from twinvae.files.atomic import replacing
 from twinvae.files.out_of_core import pieces
-from twinvae.scoring.statistics import mean_over_channels
+from twinvae.scoring.kinds import mean_over_channels
 from twinvae.tables.table import Table
 
 if TYPE_CHECKING:

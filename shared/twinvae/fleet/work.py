@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from twinvae.detector.detector import VAEDetector, load_detector
 from twinvae.fleet.training import Member, fit_batch
 from twinvae.process.notices import collected, one_line
-from twinvae.scoring.statistics import mean_over_channels
+from twinvae.scoring.kinds import mean_over_channels
 from twinvae.tables.table import Table
 
 

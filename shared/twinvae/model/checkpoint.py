@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from twinvae.config import HYPERPARAMETERS, KINDS, Config, plain, resolve
+from twinvae.config import HYPERPARAMETERS, Config, plain, resolve
 from twinvae.files.atomic import replacing
 from twinvae.network import parameters as model_parameters
 from twinvae.network.parameters import Parameters
-from twinvae.scoring.statistics import Calibration
+from twinvae.scoring.calibration import THRESHOLDS
+from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
 VERSION = 2
-SINGLE_WINDOW = "single_window"
-THRESHOLDS = (*KINDS, SINGLE_WINDOW)
 
 
 @dataclass(frozen=True)

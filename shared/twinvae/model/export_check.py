@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int8
 
 from twinvae.files.atomic import replacing
-from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
+from twinvae.model.checkpoint import Checkpoint
+from twinvae.scoring.calibration import SINGLE_WINDOW
 
 INPUT_TEXT = "Raw windows of the series, (n, window, channel), in its own units; NaN is a missing value;"
 SCORE_TEXT = "Mean squared error of each scaled window, (n,); NaN where there is no score."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
+from twinvae.model.checkpoint import Checkpoint
 from twinvae.model.export_check import (
     INPUT_TEXT,
     LABEL_TEXT,
@@ -26,6 +26,7 @@ from twinvae.model.export_check import (
 )
 from twinvae.network.objective import REFILLS
 from twinvae.network.parameters import shapes
+from twinvae.scoring.calibration import SINGLE_WINDOW
 
 if TYPE_CHECKING:
     from onnx import ModelProto

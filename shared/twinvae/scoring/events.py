@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from twinvae.files.out_of_core import zeros_beside
-from twinvae.scoring.statistics import mean_over_channels
+from twinvae.scoring.kinds import mean_over_channels
 from twinvae.windowing.intervals import intervals
 
 
