@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float64, Int8
 
 from twinvae.model.checkpoint import Checkpoint
-from twinvae.scoring.calibration import SINGLE_WINDOW
 from twinvae.model.export_check import NOT_SCORED, Checked, Labelled, Program, Score, write_checked
+from twinvae.scoring.calibration import SINGLE_WINDOW
 from vae_jax.model import build, to_state
 from vae_jax.score import window_errors
 

@@ -1,6 +1,7 @@
 """The picture and the record of why an event is one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_an_event_in_a_gap_is_drawn_and_written(length: int, tmp_path: Path) -> 
     found = find_events(labels, parts, names, min_length=1, merge_gap=0, least_height=0.0)
     (event,) = with_expectation(found, names, np.full_like(series, np.nan), reconstruction)
     assert (event.peak, event.value) == (230, None)
-    assert event == event._replace(contributions=np.array(event.contributions))
+    assert event == replace(event, contributions=np.array(event.contributions))
     path = tmp_path / "events.png"
     event_plots.plot_events(
         path, series, reconstruction, parts, names, [event], None, title="t", threshold=1.0, margin=50

@@ -1,5 +1,6 @@
 """A time index in is a time index out."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,9 +66,9 @@ def test_events_have_the_time_stamps_of_their_first_last_and_peak_step(detector:
     events = detector.events(series)
     assert any(event.start <= START < event.end for event in events)
     for event, plain in zip(events, detector.events(VALUES), strict=True):
-        assert event[:5] == plain[:5]
-        assert plain[5:8] == (None, None, None)
-        assert event._replace(start_time=None, last_time=None, peak_time=None) == plain
+        assert (event.start, event.end, event.peak) == (plain.start, plain.end, plain.peak)
+        assert (plain.start_time, plain.last_time, plain.peak_time) == (None, None, None)
+        assert replace(event, start_time=None, last_time=None, peak_time=None) == plain
         assert (event.start_time, event.last_time) == (HOURS[event.start], HOURS[event.end - 1])
         assert event.peak_time == HOURS[event.peak]
 

@@ -288,7 +288,7 @@ def test_an_event_opens_and_closes_as_soon_as_it_is_known() -> None:
     tracker = EventTracker(["a"], Config(min_length=2, merge_gap=3))
     labels = [0, 1, 0, 0, 1, 0, 0, 0, 0, 0]
     said = [
-        (at, change.what, change.event[:2])
+        (at, change.what, (change.event.start, change.event.end))
         for at, label in enumerate(labels)
         for change in tracker.update(at, label, float(label), np.array([float(label)]))
     ]

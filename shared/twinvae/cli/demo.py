@@ -84,7 +84,7 @@ def _run(name: str, seed: int, series: LabelledSeries) -> tuple[VAEDetector, Run
         "score": laps[1][1],
     }
     run = Run(
-        events=[event[:2] for event in detector.events(series.anomalous)],
+        events=[(event.start, event.end) for event in detector.events(series.anomalous)],
         roc_auc=roc_auc(series.labels, scores),
         average_precision=average_precision(series.labels, scores),
         loss=detector.history_["loss"][-1],
@@ -114,7 +114,7 @@ def _difference(first: VAEDetector, second: VAEDetector, series: LabelledSeries)
 
 def _draw(detector: VAEDetector, name: str, series: LabelledSeries, out: Path) -> None:
     injected = intervals(series.labels)
-    events = [event[:2] for event in detector.events(series.anomalous)]
+    events = [(event.start, event.end) for event in detector.events(series.anomalous)]
     anomalous = series.anomalous[:, None]
 
     plots.plot_series(

@@ -46,7 +46,7 @@ def event_record(event: Event, table: Table) -> dict[str, Any]:
     values of three digits, each the mean over `rows_per_value` rows (the last over what is left).
     """
     shares = list(event.channels.items())[:SHARES]
-    record = event._asdict() | {
+    record = vars(event) | {
         "channels": {name: _rounded(share, 4) for name, share in shares},
         "start_time": table.stamp(event.start),
         "last_time": table.stamp(event.end - 1),
@@ -90,7 +90,7 @@ def write_detection(
     scores = mean_over_channels(parts)
     series, expected = as_series(frame, missing=detector.config_.missing), detector.reconstruct(frame)
     events = with_expectation(detector.events_of(parts), table.names, series, expected)
-    spans = [event[:2] for event in events]
+    spans = [(event.start, event.end) for event in events]
     out.mkdir(parents=True, exist_ok=True)
 
     write_scores(out / f"scores{scores_suffix}", table, detector, parts)

@@ -1,6 +1,7 @@
 """A time index in is a time index out: results on the index of the pandas object or darts series they belong to."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec
@@ -50,4 +51,4 @@ def keeps_index(name: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
 
 
 def _stamped(event: Event, index: Any) -> Event:
-    return event._replace(start_time=index[event.start], last_time=index[event.end - 1], peak_time=index[event.peak])
+    return replace(event, start_time=index[event.start], last_time=index[event.end - 1], peak_time=index[event.peak])
