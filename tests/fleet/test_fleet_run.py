@@ -17,7 +17,7 @@ from twinvae.cli import main as cli
 from twinvae.fleet.input import Folder
 from twinvae.fleet.local_engine import AHEAD, run_local
 from twinvae.fleet.work import Result, Settings, Task, failed, joined
-from twinvae.tables.table import Table
+from twinvae.series.series import Series
 
 ARGUMENTS = ("--train-rows", "40", "--together", "2", "--preset", "standard", "--window", "8", "--backend", "torch")
 
@@ -415,12 +415,12 @@ def test_memory_holds_the_batches_in_flight_not_the_fleet(
 ) -> None:
     for index in range(10, 50):
         (sensors / f"t{index}.csv").write_bytes((sensors / "s0.csv").read_bytes())
-    alive: weakref.WeakSet[Table] = weakref.WeakSet()
+    alive: weakref.WeakSet[Series] = weakref.WeakSet()
     planned: list[int] = []
     worked: list[int] = []
     read = Folder.read
 
-    def reading(self: Folder, name: str) -> Table:
+    def reading(self: Folder, name: str) -> Series:
         table = read(self, name)
         alive.add(table)
         if not worked:
@@ -431,7 +431,7 @@ def test_memory_holds_the_batches_in_flight_not_the_fleet(
         worked.append(len(alive))
         return fake_work(settings, task)
 
-    monkeypatch.setattr(Table, "__hash__", object.__hash__)
+    monkeypatch.setattr(Series, "__hash__", object.__hash__)
     monkeypatch.setattr(Folder, "read", reading)
     monkeypatch.setattr("twinvae.fleet.run.work", working)
     assert fleet("out", "--workers", "1", "--together", "2") == 0

@@ -9,8 +9,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import detector_of
-from twinvae.series.conversion import as_series, channel_names
-from twinvae.series.index import index_of
+from twinvae.series.series import Series
 
 START = 60  # of the spike
 HOURS = pd.date_range("2026-03-01", periods=100, freq="h")
@@ -103,7 +102,7 @@ def test_the_training_series_is_labelled_on_its_index_and_attributes_are_arrays(
     "series", [VALUES, VALUES.tolist(), pl.DataFrame(VALUES, schema=["a", "b"])], ids=["numpy", "list", "polars"]
 )
 def test_without_an_index_the_answer_is_an_array(detector: Any, series: Any) -> None:
-    assert index_of(series) is None
+    assert Series.of(series).index is None
     assert type(detector.decision_function(series)) is np.ndarray
     assert type(detector.contributions(series)) is np.ndarray
 
@@ -118,10 +117,10 @@ def test_a_frame_is_checked_as_before(detector: Any) -> None:
 
 
 def test_a_darts_series_is_its_values_and_component_names() -> None:
-    assert (as_series(DARTS) == VALUES).all()
-    assert channel_names(DARTS, 2) == ("a", "b")
+    assert (Series.of(DARTS).values == VALUES).all()
+    assert Series.of(DARTS).names == ("a", "b")
 
 
 def test_a_darts_series_of_several_samples_is_refused() -> None:
     with pytest.raises(ValueError, match="7 samples of each value"):
-        as_series(TimeSeries(np.zeros((10, 2, 7)), HOURS[:10], ["a", "b"]))
+        Series.of(TimeSeries(np.zeros((10, 2, 7)), HOURS[:10], ["a", "b"]))

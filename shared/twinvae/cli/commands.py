@@ -17,8 +17,8 @@ from twinvae.files.atomic import as_json
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
 from twinvae.scoring.false_alarms import FalseAlarms
 from twinvae.scoring.kinds import mean_over_channels
-from twinvae.series.conversion import are_numbers
-from twinvae.tables.table import Table, read_table
+from twinvae.series.series import Series, are_numbers
+from twinvae.tables.table import read_table
 
 MOST_EVENTS = 20  # printed; all are in events.json and in --json
 
@@ -56,7 +56,7 @@ def fit(options: argparse.Namespace) -> None:
     _check_writable(options.model)
     detector = _detector(options)
     table = _read(options.file, options).rows(slice(options.train_rows))
-    detector.fit(table.frame())
+    detector.fit(table)
     detector.save(options.model)
     result = {
         "model": str(options.model),
@@ -83,15 +83,14 @@ def score(options: argparse.Namespace) -> None:
     if options.columns is None and not are_numbers(detector.channels_) and options.file.suffix.lower() != ".npy":
         options.columns = detector.channels_
     table = _read(options.file, options)
-    frame = table.frame()
-    parts = detector.contributions(frame)
+    parts = detector.contributions(table)
     write_scores(options.out, table, detector, parts)
-    events = [event_record(event, table) for event in detector.events_of(parts, series=frame)]
+    events = [event_record(event, table) for event in detector.events_of(parts, series=table)]
     measured = quality(table, mean_over_channels(parts))
     result = {"rows": len(parts), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
     text = f"{_events_text(events)}{_quality_text(measured)}"
     if options.normal:
-        alarms = detector.false_alarms(frame)
+        alarms = detector.false_alarms(table)
         result["false_alarms"] = alarms._asdict()
         text += _false_alarms_text(alarms)
     _print(options, result | measured, f"{text}scores of {len(parts)} rows in {options.out}")
@@ -107,7 +106,7 @@ def detect(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     _check_writable(options.out / "model.safetensors")
     try:
-        detector.fit(normal.frame())
+        detector.fit(normal)
     except (ValueError, TypeError):
         if not existed:
             options.out.rmdir()
@@ -135,7 +134,7 @@ def fleet(options: argparse.Namespace) -> None:
         )
 
 
-def _series_to_detect(options: argparse.Namespace) -> tuple[Table, Table, int, str]:
+def _series_to_detect(options: argparse.Namespace) -> tuple[Series, Series, int, str]:
     """The series to score, the one to fit on, how many first rows of the first that is, and the name."""
     if options.dataset:
         dataset = load_dataset(options.dataset)
@@ -291,7 +290,7 @@ def _detector(options: argparse.Namespace) -> VAEDetector:
     return load_detector(_backend(options))(preset=options.preset, seed=options.seed, **given)
 
 
-def _read(path: Path, options: argparse.Namespace) -> Table:
+def _read(path: Path, options: argparse.Namespace) -> Series:
     table = read_table(path, columns=options.columns, time=options.time, labels=options.labels)
     if table.labels is not None and options.labels is None:
         warnings.warn(f"{path}: took a column of 0 and 1 as labels, not as a channel; see --columns", stacklevel=1)

@@ -98,7 +98,8 @@ def _compare(first: VAEDetector, second: VAEDetector, seed: int, series: Labelle
         type(detector)(preset="tutorial", seed=seed, dtype="float64").fit(series.normal) for detector in (first, second)
     ]
     labels = [detector.predict(series.anomalous) for detector in exact]
-    events = [[event[:3] for event in detector.events(series.anomalous)] for detector in exact]
+    found = [detector.events(series.anomalous) for detector in exact]
+    events = [[(event.start, event.end, event.peak) for event in each] for each in found]
     return Parity(
         max_score_difference=_difference(exact[0], exact[1], series),
         labels_equal=bool((labels[0] == labels[1]).all()),

@@ -17,15 +17,14 @@ from twinvae.plots.events import plot_events
 from twinvae.process.notices import warn
 from twinvae.scoring.events import Event, with_expectation
 from twinvae.scoring.kinds import SCORES, mean_over_channels
-from twinvae.series.conversion import as_series
-from twinvae.tables.table import Table
+from twinvae.series.series import Series
 
 SHARES = 20  # channels of an event whose shares stand in events.json
 EXPLAINED = 3  # of them with their contributions over time
 MOST_VALUES = 50  # of them; those of a longer event are means over several rows
 
 
-def quality(table: Table, scores: Float[np.ndarray, " time"]) -> dict[str, float]:
+def quality(table: Series, scores: Float[np.ndarray, " time"]) -> dict[str, float]:
     """ROC AUC and average precision of the known scores (not NaN), if the table has labels of both kinds there."""
     if table.labels is None:
         return {}
@@ -39,7 +38,7 @@ def quality(table: Table, scores: Float[np.ndarray, " time"]) -> dict[str, float
     return {"roc_auc": roc_auc(labels, scores), "average_precision": average_precision(labels, scores)}
 
 
-def event_record(event: Event, table: Table) -> dict[str, Any]:
+def event_record(event: Event, table: Series) -> dict[str, Any]:
     """An event as it stands in events.json: rows [start, end), and the time stamps of the first, last and peak row.
 
     Of many channels, the first 20 have their share. The contributions of the first three are lists of at most 50
@@ -75,7 +74,7 @@ def _rounded(value: float, digits: int) -> float:
 
 
 def write_detection(
-    out: Path, table: Table, detector: VAEDetector, *, train_rows: int, name: str, scores_suffix: str
+    out: Path, table: Series, detector: VAEDetector, *, train_rows: int, name: str, scores_suffix: str
 ) -> dict[str, Any]:
     """Scores the table and writes scores, events.json, the pictures and the model; returns a summary.
 
@@ -85,10 +84,10 @@ def write_detection(
         ValueError: if the series is not fit for use.
         OSError: if a file cannot be written.
     """
-    frame = table.frame()
-    parts = detector.contributions(frame)
+    parts = detector.contributions(table)
     scores = mean_over_channels(parts)
-    series, expected = as_series(frame, missing=detector.config_.missing), detector.reconstruct(frame)
+    series = table.checked(detector.config_.missing).values
+    expected = detector.reconstruct(table)
     events = with_expectation(detector.events_of(parts), table.names, series, expected)
     spans = [(event.start, event.end) for event in events]
     out.mkdir(parents=True, exist_ok=True)
@@ -107,7 +106,7 @@ def write_detection(
     detector.save(out / "model.safetensors")
 
     order = _by_share(events, table.names)
-    stamp = None if table.time is None else table.stamp
+    stamp = None if table.index is None else table.stamp
     shown, names = series[:, order], [table.names[index] for index in order]
     common: dict[str, Any] = {"shaded": spans, "shaded_as": f"detected event ({len(events)})"}
     plots.plot_series(
@@ -128,7 +127,7 @@ def write_detection(
         )  # fmt: skip
     else:
         (out / "events.png").unlink(missing_ok=True)  # of an earlier run
-    latent = detector.latent(frame)
+    latent = detector.latent(table)
     labels = np.zeros(len(scores), dtype=np.int8)
     for start, end in spans:
         labels[start:end] = 1

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from jaxtyping import Float, Float64, Int8
+from jaxtyping import Float, Float64
 
 from twinvae.config import KINDS, Device, Kind, Missing, check_kind
 from twinvae.detector.arguments import Estimator
-from twinvae.detector.on_index import keeps_index
 from twinvae.detector.preparation import (
     check_constant,
     check_length,
@@ -33,13 +32,13 @@ from twinvae.network.parameters import Parameters
 from twinvae.network.training import History, held_out_steps, train
 from twinvae.process.notices import warn
 from twinvae.scoring.calibration import calibrate, mean_over_draws
-from twinvae.scoring.events import Event, find_events, with_expectation
+from twinvae.scoring.events import Event, find_events, with_expectation, with_times
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
 from twinvae.scoring.kinds import SCORES, Statistics, contributions, mean_over_channels, statistics_of
 from twinvae.scoring.statistics import SHORT
 from twinvae.scoring.threshold import check_enough
-from twinvae.series.conversion import as_series, channel_names, interpolated
 from twinvae.series.scaling import fit_scaler
+from twinvae.series.series import Series, channel_names
 from twinvae.stream.stream import Stream
 from twinvae.windowing.geometry import count
 
@@ -84,7 +83,7 @@ class VAEDetector(Estimator):
         Ctrl-C ends the training early: the parameters of the last finished epoch are kept, with a warning.
 
         Raises:
-            TypeError, ValueError: if an argument or the series is not fit for use; see `Config` and `as_series`.
+            TypeError, ValueError: if an argument or the series is not fit for use; see `Config` and `Series`.
         """
         fitted = copy(self)  # a fit that fails leaves the detector as it was
         fitted._fit(series)
@@ -104,10 +103,10 @@ class VAEDetector(Estimator):
     def begin_fit(self, series: Any) -> Float[np.ndarray, "time channel"]:
         """The part of `fit` before the training, in place: checks the series, decides what suits it, scales it."""
         config = self.resolved()
-        raw = as_series(series, missing=config.missing)
-        self.channels_ = channel_names(series, raw.shape[1])
+        given = Series.of(series).checked(config.missing)
+        raw, self.channels_ = given.values, given.names
         warn_of_gaps(raw, self.channels_, self.missing)
-        whole = interpolated(raw, self.channels_) if np.isnan(raw).any() else raw
+        whole = given.interpolated().values if np.isnan(raw).any() else raw
         if self.preset == "auto":
             config = suitable(config, whole, window=self.window is None, epochs=self.epochs is None)
         check_length(len(raw), config.window)
@@ -133,8 +132,7 @@ class VAEDetector(Estimator):
 
     # Scoring.
 
-    @keeps_index("score")
-    def decision_function(self, series: Any, *, kind: Kind | None = None) -> Float[np.ndarray, " time"]:
+    def decision_function(self, series: Any, *, kind: Kind | None = None) -> Any:
         """The score of each time step: higher is more anomalous. `kind` chooses another score than the fitted one.
 
         Scores are squared errors of the scaled series: in squared standard deviations of the training series with
@@ -149,14 +147,18 @@ class VAEDetector(Estimator):
         Raises:
             TypeError, ValueError: if the series is not fit for use, shorter than a window, or has other channels.
         """
-        return mean_over_channels(self.contributions(series, kind=kind))
+        given = Series.of(series)
+        return self._answer(given, mean_over_channels(self._scored(given, kind)), "score")
 
-    @keeps_index("score")
-    def contributions(self, series: Any, *, kind: Kind | None = None) -> Float[np.ndarray, "time channel"]:
+    def contributions(self, series: Any, *, kind: Kind | None = None) -> Any:
         """The score of each channel at each time step; their mean over the channels is the decision function.
 
         With `missing="mask"`, NaN where there is no value of the channel within a window; the mean leaves it out.
         """
+        given = Series.of(series)
+        return self._answer(given, self._scored(given, kind), "score")
+
+    def _scored(self, series: Series, kind: Kind | None) -> Float[np.ndarray, "time channel"]:
         chosen = self._kind(kind)
         scaled = self._prepared(series)
         with np.errstate(over="ignore", invalid="ignore"):  # said in words below
@@ -176,38 +178,35 @@ class VAEDetector(Estimator):
                 )
         return result
 
-    @keeps_index("label")
-    def predict(self, series: Any, *, kind: Kind | None = None) -> Int8[np.ndarray, " time"]:
+    def predict(self, series: Any, *, kind: Kind | None = None) -> Any:
         """1 where the score is strictly above the threshold of its kind, else 0."""
         return self.labels_of(self.decision_function(series, kind=kind), kind=kind)
 
-    @keeps_index("label")
-    def labels_of(self, scores: Float[np.ndarray, " time"], *, kind: Kind | None = None) -> Int8[np.ndarray, " time"]:
+    def labels_of(self, scores: Any, *, kind: Kind | None = None) -> Any:
         """`predict` of a whole series whose scores are known."""
         chosen = self._kind(kind)
+        if Series.of(scores).on_pandas:
+            return self._answer(Series.of(scores), self.labels_of(np.asarray(scores), kind=kind), "label")
         labels = by_rows(lambda part: (part > self.thresholds_[chosen]).astype(np.int8), scores)
         if SCORES[chosen].only_past:
             labels[: self.config_.window - 1] = 0
         return labels
 
-    @keeps_index("label")
-    def fit_predict(self, series: Any, y: object = None) -> Int8[np.ndarray, " time"]:
+    def fit_predict(self, series: Any, y: object = None) -> Any:
         """Fits, and labels the training series itself."""
-        return self.fit(series).labels_
+        given = Series.of(series)
+        return self._answer(given, self.fit(given).labels_, "label")
 
-    @keeps_index("event")
     def events(self, series: Any, *, kind: Kind | None = None) -> list[Event]:
         """The anomalies as intervals [start, end), with their peaks, each channel's share, and why: see `Event`."""
-        found: list[Event] = self.events_of(self.contributions(series, kind=kind), kind=kind, series=series)
-        return found
+        given = Series.of(series)
+        return self.events_of(self._scored(given, kind), kind=kind, series=given)
 
-    @keeps_index("event")
-    def events_of(
-        self, contributions: Float[np.ndarray, "time channel"], *, kind: Kind | None = None, series: Any = None
-    ) -> list[Event]:
+    def events_of(self, contributions: Any, *, kind: Kind | None = None, series: Any = None) -> list[Event]:
         """`events` of a series whose contributions are known; without the series they have no `value` or `expected`."""
+        given = Series.of(contributions if series is None else series)
+        contributions, config = np.asarray(contributions), self.config_
         labels = self.labels_of(mean_over_channels(contributions), kind=kind)
-        config = self.config_
         found = find_events(
             labels,
             contributions,
@@ -216,10 +215,11 @@ class VAEDetector(Estimator):
             merge_gap=config.merge_gap,
             least_height=config.least_height,
         )
-        if series is None or not found:
-            return found
-        raw = as_series(series, missing=config.missing)
-        return with_expectation(found, self.channels_, raw, self._expected(scaled_series(raw, self.scaler_, config)))
+        if series is not None and found:
+            raw = given.checked(config.missing).values
+            expected = self._expected(scaled_series(raw, self.scaler_, config))
+            found = with_expectation(found, self.channels_, raw, expected)
+        return with_times(found, given.index) if given.on_pandas else found
 
     def false_alarms(self, normal: Any, *, kind: Kind | None = None) -> FalseAlarms:
         """The rate of alarms on a normal series that was not fitted on, beside the rate that was asked for.
@@ -237,16 +237,16 @@ class VAEDetector(Estimator):
 
     def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
         """The posterior mean of each window of the series, n = time - window + 1."""
-        scaled = self._prepared(series)
+        scaled = self._prepared(Series.of(series))
         return self.backend.encode(self.parameters_, scaled, needed_config(scaled, self.config_))[0]
 
-    @keeps_index("value")
-    def reconstruct(self, series: Any) -> Float[np.ndarray, "time channel"]:
+    def reconstruct(self, series: Any) -> Any:
         """The mean over the covering windows of their reconstructions, in the units of the series.
 
         With `missing="mask"` it says what the model expects at missing steps.
         """
-        return self._expected(self._prepared(series))
+        given = Series.of(series)
+        return self._answer(given, self._expected(self._prepared(given)), "value")
 
     def _expected(self, scaled: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, "time channel"]:
         """`reconstruct` of a scaled series."""
@@ -270,7 +270,7 @@ class VAEDetector(Estimator):
 
         def score_windows(windows: Any) -> Float64[np.ndarray, " n"]:
             if not isinstance(windows, np.ndarray):  # an array has no names
-                check_names(windows, self.channels_)
+                check_names(channel_names(windows, shape[2]), self.channels_)
             values = np.asarray(windows)
             one_channel = shape[2] == 1 and values.shape[-1:] == (shape[1],) and values.ndim in (1, 2)
             if values.size == 0 or not (one_channel or (values.shape[-2:] == shape[1:] and values.ndim in (2, 3))):
@@ -361,15 +361,18 @@ class VAEDetector(Estimator):
         check_kind(chosen)
         return chosen
 
-    def _prepared(self, series: Any) -> Float[np.ndarray, "time channel"]:
+    def _answer(self, series: Series, result: np.ndarray, name: str) -> Any:
+        return series.on_index(result, name, self.channels_)
+
+    def _prepared(self, series: Series) -> Float[np.ndarray, "time channel"]:
         """The checked and scaled series."""
         self._check_fitted()
-        raw = as_series(series, missing=self.config_.missing)
+        raw = series.checked(self.config_.missing).values
         if raw.shape[1] != len(self.channels_):
             raise ValueError(
                 f"the series has {raw.shape[1]} channels, the detector was fitted on {len(self.channels_)}"
             )
-        check_names(series, self.channels_)
+        check_names(series.names, self.channels_)
         check_length(len(raw), self.config_.window)
         warn_of_gaps(raw, self.channels_, self.arguments_["missing"])
         return scaled_series(raw, self.scaler_, self.config_)

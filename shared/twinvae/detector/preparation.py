@@ -1,7 +1,6 @@
 """A checked series -> what the model takes: the checks that need the configuration, and the scaling."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -9,14 +8,13 @@ from jaxtyping import Bool, Float
 from twinvae.config import Config, Missing
 from twinvae.files.out_of_core import first_row, has_missing, number, pieces
 from twinvae.process.notices import warn
-from twinvae.series.conversion import are_numbers, channel_names
 from twinvae.series.scaling import Scaler, standardise
+from twinvae.series.series import are_numbers
 from twinvae.windowing.geometry import fully_covered
 
 
-def check_names(series: Any, channels: tuple[str, ...]) -> None:
-    """Raises ValueError for a data frame whose columns are not those of the fitted one, in order."""
-    names = channel_names(series, len(channels))
+def check_names(names: tuple[str, ...], channels: tuple[str, ...]) -> None:
+    """Raises ValueError if the columns of a data frame are not those of the fitted one, in order."""
     if len(channels) > 1 and names != channels and not (are_numbers(names) or are_numbers(channels)):
         raise ValueError(
             f"the series has the columns {', '.join(names)}, the detector was fitted on {', '.join(channels)}"

@@ -11,7 +11,7 @@ from twinvae.detector.detector import VAEDetector
 from twinvae.files.atomic import replacing
 from twinvae.files.out_of_core import pieces
 from twinvae.scoring.kinds import mean_over_channels
-from twinvae.tables.table import Table
+from twinvae.series.series import Series
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,7 +26,7 @@ def check_suffix(path: Path) -> None:
 
 
 def write_scores(
-    path: Path, table: Table, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
+    path: Path, table: Series, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
 ) -> None:
     """Writes a CSV or Parquet file: time stamp, score, label, and the score of each channel if there are several.
 
@@ -55,7 +55,7 @@ def _write_npy(path: Path, scores: Float[np.ndarray, " time"]) -> None:
 
 def _write_frames(
     path: Path,
-    table: Table,
+    table: Series,
     detector: VAEDetector,
     scores: Float[np.ndarray, " time"],
     contributions: Float[np.ndarray, "time channel"],
@@ -82,7 +82,7 @@ def _write_frames(
 
 
 def scores_frame(
-    table: Table, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
+    table: Series, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
 ) -> "pl.DataFrame":
     """What `write_scores` writes, of all rows at once."""
     scores = mean_over_channels(contributions)
@@ -90,7 +90,7 @@ def scores_frame(
 
 
 def _frame(
-    table: Table,
+    table: Series,
     scores: Float[np.ndarray, " time"],
     labels: Int8[np.ndarray, " time"],
     contributions: Float[np.ndarray, "time channel"],

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from twinvae.files.atomic import replacing
+from twinvae.series.series import Series
 from twinvae.tables.long_parquet import reading
-from twinvae.tables.table import Columns, Table, as_table, choose_columns, read_frame, read_table
+from twinvae.tables.table import Columns, as_table, choose_columns, read_frame, read_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,7 +47,7 @@ class Folder:
         """Of the series that can be read."""
         return tuple(self.file_of)
 
-    def read(self, name: str) -> Table:
+    def read(self, name: str) -> Series:
         """The series of this name.
 
         Raises:
@@ -97,7 +98,7 @@ class LongTable:
         """The keys, as text."""
         return tuple(self.place)
 
-    def read(self, name: str) -> Table:
+    def read(self, name: str) -> Series:
         """The series of this name; messages count rows within it.
 
         Raises:

@@ -8,7 +8,7 @@ from twinvae.detector.detector import VAEDetector, load_detector
 from twinvae.fleet.training import Member, fit_batch
 from twinvae.process.notices import collected, one_line
 from twinvae.scoring.kinds import mean_over_channels
-from twinvae.tables.table import Table
+from twinvae.series.series import Series
 
 
 class Settings(NamedTuple):
@@ -29,7 +29,7 @@ class Settings(NamedTuple):
         """
         return load_detector(self.backend)(preset=self.preset, seed=self.seed, **self.hyperparameters)
 
-    def training_part(self, table: Table) -> Any:
+    def training_part(self, table: Series) -> Series:
         """What a detector is fitted on.
 
         Raises:
@@ -37,7 +37,7 @@ class Settings(NamedTuple):
         """
         if self.train_rows is not None and self.train_rows > len(table):
             raise ValueError(f"--train-rows is {self.train_rows}, the series has {len(table)} rows")
-        return table.rows(slice(self.train_rows)).frame()
+        return table.rows(slice(self.train_rows))
 
 
 class Task(NamedTuple):
@@ -45,7 +45,7 @@ class Task(NamedTuple):
 
     number: int  # of the batch
     names: tuple[str, ...]
-    series: tuple[Table, ...]
+    series: tuple[Series, ...]
 
 
 class Result(NamedTuple):
@@ -83,7 +83,7 @@ def failed(name: str, error: object, *, rows: int | None = None, warnings: Seque
     return Result((row,), (), {}, {})
 
 
-def _scored(settings: Settings, member: Member, table: Table) -> Result:
+def _scored(settings: Settings, member: Member, table: Series) -> Result:
     from twinvae.detector.detection import event_record, quality
     from twinvae.detector.score_files import scores_frame
 
@@ -92,9 +92,8 @@ def _scored(settings: Settings, member: Member, table: Table) -> Result:
         return failed(name, member.error, rows=len(table), warnings=member.warnings)
     try:
         with collected() as found:
-            frame = table.frame()
-            parts = detector.contributions(frame)
-            events = detector.events_of(parts, series=frame)
+            parts = detector.contributions(table)
+            events = detector.events_of(parts, series=table)
     except (TypeError, ValueError) as error:
         return failed(name, error, rows=len(table), warnings=(*member.warnings, *found))
     scores = mean_over_channels(parts)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
-from twinvae.series.conversion import are_numbers
+from twinvae.series.series import are_numbers
 from twinvae.tables.columns import MISSING_CELLS
 from twinvae.tables.table import NO_TIME, TIME_NAMES
 
