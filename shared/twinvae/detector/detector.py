@@ -19,15 +19,15 @@ from twinvae.detector.preparation import (
     check_names,
     check_values,
     least_scores,
-    needed_config,
     scaled_series,
     warn_of_gaps,
 )
 from twinvae.detector.suitable import suitable
-from twinvae.files.out_of_core import by_rows, first_row, kept, number
+from twinvae.files.out_of_core import by_rows, first_row, has_missing, kept, number
 from twinvae.model import checkpoint
 from twinvae.model.export_check import Checked
 from twinvae.network.backend import Backend, Statistic, require_backend
+from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
 from twinvae.network.training import History, held_out_steps, train
 from twinvae.process.notices import warn
@@ -92,13 +92,7 @@ class VAEDetector(Estimator):
 
     def _fit(self, series: Any) -> None:
         scaled = self.begin_fit(series)
-        needed = needed_config(scaled, self.config_)
-        wait = self.backend.prepare(len(scaled), scaled.shape[1], statistics_of(*KINDS), needed)
-        try:
-            trained = train(self.backend, scaled, needed, self.seed)
-        finally:
-            wait()
-        self.end_fit(scaled, *trained)
+        self.end_fit(scaled, *train(self.backend, self.net(scaled), scaled, self.config_, self.seed))
 
     def begin_fit(self, series: Any) -> Float[np.ndarray, "time channel"]:
         """The part of `fit` before the training, in place: checks the series, decides what suits it, scales it."""
@@ -238,7 +232,7 @@ class VAEDetector(Estimator):
     def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
         """The posterior mean of each window of the series, n = time - window + 1."""
         scaled = self._prepared(Series.of(series))
-        return self.backend.encode(self.parameters_, scaled, needed_config(scaled, self.config_))[0]
+        return self.backend.encode(self.net(scaled), self.parameters_, scaled, self.config_.device)[0]
 
     def reconstruct(self, series: Any) -> Any:
         """The mean over the covering windows of their reconstructions, in the units of the series.
@@ -263,8 +257,9 @@ class VAEDetector(Estimator):
         """
         self._check_fitted()
         config = self.config_
-        score = self.backend.bind(self.parameters_, replace(config, missing="error"))
-        score_masked = self.backend.bind(self.parameters_, config) if config.missing == "mask" else None
+        plain, masked = (Net.of(config, len(self.channels_), masked=gaps) for gaps in (False, True))
+        score = self.backend.bind(plain, self.parameters_, config.device)
+        score_masked = self.backend.bind(masked, self.parameters_, config.device) if masked.masked else None
         shape = (-1, config.window, len(self.channels_))
         shift, scale = self.scaler_
 
@@ -355,6 +350,10 @@ class VAEDetector(Estimator):
         if not hasattr(self, "thresholds_"):
             raise NotFittedError("this detector is not fitted: call fit first")
 
+    def net(self, scaled: Float[np.ndarray, "time channel"]) -> Net:
+        """The network for a scaled series: with masks only where it has gaps."""
+        return Net.of(self.config_, scaled.shape[1], masked=has_missing(scaled))
+
     def _kind(self, kind: Kind | None) -> Kind:
         self._check_fitted()
         chosen = self.config_.kind if kind is None else kind
@@ -383,16 +382,16 @@ class VAEDetector(Estimator):
         short = count(length, self.config_.window) * self.config_.window * len(self.channels_) <= SHORT
         return statistics_of(*KINDS) if short else statistics_of(kind)
 
-    def _posterior_mean(self, scaled: Float[np.ndarray, "time channel"], names: tuple[Statistic, ...]) -> Statistics:
-        return self.backend.statistics(self.parameters_, scaled, names, needed_config(scaled, self.config_))
+    def _posterior_mean(self, scaled: Float[np.ndarray, "time channel"], wanted: tuple[Statistic, ...]) -> Statistics:
+        return self.backend.statistics(self.net(scaled), self.parameters_, scaled, wanted, self.config_.device)
 
-    def _drawn(self, scaled: Float[np.ndarray, "time channel"], names: tuple[Statistic, ...]) -> Iterator[Statistics]:
+    def _drawn(self, scaled: Float[np.ndarray, "time channel"], wanted: tuple[Statistic, ...]) -> Iterator[Statistics]:
         """The statistics of each latent draw. One draw serves all windows, so that a score does not depend on where in
         a series it is."""
-        config = needed_config(scaled, self.config_)
+        config, net = self.config_, self.net(scaled)
         draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
         for noise in draws.astype(config.dtype):
-            yield self.backend.statistics(self.parameters_, scaled, names, config, noise)
+            yield self.backend.statistics(net, self.parameters_, scaled, wanted, config.device, noise)
 
     def _contributions(
         self, scaled: Float[np.ndarray, "time channel"], kind: Kind
