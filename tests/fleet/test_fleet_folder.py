@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twinvae.fleet.folder import LONGEST_STEM, DamagedError, FleetFolder, Plan, file_stems
+from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Version
+from twinvae.fleet.plan import DamagedError, Plan
+from twinvae.fleet.stems import LONGEST_STEM, file_stems
 from twinvae.fleet.work import Result
 
 PLAN = Plan({"seed": 0}, {"a.csv": Version(3, 4)}, (("a", "b"), ("c",)), {"d": "it is bad"})

@@ -16,9 +16,10 @@ from types import FrameType
 from typing import Any
 
 from twinvae.config import HYPERPARAMETERS, resolve
-from twinvae.fleet.folder import FleetFolder, Plan
+from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Folder, Input, Version, open_input
 from twinvae.fleet.local_engine import in_turns, run_local
+from twinvae.fleet.plan import Plan
 from twinvae.fleet.run import Engine, make_plan, run_plan
 from twinvae.fleet.tables import Tables, input_digest, read_tables, write_tables
 from twinvae.fleet.work import Result, Settings, Task

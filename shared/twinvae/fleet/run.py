@@ -6,9 +6,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from twinvae.config import resolve
-from twinvae.fleet.folder import DamagedError, FleetFolder, Plan, file_stems
+from twinvae.fleet.batches import cut, need
+from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import ChangedError, Input, LongTable
-from twinvae.fleet.training import cut, need
+from twinvae.fleet.plan import DamagedError, Plan
+from twinvae.fleet.stems import file_stems
 from twinvae.fleet.work import Result, Settings, Task, failed, joined, work
 from twinvae.process.notices import one_line
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twinvae.detector.detector import VAEDetector
 from twinvae.files.atomic import as_json
-from twinvae.fleet.folder import FORMAT, MODELS, TABLES, VERSION, DamagedError, FleetFolder, Plan, file_stems
+from twinvae.fleet.folder import MODELS, TABLES, FleetFolder
 from twinvae.fleet.input import Version
+from twinvae.fleet.plan import FORMAT, VERSION, DamagedError, Plan
+from twinvae.fleet.stems import file_stems
 from twinvae.fleet.work import failed
 
 if TYPE_CHECKING:
