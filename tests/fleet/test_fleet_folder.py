@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Version
 from twinvae.fleet.plan import DamagedError, Plan
+from twinvae.fleet.rows import Row, failed_row
 from twinvae.fleet.stems import LONGEST_STEM, file_stems
 from twinvae.fleet.work import Result
 
 PLAN = Plan({"seed": 0}, {"a.csv": Version(3, 4)}, (("a", "b"), ("c",)), {"d": "it is bad"})
-RESULT = Result(({"name": "a", "status": "ok"}, {"name": "b", "status": "failed"}), (), {"a": b"weights"}, {})
+RESULTS = (Result(Row("a", "ok"), (), b"weights"), Result(failed_row("b", "bad")))
 STEMS = file_stems(PLAN.names)
 
 
@@ -91,10 +92,10 @@ def test_a_damaged_part_is_noticed(tmp_path: Path, damage: str) -> None:
     folder = FleetFolder(tmp_path)
     with folder.lock():
         folder.write_plan(PLAN)
-        folder.write_part(PLAN, 0, RESULT, STEMS)
+        folder.write_part(PLAN, 0, RESULTS, STEMS)
         part = folder.read_part(PLAN, 0)
         assert part is not None
-        assert [row["model"] for row in part["rows"]] == ["models/a.safetensors", None]
+        assert [row.model for row in part.rows] == ["models/a.safetensors", None]
         model = tmp_path / "models" / "a.safetensors"
         if damage == "model gone":
             model.unlink()
@@ -110,7 +111,7 @@ def test_a_part_of_another_plan_is_refused(tmp_path: Path) -> None:
     folder = FleetFolder(tmp_path)
     with folder.lock():
         folder.write_plan(PLAN)
-        folder.write_part(PLAN, 0, RESULT, STEMS)
+        folder.write_part(PLAN, 0, RESULTS, STEMS)
         other = Plan({"seed": 1}, PLAN.files, PLAN.batches, PLAN.failed)
         with pytest.raises(ValueError, match="of other settings or other input"):
             folder.read_part(other, 0)

@@ -12,18 +12,27 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from twinvae.files.atomic import replacing, write_text
 from twinvae.fleet.plan import FORMAT, DamagedError, Plan, read_checked, write_checked
+from twinvae.fleet.rows import EventRow, Row
 from twinvae.fleet.work import Result
 
 PROGRESS, MODELS, SCORES = ".progress", "models", "scores"
 TABLES = ("fleet.parquet", "events.parquet")
 SUMMARY = "fleet.json"
+
+
+class Part(NamedTuple):
+    """What is on the disk of one finished batch."""
+
+    rows: list[Row]
+    events: list[EventRow]
+    files: list[str]  # models and scores, in the folder of the fleet
 
 
 class FleetFolder:
@@ -107,28 +116,29 @@ class FleetFolder:
         """
         return Plan.read(self._plan) if self._plan.exists() else None
 
-    def write_part(self, plan: Plan, index: int, result: Result, stems: Mapping[str, str]) -> None:
+    def write_part(self, plan: Plan, index: int, results: Sequence[Result], stems: Mapping[str, str]) -> None:
         """Writes the files of a batch's series, and then its part, which says that they are all there."""
-        sizes = {}
-        for folder, files, suffix in ((MODELS, result.models, ".safetensors"), (SCORES, result.scores, ".parquet")):
-            for name, content in files.items():
-                path = self.path / folder / f"{stems[name]}{suffix}"
-                path.parent.mkdir(exist_ok=True)
-                with replacing(path) as temporary:
-                    temporary.write_bytes(content)
-                sizes[f"{folder}/{path.name}"] = len(content)
-            if files:
-                _sync(self.path / folder)
+        models = {f"{MODELS}/{stems[one.row.name]}.safetensors": one.model for one in results}
+        scores = {f"{SCORES}/{stems[one.row.name]}.parquet": one.scores for one in results}
+        files = {name: content for name, content in (models | scores).items() if content is not None}
+        for name, content in files.items():
+            path = self.path / name
+            path.parent.mkdir(exist_ok=True)
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
+        for folder in sorted({(self.path / name).parent for name in files}):
+            _sync(folder)
         rows = [
-            row | {"model": f"{MODELS}/{stems[row['name']]}.safetensors" if row["name"] in result.models else None}
-            for row in result.rows
+            one.row._replace(model=name if name in files else None)._asdict()
+            for one, name in zip(results, models, strict=True)
         ]
-        part = {"plan": plan.digest, "rows": rows, "events": list(result.events), "files": sizes}
-        write_checked(self._part(index), part)
+        events = [event._asdict() for one in results for event in one.events]
+        sizes = {name: len(content) for name, content in files.items()}
+        write_checked(self._part(index), {"plan": plan.digest, "rows": rows, "events": events, "files": sizes})
         _sync(self.progress)
 
-    def read_part(self, plan: Plan, index: int) -> dict[str, Any] | None:
-        """The part of a batch: `rows`, `events` and `files`; None if it is not finished.
+    def read_part(self, plan: Plan, index: int) -> Part | None:
+        """The part of a batch; None if it is not finished.
 
         Raises:
             DamagedError: if it is not whole, or a file of its series is not there.
@@ -137,7 +147,7 @@ class FleetFolder:
         path = self._part(index)
         if not path.exists():
             return None
-        part: dict[str, Any] = read_checked(path)
+        part = read_checked(path)
         if part["plan"] != plan.digest:
             raise ValueError(
                 f"{path}: of other settings or other input than these: give those again, or choose another --out"
@@ -146,7 +156,8 @@ class FleetFolder:
             file = self.path / name
             if not file.exists() or file.stat().st_size != size:
                 raise DamagedError(f"{file}: not as it was written")
-        return part
+        events = [EventRow(**event) for event in part["events"]]
+        return Part([Row(**row) for row in part["rows"]], events, list(part["files"]))
 
     def _part(self, index: int) -> Path:
         return self.progress / f"part-{index:06}.json"
