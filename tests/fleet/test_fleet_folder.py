@@ -1,6 +1,11 @@
 """The names of the files of a fleet, and its progress on the disk."""
 
+import errno
+import fcntl
 import json
+import os
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -8,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import PATH
 from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Version
 from twinvae.fleet.plan import DamagedError, Plan
@@ -74,6 +80,54 @@ def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:
         pytest.raises(ValueError, match="another process is at work in this folder"),
         FleetFolder(tmp_path).lock(),
     ):
+        pass
+
+
+def test_a_lock_ends_with_the_process_that_held_it(tmp_path: Path) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from twinvae.fleet.folder import FleetFolder
+held = FleetFolder(Path({str(tmp_path)!r})).lock()
+held.__enter__()
+print("held", flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": PATH},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match="another process is at work"), FleetFolder(tmp_path).lock():
+            pass
+        other.kill()
+    with FleetFolder(tmp_path).lock():
+        pass
+    assert not (tmp_path / ".progress").exists()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_a_file_system_has_no_locks_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def without(handle: int, operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    folder = FleetFolder(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", without)
+        with folder.lock():
+            folder.write_plan(PLAN)
+    assert folder.read_plan() == PLAN
+
+
+def test_a_folder_that_cannot_be_written_is_not_locked(tmp_path: Path) -> None:
+    (tmp_path / ".progress" / "lock").mkdir(parents=True)
+    with pytest.raises(OSError, match="lock"), FleetFolder(tmp_path).lock():
         pass
 
 

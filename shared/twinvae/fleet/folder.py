@@ -13,9 +13,11 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from filelock import FileLock, Timeout
 
 from twinvae.files.atomic import replacing, write_text
 from twinvae.fleet.plan import FORMAT, DamagedError, Plan, read_checked, write_checked
@@ -25,6 +27,7 @@ from twinvae.fleet.work import Result
 PROGRESS, MODELS, SCORES = ".progress", "models", "scores"
 TABLES = ("fleet.parquet", "events.parquet")
 SUMMARY = "fleet.json"
+WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what a file system says that has none
 
 
 class Part(NamedTuple):
@@ -75,15 +78,24 @@ class FleetFolder:
         """
         existed = self.path.exists()
         self.progress.mkdir(parents=True, exist_ok=True)
-        with (self.progress / "lock").open("w") as file:
-            _lock(file, self.path)
-            try:
-                yield
-            finally:
-                if not self.is_begun:  # nothing to go on with: leave no trace
-                    shutil.rmtree(self.progress, ignore_errors=True)
-                    if not existed and not any(self.path.iterdir()):
-                        self.path.rmdir()
+        lock = FileLock(self.progress / "lock", blocking=False, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ValueError(f"{self.path}: another process is at work in this folder") from None
+        except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise
+        try:
+            yield
+        finally:
+            if not self.is_begun:  # nothing to go on with: leave no trace
+                shutil.rmtree(self.progress, ignore_errors=True)
+            lock.release()
+            with suppress(OSError):  # what holds files stays; on Windows the lock's file has gone only now
+                self.progress.rmdir()
+            if not existed and not any(self.path.iterdir()):
+                self.path.rmdir()
 
     @contextmanager
     def replaced(self) -> Iterator[None]:
@@ -220,16 +232,3 @@ def _sync(folder: Path) -> None:
             raise
     finally:
         os.close(handle)
-
-
-def _lock(file: Any, folder: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ValueError(f"{folder}: another process is at work in this folder") from None
-    except OSError:  # a file system without locks
-        return
