@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import PATH, in_a_fresh_process
 from tests.stream.test_stream import holes, model, points
-from twinvae.model import checkpoint
+from twinvae.model import file as model_file
 from twinvae.stream import state as stream_state
 from twinvae.stream.lines import LineReader, Point, UnsuitedHeaderError
 from twinvae.stream.stream import Stream
@@ -29,7 +29,7 @@ NAN: Any = pytest.approx(float("nan"), nan_ok=True)
 def saved(tmp_path: Path) -> Path:
     """A model of the channels a and b."""
     path = tmp_path / "m.safetensors"
-    checkpoint.write(path, model(2))
+    model_file.write(path, model(2))
     return path
 
 
@@ -216,7 +216,7 @@ def test_bad_lines_are_reported_counted_and_do_not_matter(saved: Path) -> None:
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_missing_values_are_left_out_and_a_score_that_is_not_known_is_null(tmp_path: Path, form: str) -> None:
     saved, series = tmp_path / "m.safetensors", holes(80, 2)
-    checkpoint.write(saved, model(2, missing="mask"))
+    model_file.write(saved, model(2, missing="mask"))
     stream = Stream.load(saved)
     steps = [stream.step(row, f"t{at}") for at, row in enumerate(series)]
     if form == "csv":

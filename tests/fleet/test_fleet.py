@@ -17,7 +17,8 @@ import vae_jax.train
 from tests.conftest import detector_of, in_a_fresh_process, unchecked
 from tests.helpers.closeness import assert_close
 from twinvae.detector.detector import NotFittedError, VAEDetector
-from twinvae.fleet.training import BATCH_VALUES, Need, cut, fit_batch, need
+from twinvae.fleet.batches import BATCH_VALUES, Need, cut, need
+from twinvae.fleet.training import fit_batch
 from twinvae.network.training import Cancelled
 from twinvae.process.notices import collected
 

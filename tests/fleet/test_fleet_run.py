@@ -16,7 +16,8 @@ import pytest
 from twinvae.cli import main as cli
 from twinvae.fleet.input import Folder
 from twinvae.fleet.local_engine import AHEAD, run_local
-from twinvae.fleet.work import Result, Settings, Task, failed, joined
+from twinvae.fleet.rows import EventRow, Row
+from twinvae.fleet.work import Result, Settings, Task
 from twinvae.series.series import Series
 
 ARGUMENTS = ("--train-rows", "40", "--together", "2", "--preset", "standard", "--window", "8", "--backend", "torch")
@@ -34,16 +35,15 @@ def sensors(tmp_path: Path) -> Path:
     return folder
 
 
-def fake_work(settings: Settings, task: Task) -> Result:
+def fake_work(settings: Settings, task: Task) -> list[Result]:
     """A result that depends on the series alone, as it should."""
     results = []
     for name, table in zip(task.names, task.series, strict=True):
         total = float(table.values.sum())
-        row = failed(name, None).rows[0] | {"status": "ok", "error": None, "rows": len(table), "loss": total}
-        row |= {"events": 1, "anomalous_steps": 3}
-        event = {"series": name, "start": 1, "end": 4, "start_time": "1", "score": total, "channels": ["a"]}
-        results.append(Result((row,), (event,), {name: f"model of {total!r}".encode()}, {}))
-    return joined(results, task.names)
+        row = Row(name, "ok", rows=len(table), loss=total, events=1, anomalous_steps=3)
+        event = EventRow(name, 1, 4, "1", "3", 2, "2", total, None, None, ("a",), (1.0,))
+        results.append(Result(row, (event,), f"model of {total!r}".encode()))
+    return results
 
 
 Fleet = Callable[..., int]
@@ -117,7 +117,7 @@ def test_wherever_it_is_killed_a_resumed_run_ends_as_one_that_was_not(
 
     worked: list[int] = []
 
-    def counted(settings: Settings, task: Task) -> Result:
+    def counted(settings: Settings, task: Task) -> list[Result]:
         worked.append(task.number)
         return fake_work(settings, task)
 
@@ -243,7 +243,7 @@ def test_input_that_has_changed_since_is_named(
 def test_a_file_that_goes_while_others_train_fails_alone(
     fleet: Fleet, sensors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def work(settings: Settings, task: Task) -> Result:
+    def work(settings: Settings, task: Task) -> list[Result]:
         if task.number == 0:  # the last two batches are not read yet
             (sensors / "s4.csv").unlink()
             (sensors / "s6.csv").unlink()
@@ -286,7 +286,7 @@ def test_a_damaged_plan_is_made_anew_and_finished_batches_stay(
     plan.unlink()
     worked: list[int] = []
 
-    def counted(settings: Settings, task: Task) -> Result:
+    def counted(settings: Settings, task: Task) -> list[Result]:
         worked.append(task.number)
         return fake_work(settings, task)
 
@@ -302,7 +302,7 @@ def test_a_batch_without_memory_is_tried_one_by_one(
 ) -> None:
     assert fleet("whole") == 0
 
-    def work(settings: Settings, task: Task) -> Result:
+    def work(settings: Settings, task: Task) -> list[Result]:
         if len(task.names) > 1 and task.number in (0, 2):
             raise error
         if task.names == ("s5",):
@@ -427,7 +427,7 @@ def test_memory_holds_the_batches_in_flight_not_the_fleet(
             planned.append(len(alive))
         return table
 
-    def working(settings: Settings, task: Task) -> Result:
+    def working(settings: Settings, task: Task) -> list[Result]:
         worked.append(len(alive))
         return fake_work(settings, task)
 

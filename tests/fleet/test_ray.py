@@ -138,6 +138,18 @@ def test_ctrl_c_ends_what_runs(tmp_path: Path) -> None:
     ray_tasks.wait_for(lambda: not _alive(int(mark.name.removeprefix("runs-"))))
 
 
+@pytest.mark.slow
+def test_a_run_that_is_closed_leaves_nothing_running_on_the_cluster(cluster: RunningCluster, tmp_path: Path) -> None:
+    cluster.add(cpus=2)
+    results = run_ray(functools.partial(ray_tasks.endless_but_the_first, tmp_path), range(9), address=cluster.address)
+    assert next(results) == (0, 0)
+    ray_tasks.wait_for(lambda: len(list(tmp_path.glob("runs-*"))) == 2)
+    results.close()  # type: ignore[attr-defined]
+    for mark in tmp_path.glob("runs-*"):
+        ray_tasks.wait_for(lambda mark=mark: not _alive(int(mark.name.removeprefix("runs-"))))  # type: ignore[misc]
+    assert len(list(tmp_path.glob("runs-*"))) == 2, "none of those that waited was begun"
+
+
 def _alive(process: int) -> bool:
     try:
         return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]

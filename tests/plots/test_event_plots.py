@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from twinvae.detector.detection import event_record
 from twinvae.files.atomic import as_json
+from twinvae.model.record import event_record
 from twinvae.plots import events as event_plots
 from twinvae.scoring.events import Event, find_events, with_expectation
 from twinvae.series.series import Series

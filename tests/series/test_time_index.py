@@ -72,12 +72,14 @@ def test_events_have_the_time_stamps_of_their_first_last_and_peak_step(detector:
         assert event.peak_time == HOURS[event.peak]
 
 
-def test_known_scores_and_contributions_keep_their_index(detector: Any) -> None:
-    parts = detector.contributions(FRAME)
-    assert detector.events_of(contributions=parts, series=FRAME) == detector.events(FRAME)
-    causal = detector.decision_function(FRAME, kind="causal")
-    labels = detector.labels_of(scores=causal, kind="causal")
-    pd.testing.assert_series_equal(labels, detector.predict(FRAME, kind="causal"))
+def test_a_detection_is_all_answers_at_once(detector: Any) -> None:
+    found = detector.detect(FRAME, kind="causal")
+    assert found.events == detector.events(FRAME, kind="causal")
+    np.testing.assert_array_equal(found.scores, detector.decision_function(FRAME, kind="causal"))
+    np.testing.assert_array_equal(found.contributions, detector.contributions(FRAME, kind="causal"))
+    np.testing.assert_array_equal(found.labels, detector.predict(FRAME, kind="causal"))
+    np.testing.assert_array_equal(found.expected, detector.reconstruct(FRAME))
+    np.testing.assert_array_equal(found.latent, detector.latent(FRAME))
 
 
 def test_a_series_with_gaps_in_its_index_or_numbers_for_it_keeps_it(detector: Any) -> None:
@@ -85,7 +87,7 @@ def test_a_series_with_gaps_in_its_index_or_numbers_for_it_keeps_it(detector: An
     assert detector.predict(some).index.equals(some.index)
     numbered = FRAME.set_axis(np.arange(100) * 7, axis=0)
     assert list(detector.predict(numbered).index[:2]) == [0, 7]
-    assert detector.labels_of(detector.decision_function(numbered)).index.equals(numbered.index)
+    assert detector.decision_function(numbered).index.equals(numbered.index)
 
 
 def test_the_training_series_is_labelled_on_its_index_and_attributes_are_arrays() -> None:

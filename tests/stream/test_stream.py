@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import BACKENDS, detector_of, in_a_fresh_process
 from twinvae.config import Config
-from twinvae.model.checkpoint import Checkpoint
+from twinvae.model.model import Model
 from twinvae.network.net import Net
 from twinvae.network.parameters import draw
 from twinvae.scoring.calibration import THRESHOLDS
@@ -31,10 +31,10 @@ def places(events: list[Event]) -> list[tuple[int, int, int]]:
     return [(event.start, event.end, event.peak) for event in events]
 
 
-def model(channels: int = 1, *, threshold: float = 1.0, seed: int = 0, **settings: Any) -> Checkpoint:
+def model(channels: int = 1, *, threshold: float = 1.0, seed: int = 0, **settings: Any) -> Model:
     """A model that nobody has trained."""
     config = Config(**{"window": 6, "hidden_dim": 5, "latent_dim": 2, "merge_gap": 2} | settings)
-    return Checkpoint(
+    return Model(
         "tutorial", {}, 0, config, tuple("abcdef"[:channels]), draw(Net.of(config, channels), seed),
         Scaler(np.full(channels, 0.5), np.full(channels, 2.0)), dict.fromkeys(THRESHOLDS, threshold),
         Calibration(0.25, (1,), np.ones((1, channels)), np.ones(channels)),

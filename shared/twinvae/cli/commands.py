@@ -14,9 +14,9 @@ from twinvae.data.datasets import load_dataset
 from twinvae.data.download import DOWNLOADS, download
 from twinvae.detector.detector import VAEDetector, load_detector
 from twinvae.files.atomic import as_json
+from twinvae.model.record import event_record
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
 from twinvae.scoring.false_alarms import FalseAlarms
-from twinvae.scoring.kinds import mean_over_channels
 from twinvae.series.series import Series, are_numbers
 from twinvae.tables.table import read_table
 
@@ -74,7 +74,7 @@ def fit(options: argparse.Namespace) -> None:
 
 def score(options: argparse.Namespace) -> None:
     """Scores a file with a saved model."""
-    from twinvae.detector.detection import event_record, quality
+    from twinvae.detector.report import quality
     from twinvae.detector.score_files import check_suffix, write_scores
 
     check_suffix(options.out)
@@ -83,22 +83,22 @@ def score(options: argparse.Namespace) -> None:
     if options.columns is None and not are_numbers(detector.channels_) and options.file.suffix.lower() != ".npy":
         options.columns = detector.channels_
     table = _read(options.file, options)
-    parts = detector.contributions(table)
-    write_scores(options.out, table, detector, parts)
-    events = [event_record(event, table) for event in detector.events_of(parts, series=table)]
-    measured = quality(table, mean_over_channels(parts))
-    result = {"rows": len(parts), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
+    found = detector.detect(table)
+    write_scores(options.out, found)
+    events = [event_record(event, table) for event in found.events]
+    measured = quality(table, found.scores)
+    result = {"rows": len(table), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
     text = f"{_events_text(events)}{_quality_text(measured)}"
     if options.normal:
-        alarms = detector.false_alarms(table)
+        alarms = found.false_alarms
         result["false_alarms"] = alarms._asdict()
         text += _false_alarms_text(alarms)
-    _print(options, result | measured, f"{text}scores of {len(parts)} rows in {options.out}")
+    _print(options, result | measured, f"{text}scores of {len(table)} rows in {options.out}")
 
 
 def detect(options: argparse.Namespace) -> None:
     """Fits on the normal rows, scores all, writes everything."""
-    from twinvae.detector.detection import write_detection
+    from twinvae.detector.report import write_detection
 
     detector = _detector(options)
     table, normal, train_rows, name = _series_to_detect(options)

@@ -18,7 +18,7 @@ from twinvae.data.datasets import DATASETS
 from twinvae.data.download import DOWNLOADS
 from twinvae.data.injection import ANOMALY_KINDS
 from twinvae.data.signals import SIGNAL_KINDS
-from twinvae.fleet.training import TOGETHER
+from twinvae.fleet.batches import TOGETHER
 from twinvae.network.backend import BACKENDS
 from twinvae.stream.lines import LINE_FORMATS
 

@@ -12,8 +12,9 @@ import numpy as np
 from twinvae.config import Device, Kind, check_kind, plain
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.detector import NotFittedError, VAEDetector
+from twinvae.fleet.batches import TOGETHER, Need, cut, need
 from twinvae.fleet.local_engine import cancelled, in_turns, run_local
-from twinvae.fleet.training import TOGETHER, Member, Need, cut, fit_batch, need
+from twinvae.fleet.training import Member, fit_batch
 from twinvae.network.backend import Lane
 from twinvae.process.notices import collected, one_line
 from twinvae.scoring.events import Event
