@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.cases import CASES
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.results import ResultsError, read
-from benchmarks.run import QUICK, RunError, dated_path, gpu_seen, plan, run, start_results
+from benchmarks.speed.cases import CASES
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.results import ResultsError, read
+from benchmarks.speed.run import QUICK, RunError, dated_path, gpu_seen, plan, run, start_results
 from twinvae.config import PRESETS
 from twinvae.network.backend import BACKENDS, installed_backends
 
@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from benchmarks.report import write_report  # matplotlib takes half a second
+    from benchmarks.speed.report.page import write_report  # matplotlib takes half a second
 
     page = write_report(read(options.file), options.file, options.out or options.file.with_suffix(""))
     print(f"wrote {page} and its pictures")
@@ -64,7 +64,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from benchmarks.compare import compare
+    from benchmarks.speed.report.compare import compare
 
     print(compare(read(options.old), read(options.new), least=options.least / 100))
     return 0

@@ -13,7 +13,7 @@ from benchmarks.accuracy.methods import baselines, products
 from benchmarks.accuracy.published import read_published
 from benchmarks.accuracy.records import Accuracy, write
 from benchmarks.accuracy.run import measure_all
-from benchmarks.run import RunError
+from benchmarks.speed.run import RunError
 from twinvae.data.datasets import BadFile, Dataset, read_datasets
 from twinvae.network.backend import installed_backends
 

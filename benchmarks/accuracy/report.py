@@ -10,8 +10,8 @@ from benchmarks.accuracy import tables
 from benchmarks.accuracy.methods import MERGED, QUANTILE, Answer, Method
 from benchmarks.accuracy.published import Published
 from benchmarks.accuracy.records import METRICS, Accuracy
-from benchmarks.report import STYLE
-from benchmarks.tables import as_list, as_table
+from benchmarks.speed.report.page import STYLE
+from benchmarks.speed.report.tables import as_list, as_table
 from twinvae.data.datasets import Dataset
 from twinvae.files.atomic import write_text
 from twinvae.plots.pictures import plot_detection

@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import arithmetic, machine, run, summary, verify
+from benchmarks import machine
 from benchmarks.__main__ import main
-from benchmarks.bars import verdicts
-from benchmarks.cases import CASES, Job, jobs
-from benchmarks.compare import compare
-from benchmarks.implementations import IMPLEMENTATIONS, trainer, unavailable
-from benchmarks.results import Results, ResultsError, Table, read, write
-from benchmarks.stats import ratio, summarise
+from benchmarks.speed import arithmetic, run
+from benchmarks.speed.cases import CASES, Job, jobs
+from benchmarks.speed.implementations import IMPLEMENTATIONS, trainer, unavailable
+from benchmarks.speed.process import verify
+from benchmarks.speed.report import summary
+from benchmarks.speed.report.bars import verdicts
+from benchmarks.speed.report.compare import compare
+from benchmarks.speed.results import Results, ResultsError, Table, read, write
+from benchmarks.speed.stats import ratio, summarise
 from tests.conftest import NO_GPU
 from twinvae.config import Config
 
@@ -471,7 +474,7 @@ def test_a_measurement_on_a_gpu(tmp_path: Path, name: str) -> None:
 
 def test_importing_the_benchmark_imports_no_framework() -> None:
     code = (
-        "import sys, benchmarks.__main__, benchmarks.report, benchmarks.compare\n"
+        "import sys, benchmarks.__main__, benchmarks.speed.report.page, benchmarks.speed.report.compare\n"
         "assert not {'jax', 'torch', 'pyod', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=machine.ROOT)

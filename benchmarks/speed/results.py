@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine as host
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.stats import Groups, summarise
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.stats import Groups, summarise
 from twinvae.files.atomic import write_text
 
 SCHEMA = 1

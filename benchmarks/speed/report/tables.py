@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from benchmarks.bars import NOT_MEASURED, interval, seconds, verdicts
-from benchmarks.cases import CASES
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.results import Results, Table
-from benchmarks.stats import ratio
-from benchmarks.summary import break_evens, step_time
+from benchmarks.speed.cases import CASES
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.report.bars import NOT_MEASURED, interval, seconds, verdicts
+from benchmarks.speed.report.summary import break_evens, step_time
+from benchmarks.speed.results import Results, Table
+from benchmarks.speed.stats import ratio
 
 
 def bars(table: Table) -> str:

@@ -5,14 +5,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import arithmetic, machine
-from benchmarks.compilation import Watch
-from benchmarks.fleets import fleet, fleet_size
-from benchmarks.hardware import roofline, transfer
-from benchmarks.implementations import IMPLEMENTATIONS, Subject, subject, trainer
-from benchmarks.measurement import Measurement, repeat
-from benchmarks.streams import stream, watch
-from benchmarks.workloads import SEED, long_series, sized_run, training_run, tutorial_series
+from benchmarks import machine
+from benchmarks.speed import arithmetic
+from benchmarks.speed.implementations import IMPLEMENTATIONS, Subject, subject, trainer
+from benchmarks.speed.process.compilation import Watch
+from benchmarks.speed.process.fleets import fleet, fleet_size
+from benchmarks.speed.process.hardware import roofline, transfer
+from benchmarks.speed.process.measurement import Measurement, repeat
+from benchmarks.speed.process.streams import stream, watch
+from benchmarks.speed.process.workloads import SEED, long_series, sized_run, training_run, tutorial_series
 from twinvae.config import Config
 
 BRIEF = 5  # epochs of a detector that is made to score
@@ -53,7 +54,7 @@ def fit(m: Measurement) -> None:
 
 
 def cold(m: Measurement) -> None:
-    """The stages are taken (`benchmarks.cold`); now assert that a warm cache was hit, and verify."""
+    """The stages are taken (`benchmarks.speed.process.cold`); now assert that a warm cache was hit, and verify."""
     if m.job["cache"] == "warm" and (not m.notes["cache"]["hits"] or m.notes["cache"]["misses"]):
         m.refuse(f"the compilation cache was not hit: {m.notes['cache']}")
     elif IMPLEMENTATIONS[m.name].difference is None:
@@ -231,7 +232,7 @@ def _import(m: Measurement, **settings: Any) -> tuple[Subject, Watch]:
 
 def _verified(m: Measurement, train: Any, config: Any, *, timed: bool = False) -> bool:
     """Ten steps against the oracle, timed as the first call; without a match there is no time at all."""
-    from benchmarks.verify import TOLERANCE, verify
+    from benchmarks.speed.process.verify import TOLERANCE, verify
 
     begin = time.perf_counter()
     result = verify(train, config, seed=SEED)

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import arithmetic
-from benchmarks.cases import PRODUCT
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.results import Record, Table
-from benchmarks.stats import Ratio, ratio
+from benchmarks.speed import arithmetic
+from benchmarks.speed.cases import PRODUCT
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.results import Record, Table
+from benchmarks.speed.stats import Ratio, ratio
 from twinvae.config import Config
 
 NOT_MEASURED = "not measured"

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from benchmarks.bars import interval, seconds
-from benchmarks.implementations import IMPLEMENTATIONS, PRODUCT
-from benchmarks.results import Record, Table
-from benchmarks.stats import ratio
+from benchmarks.speed.implementations import IMPLEMENTATIONS, PRODUCT
+from benchmarks.speed.report.bars import interval, seconds
+from benchmarks.speed.results import Record, Table
+from benchmarks.speed.stats import ratio
 
 STEPS = 1500
 PAIRS = (

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from benchmarks import machine
-from benchmarks.compilation import Watch
-from benchmarks.implementations import IMPLEMENTATIONS, PRODUCT, subject, trainer, unavailable
-from benchmarks.verify import verify
-from benchmarks.workloads import long_series, training_run, tutorial_series
+from benchmarks.speed.implementations import IMPLEMENTATIONS, PRODUCT, subject, trainer, unavailable
+from benchmarks.speed.process.compilation import Watch
+from benchmarks.speed.process.verify import verify
+from benchmarks.speed.process.workloads import long_series, training_run, tutorial_series
 
 SLOW = [pytest.param(name, marks=pytest.mark.slow) if name == "torch-compiled" else name for name in PRODUCT]
 LENGTHS = (10**3, 10**5, 10**6)

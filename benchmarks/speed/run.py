@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.cases import CASES, Job, jobs
-from benchmarks.implementations import IMPLEMENTATIONS, unavailable
-from benchmarks.measurement import ANSWER
-from benchmarks.results import Results, ResultsError, read, write
+from benchmarks.speed.cases import CASES, Job, jobs
+from benchmarks.speed.implementations import IMPLEMENTATIONS, unavailable
+from benchmarks.speed.process.measurement import ANSWER
+from benchmarks.speed.results import Results, ResultsError, read, write
 
 TIMEOUT = 900.0  # seconds for one process
 QUICK = 165.0  # seconds for a quick run
@@ -154,7 +154,7 @@ def _cache_environment(job: Job, scratch: Path) -> dict[str, str]:
 
 def _child(message: dict[str, Any], environment: dict[str, str], timeout: float) -> dict[str, Any]:
     """The answer of the process that this message starts, or subprocess.TimeoutExpired if there is none in time."""
-    command = [sys.executable, "-m", "benchmarks.measure"]
+    command = [sys.executable, "-m", "benchmarks.speed.process.measure"]
     # A session of its own: Ctrl-C reaches this process alone, which then ends the child and its compilers.
     with subprocess.Popen(
         [*command, json.dumps(message | {"spawned": time.monotonic()})],

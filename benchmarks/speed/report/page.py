@@ -4,12 +4,12 @@ import base64
 from html import escape
 from pathlib import Path
 
-from benchmarks import tables
-from benchmarks.bars import NOT_MEASURED
-from benchmarks.cases import CASES
-from benchmarks.plots import pictures
-from benchmarks.results import Results, Table
-from benchmarks.summary import sentences
+from benchmarks.speed.cases import CASES
+from benchmarks.speed.report import tables
+from benchmarks.speed.report.bars import NOT_MEASURED
+from benchmarks.speed.report.plots import pictures
+from benchmarks.speed.report.summary import sentences
+from benchmarks.speed.results import Results, Table
 from twinvae.files.atomic import replacing, write_text
 
 CAPTIONS = {

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.measurement import Measurement
-from benchmarks.workloads import SEED, long_series
+from benchmarks.speed.process.measurement import Measurement
+from benchmarks.speed.process.workloads import SEED, long_series
 
 WARM = 500  # points that are not counted: the processor's caches, and the stream's own warming up
 TOLERANCE = 1e-5  # of the largest score: float32 in another order of sums
@@ -117,7 +117,7 @@ def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Calla
 
         one = series.shape[1] == 1
         return Stream.load(path).update, series[:, 0].tolist() if one else series.tolist()
-    from benchmarks.implementations import IMPLEMENTATIONS
+    from benchmarks.speed.implementations import IMPLEMENTATIONS
     from twinvae.detector.detector import load_detector
 
     detector = load_detector(IMPLEMENTATIONS[m.name].backend)

@@ -7,18 +7,18 @@ first-use work, by one definition for every implementation.
 import time
 from typing import Any
 
-from benchmarks.measurement import Measurement
+from benchmarks.speed.process.measurement import Measurement
 
 
 def run(m: Measurement, started: float) -> None:
     """Adds the seconds of each stage. `started` is the monotonic time at which this process began to run Python."""
-    from benchmarks.implementations import IMPLEMENTATIONS, subject
+    from benchmarks.speed.implementations import IMPLEMENTATIONS, subject
 
     detector = subject(m.name, m.device)
     normal, anomalous = _series(m.name)
     imported = time.monotonic()
     if IMPLEMENTATIONS[m.name].backend == "jax":
-        from benchmarks.compilation import Watch
+        from benchmarks.speed.process.compilation import Watch
 
         watch = Watch("jax")  # less than a millisecond
     detector.fit(normal)
@@ -27,7 +27,7 @@ def run(m: Measurement, started: float) -> None:
     done = time.monotonic()
 
     if IMPLEMENTATIONS[m.name].backend == "torch":
-        from benchmarks.compilation import Watch
+        from benchmarks.speed.process.compilation import Watch
 
         watch = Watch("torch")
     m.notes["cache"] = vars(watch.now())

@@ -7,10 +7,10 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks import arithmetic
-from benchmarks.bars import seconds
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.results import Record, Table
+from benchmarks.speed import arithmetic
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.report.bars import seconds
+from benchmarks.speed.results import Record, Table
 from twinvae.config import Config
 
 COLOURS = {

@@ -3,8 +3,8 @@
 import json
 from typing import NamedTuple
 
-from benchmarks.results import Record, Results
-from benchmarks.stats import Ratio, ratio
+from benchmarks.speed.results import Record, Results
+from benchmarks.speed.stats import Ratio, ratio
 
 LOWER_IS_BETTER = ("s", "byte", "programs")
 

@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.measurement import Measurement
-from benchmarks.workloads import SEED
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.process.measurement import Measurement
+from benchmarks.speed.process.workloads import SEED
 
 TOLERANCE = 1e-2  # of the threshold: in float32, trainings that differ in the last digits drift apart
 

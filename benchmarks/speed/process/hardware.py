@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.measurement import Measurement, repeat
-from benchmarks.workloads import SEED, long_series
+from benchmarks.speed.process.measurement import Measurement, repeat
+from benchmarks.speed.process.workloads import SEED, long_series
 
 
 def roofline(m: Measurement) -> None:

@@ -12,7 +12,7 @@ ONE, ALL = "one", "all"
 
 @dataclass(frozen=True)
 class Case:
-    """A question. `measure` names the function of `benchmarks.measure` that answers it in a fresh process."""
+    """A question. `measure` names the function of `process.measures` that answers it in a fresh process."""
 
     name: str
     title: str
