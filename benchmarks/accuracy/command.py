@@ -1,6 +1,5 @@
 """`python -m benchmarks accuracy`: how well twinvae finds anomalies, beside what it has to beat."""
 
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -13,9 +12,10 @@ from benchmarks.accuracy.methods import baselines, products
 from benchmarks.accuracy.published import read_published
 from benchmarks.accuracy.records import Accuracy, write
 from benchmarks.accuracy.run import measure_all
-from benchmarks.speed.run import RunError
+from benchmarks.errors import RunError, complain
 from twinvae.data.datasets import BadFile, Dataset, read_datasets
 from twinvae.network.backend import installed_backends
+from twinvae.process.notices import one_line
 
 
 def accuracy(
@@ -44,12 +44,12 @@ def accuracy(
                 from benchmarks.accuracy import report  # matplotlib takes half a second
 
                 draw = partial(report.draw, out, name)
-            measure_all(run, name, series, methods, complain=_complain, draw=draw)
+            measure_all(run, name, series, methods, complain=complain, draw=draw)
     finally:  # also of an interrupted run
         if json is not None and run.records:
             write(json, run)
     if not run.records:
-        _complain("nothing was measured")
+        complain("nothing was measured")
         return 1
     for name in run.datasets:
         rows = tables.summary(run, name, methods, published[name], spreads=("vus_pr",))
@@ -63,7 +63,7 @@ def accuracy(
 
         print(f"wrote {report.write_report(run, methods, published, out)} and its pictures")
     if run.failures:
-        _complain(f"{len(run.failures)} failed: see above")
+        complain(f"{len(run.failures)} failed: see above")
     return 1 if run.failures else 0
 
 
@@ -81,7 +81,7 @@ def _opened(source: str) -> Iterator[Dataset | BadFile]:
     except StopIteration:
         raise RunError(f"{source}: no series in it") from None
     except (ValueError, OSError) as error:
-        raise RunError(" ".join(str(error).split())) from None
+        raise RunError(one_line(error)) from None
     return chain([first], series)
 
 
@@ -94,7 +94,3 @@ def _check_writable(json: Path | None, out: Path | None) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
-
-
-def _complain(message: str) -> None:
-    print(f"benchmarks: {message}", file=sys.stderr)

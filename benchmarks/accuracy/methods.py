@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.speed.run import RunError
+from benchmarks.errors import RunError
 from twinvae.config import Config
 from twinvae.detector.detector import load_detector
 from twinvae.network.backend import require_backend

@@ -1,6 +1,5 @@
 """The page of an accuracy run: self-contained HTML, with the pictures in it and beside it."""
 
-import base64
 import re
 from collections.abc import Sequence
 from html import escape
@@ -10,8 +9,7 @@ from benchmarks.accuracy import tables
 from benchmarks.accuracy.methods import MERGED, QUANTILE, Answer, Method
 from benchmarks.accuracy.published import Published
 from benchmarks.accuracy.records import METRICS, Accuracy
-from benchmarks.speed.report.page import STYLE
-from benchmarks.speed.report.tables import as_list, as_table
+from benchmarks.markup import as_figure, as_list, as_table, document
 from twinvae.data.datasets import Dataset
 from twinvae.files.atomic import write_text
 from twinvae.plots.pictures import plot_detection
@@ -72,13 +70,7 @@ def write_report(run: Accuracy, methods: Sequence[Method], published: dict[str, 
         f"<h2>Notes</h2>{as_list(run.notes)}" if run.notes else "",
         *(_details(run, dataset, methods, published.get(dataset, []), folder) for dataset in run.datasets),
     ]  # fmt: skip
-    style = STYLE + RIGHT
-    write_text(
-        page,
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{style}</style></head>'
-        f"<body><h1>{title}</h1>{''.join(parts)}</body></html>\n",
-    )
+    write_text(page, document(title, parts, RIGHT))
     return page
 
 
@@ -157,8 +149,4 @@ def _html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _picture(path: Path, case: str) -> str:
     if not path.exists():
         return ""
-    data = base64.b64encode(path.read_bytes()).decode()
-    return (
-        f'<figure><img alt="{escape(case)}: series, score and events" src="data:image/png;base64,{data}">'
-        f"<figcaption>{CAPTION}</figcaption></figure>"
-    )
+    return as_figure(path.read_bytes(), f"{case}: series, score and events", CAPTION)

@@ -16,6 +16,7 @@ from twinvae.data.datasets import BadFile, Dataset
 from twinvae.metrics.alarms import alarm_quality
 from twinvae.metrics.ranking import average_precision, check_labels
 from twinvae.metrics.vus import vus
+from twinvae.process.notices import one_line
 from twinvae.series.conversion import as_series
 from twinvae.windowing.period import period
 
@@ -134,7 +135,7 @@ def qualities(labels: np.ndarray, answer: Answer, buffer: int) -> dict[str, floa
 
 def _line(error: Any) -> str:
     """An error in one line; its kind too where it was not written for people."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = one_line(error) or type(error).__name__
     return text if isinstance(error, ValueError | Warning) else f"{type(error).__name__}: {text}"
 
 

@@ -4,7 +4,6 @@ Each series gives its training part: the first 70 % of it are fitted on, the res
 """
 
 import statistics
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.accuracy.tables import Rows, as_lines
+from benchmarks.errors import complain
 from twinvae.config import Kind
 from twinvae.data.datasets import BadFile, Dataset, read_datasets
 from twinvae.detector.detector import VAEDetector, load_detector
 from twinvae.files.atomic import as_json, write_text
+from twinvae.process.notices import one_line
 from twinvae.scoring.false_alarms import asked_rate, false_alarms
 from twinvae.scoring.threshold import threshold
 from twinvae.series.conversion import as_series
@@ -104,7 +105,7 @@ def thresholds(sources: Sequence[str], backend: str, json: Path | None) -> int:
                 found += _measure(dataset, backend)
             except (ValueError, TypeError) as error:
                 failures += 1
-                print(f"benchmarks: {dataset.name}: {' '.join(str(error).split())}", file=sys.stderr)
+                complain(f"{dataset.name}: {one_line(error)}")
         print(f"\n{source}: fitted on the first {FITTED:.0%} of the training rows, found on the rest")
         print(as_lines(COLUMNS, table(found)))
         content[source] = [one._asdict() for one in found]

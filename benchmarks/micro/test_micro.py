@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from benchmarks import machine
-from benchmarks.speed.implementations import IMPLEMENTATIONS, PRODUCT, subject, trainer, unavailable
+from benchmarks.speed.implementations import IMPLEMENTATIONS, PRODUCT, unavailable
 from benchmarks.speed.process.compilation import Watch
+from benchmarks.speed.process.subjects import subject, trainer
 from benchmarks.speed.process.verify import verify
 from benchmarks.speed.process.workloads import long_series, training_run, tutorial_series
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.speed.implementations import PRODUCT
+
 EVERY = ("tutorial", "pyod", "pyod-same-size", "torch-eager", "torch-compiled", "jax-step", "jax-run")
 NO_PYOD = ("tutorial", "torch-eager", "torch-compiled", "jax-step", "jax-run")
-PRODUCT = ("torch-eager", "torch-compiled", "jax-run")
 
 ONE, ALL = "one", "all"
 

@@ -14,17 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.errors import RunError
 from benchmarks.speed.cases import CASES, Job, jobs
 from benchmarks.speed.implementations import IMPLEMENTATIONS, unavailable
 from benchmarks.speed.process.measurement import ANSWER
-from benchmarks.speed.results import Results, ResultsError, read, write
+from benchmarks.speed.results import Results, read, write
 
 TIMEOUT = 900.0  # seconds for one process
 QUICK = 165.0  # seconds for a quick run
-
-
-class RunError(Exception):
-    """A request that cannot be met, with the one line that says why."""
 
 
 def plan(
@@ -215,6 +212,3 @@ def start_results(out: Path, *, device: str, quick: bool, resume: bool, command:
 def dated_path(device: str) -> Path:
     """Where results go if nobody says: among the ignored outputs."""
     return Path("out") / f"benchmark-{device}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-
-
-__all__ = ["ResultsError", "RunError", "dated_path", "gpu_seen", "plan", "run", "start_results"]

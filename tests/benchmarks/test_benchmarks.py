@@ -15,8 +15,9 @@ from benchmarks import machine
 from benchmarks.__main__ import main
 from benchmarks.speed import arithmetic, run
 from benchmarks.speed.cases import CASES, Job, jobs
-from benchmarks.speed.implementations import IMPLEMENTATIONS, trainer, unavailable
+from benchmarks.speed.implementations import IMPLEMENTATIONS, unavailable
 from benchmarks.speed.process import verify
+from benchmarks.speed.process.subjects import trainer
 from benchmarks.speed.report import summary
 from benchmarks.speed.report.bars import verdicts
 from benchmarks.speed.report.compare import compare
@@ -409,7 +410,7 @@ def test_a_bad_request_is_one_line(capsys: pytest.CaptureFixture[str], arguments
 
 
 def test_no_gpu_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.__main__.gpu_seen", lambda: False)
+    monkeypatch.setattr(run, "gpu_seen", lambda: False)
     assert main(["run", "--device", "gpu"]) == 2
     assert "no GPU here" in capsys.readouterr().err
 

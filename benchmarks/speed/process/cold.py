@@ -12,7 +12,8 @@ from benchmarks.speed.process.measurement import Measurement
 
 def run(m: Measurement, started: float) -> None:
     """Adds the seconds of each stage. `started` is the monotonic time at which this process began to run Python."""
-    from benchmarks.speed.implementations import IMPLEMENTATIONS, subject
+    from benchmarks.speed.implementations import IMPLEMENTATIONS
+    from benchmarks.speed.process.subjects import subject
 
     detector = subject(m.name, m.device)
     normal, anomalous = _series(m.name)

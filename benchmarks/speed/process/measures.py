@@ -7,12 +7,13 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.speed import arithmetic
-from benchmarks.speed.implementations import IMPLEMENTATIONS, Subject, subject, trainer
+from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.process.compilation import Watch
 from benchmarks.speed.process.fleets import fleet, fleet_size
 from benchmarks.speed.process.hardware import roofline, transfer
 from benchmarks.speed.process.measurement import Measurement, repeat
 from benchmarks.speed.process.streams import stream, watch
+from benchmarks.speed.process.subjects import Subject, subject, trainer
 from benchmarks.speed.process.workloads import SEED, long_series, sized_run, training_run, tutorial_series
 from twinvae.config import Config
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.speed.implementations import Train
+from benchmarks.speed.process.subjects import Train
 
 STEPS = 10
 TOLERANCE = 64.0 * float(np.finfo("float32").eps)  # of each array's largest magnitude, as in the parity tests

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.speed.implementations import trainer
+from benchmarks.speed.process.subjects import trainer
 
 SEED = 0
 

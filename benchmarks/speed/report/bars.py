@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from benchmarks.markup import NOT_MEASURED
 from benchmarks.speed import arithmetic
-from benchmarks.speed.cases import PRODUCT
-from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.implementations import IMPLEMENTATIONS, PRODUCT
 from benchmarks.speed.results import Record, Table
 from benchmarks.speed.stats import Ratio, ratio
 from twinvae.config import Config
 
-NOT_MEASURED = "not measured"
 GROWTH = 400e6  # bytes over the series itself
 FLAT = 1.25  # a point of a long series may cost this many times one of a short series
 TORCH = ("torch-eager", "torch-compiled")

@@ -1,11 +1,11 @@
 """The tables of the report, as HTML: what was never measured says so."""
 
-from collections.abc import Iterable, Sequence
 from html import escape
 
+from benchmarks.markup import NOT_MEASURED, as_table, as_text, missing
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.report.bars import NOT_MEASURED, interval, seconds, verdicts
+from benchmarks.speed.report.bars import interval, seconds, verdicts
 from benchmarks.speed.report.summary import break_evens, step_time
 from benchmarks.speed.results import Results, Table
 from benchmarks.speed.stats import ratio
@@ -227,28 +227,6 @@ def machine(table: Table) -> str:
         + "<h3>Transfers to a GPU and back</h3>" + as_table(("implementation", "way", "time", "rate"), transfers)
         + "<h3>Peak memory of a process</h3>" + as_table(("case", "implementation", "device", "peak"), peaks)
     )  # fmt: skip
-
-
-def as_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are HTML already; column names are not."""
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    if not body:
-        return f"<p>{missing()}</p>"
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def as_list(lines: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>" if items else ""
-
-
-def missing() -> str:
-    return f'<span class="none">{NOT_MEASURED}</span>'
-
-
-def as_text(text: str) -> str:
-    return missing() if text == NOT_MEASURED else escape(text)
 
 
 def _spread(low: float, high: float) -> str:
