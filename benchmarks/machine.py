@@ -93,30 +93,27 @@ def reset_peak() -> bool:
 
 
 def _status(field: str) -> int | None:
-    try:
-        text = Path("/proc/self/status").read_text()
-    except OSError:
-        return None
-    found = re.search(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    found = _line("/proc/self/status", rf"{field}:\s+(\d+) kB")
+    return int(found) * 1024 if found else None
 
 
 def _processor() -> str:
-    try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        found = None
-    return found[1].strip() if found else platform.processor() or platform.machine()
+    return _line("/proc/cpuinfo", r"model name\s*:\s*(.+)") or platform.processor() or platform.machine()
 
 
 def _instructions() -> list[str]:
     """The vector instruction sets, which decide the sgemm rate."""
+    found = (_line("/proc/cpuinfo", r"flags\s*:\s*(.+)") or "").split()
+    return [flag for flag in ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile") if flag in found]
+
+
+def _line(path: str, pattern: str) -> str | None:
+    """What the pattern's group matches in the first line that is like it; None if there is none, or no such file."""
     try:
-        found = re.search(r"^flags\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        found = re.search(f"^{pattern}$", Path(path).read_text(), re.MULTILINE)
     except OSError:
-        found = None
-    known = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile")
-    return [flag for flag in known if found and flag in found[1].split()]
+        return None
+    return found[1].strip() if found else None
 
 
 def _memory() -> int | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.process.measurement import Measurement
+from benchmarks.speed.process.measurement import Measurement, limit_threads
 from benchmarks.speed.process.workloads import SEED
 
 TOLERANCE = 1e-2  # of the threshold: in float32, trainings that differ in the last digits drift apart
@@ -67,9 +67,7 @@ def _module(m: Measurement) -> Any:
     backend = IMPLEMENTATIONS[m.name].backend
     module = importlib.import_module(f"vae_{backend}")
     if backend == "torch":
-        import torch
-
-        torch.set_num_threads(m.job["threads"])
+        limit_threads(m)
     m.notes["cores"] = machine.cores()
     return module
 

@@ -39,12 +39,27 @@ class Measurement:
         return {"status": self.status, "reason": self.reason, "metrics": self.metrics, "notes": self.notes}
 
 
+def seconds_of(function: Callable[[], Any]) -> float:
+    """Returns the seconds that one call takes."""
+    before = time.perf_counter()
+    function()
+    return time.perf_counter() - before
+
+
 def repeat(function: Callable[[], Any], *, budget: float, least: int = 3, most: int = 30) -> list[float]:
-    """Seconds of each call, until the budget is spent."""
+    """Calls the function until the budget of seconds is spent, and returns the seconds of each call."""
     samples: list[float] = []
     begin = time.perf_counter()
     while len(samples) < least or (len(samples) < most and time.perf_counter() - begin < budget):
-        before = time.perf_counter()
-        function()
-        samples.append(time.perf_counter() - before)
+        samples.append(seconds_of(function))
     return samples
+
+
+def limit_threads(m: Measurement) -> None:
+    """Gives PyTorch as many threads as the job asks for; JAX takes them from its environment.
+
+    Only for an implementation that runs on PyTorch, so that no framework is imported that is not measured.
+    """
+    import torch
+
+    torch.set_num_threads(m.job["threads"])

@@ -11,7 +11,7 @@ from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.process.compilation import Watch
 from benchmarks.speed.process.fleets import fleet, fleet_size
 from benchmarks.speed.process.hardware import roofline, transfer
-from benchmarks.speed.process.measurement import Measurement, repeat
+from benchmarks.speed.process.measurement import Measurement, limit_threads, repeat, seconds_of
 from benchmarks.speed.process.streams import stream, watch
 from benchmarks.speed.process.subjects import Subject, subject, trainer
 from benchmarks.speed.process.workloads import SEED, long_series, sized_run, training_run, tutorial_series
@@ -29,18 +29,9 @@ def fit(m: Measurement) -> None:
         if not _verified(m, train, config, timed=True):
             return
         run, steps = training_run(train, config, both.normal)
-        before = time.perf_counter()
-        run()
-        m.add("first_run", "s", time.perf_counter() - before)
-        m.add(
-            "step",
-            "s",
-            [s / steps for s in repeat(run, budget=m.budget)],
-            operations=arithmetic.training_step(config),
-        )
-    before = time.perf_counter()
-    detector.fit(both.normal)
-    m.add("first_fit", "s", time.perf_counter() - before)
+        m.add("first_run", "s", seconds_of(run))
+        _steps(m, run, steps, arithmetic.training_step(config), budget=m.budget)
+    m.add("first_fit", "s", seconds_of(lambda: detector.fit(both.normal)))
     compiled = watch.now()
     m.add("compile", "s", compiled.seconds)
     m.add("programs", "programs", compiled.programs)
@@ -68,16 +59,10 @@ def score(m: Measurement) -> None:
     detector.fit(tutorial_series().normal)
     points = m.options.get("fewer", {}).get(m.name, m.options["points"])
     series = long_series(points)
-    baseline = machine.resident()
-    counting = machine.reset_peak()
-    before = time.perf_counter()
-    detector.score(series)
-    m.add("first_score", "s", time.perf_counter() - before, points=points)
-    _growth(m, baseline if counting else None, points)
+    _growing(m, "first_score", lambda: detector.score(series), points=points)
     compiled = watch.now().programs
-    seconds = repeat(lambda: detector.score(series), budget=m.budget, least=1 if m.quick else 3)
+    _scores(m, detector, series, budget=m.budget, least=1 if m.quick else 3, points=points)
     m.notes["compiled_again"] = watch.now().programs - compiled
-    m.add("score_point", "s", [s / points for s in seconds], operations=arithmetic.score_point(Config()), points=points)
 
 
 def train_memory(m: Measurement) -> None:
@@ -87,12 +72,7 @@ def train_memory(m: Measurement) -> None:
     points = m.options["points"]
     series = long_series(points)
     detector = subject(m.name, m.device, epochs=1, batch_size=1024)
-    baseline = machine.resident()
-    counting = machine.reset_peak()
-    before = time.perf_counter()
-    detector.fit(series)
-    m.add("fit", "s", time.perf_counter() - before, points=points, batch_size=1024)
-    _growth(m, baseline if counting else None, points)
+    _growing(m, "fit", lambda: detector.fit(series), points=points, batch_size=1024)
 
 
 def window(m: Measurement) -> None:
@@ -104,9 +84,7 @@ def window(m: Measurement) -> None:
     detector.fit(both.normal)
     scorer = detector.window_scorer()
     windows = np.lib.stride_tricks.sliding_window_view(both.anomalous, 50)
-    before = time.perf_counter()
-    scorer(windows[0])
-    m.add("first_call", "s", time.perf_counter() - before)
+    m.add("first_call", "s", seconds_of(lambda: scorer(windows[0])))
     samples = []
     for i in range(m.options["samples"]):
         one = windows[i % len(windows)]
@@ -145,14 +123,7 @@ def sweep_points(m: Measurement) -> None:
             continue
         series = long_series(points)
         detector.score(series)
-        seconds = repeat(lambda: detector.score(series), budget=m.budget / 2, least=1 if points >= 10**7 else 3)  # noqa: B023
-        m.add(
-            "score_point",
-            "s",
-            [s / points for s in seconds],
-            operations=arithmetic.score_point(Config()),
-            points=points,
-        )
+        _scores(m, detector, series, budget=m.budget / 2, least=1 if points >= 10**7 else 3, points=points)
 
 
 def sweep_training(m: Measurement) -> None:
@@ -165,9 +136,7 @@ def sweep_training(m: Measurement) -> None:
         config = Config(**settings)
         run, steps = sized_run(m.name, m.device, config, settings, channels)
         run()
-        seconds = repeat(run, budget=m.budget / 2, least=3)
-        operations = arithmetic.training_step(config, channels)
-        m.add("step", "s", [s / steps for s in seconds], operations=operations, **{axis: value})
+        _steps(m, run, steps, arithmetic.training_step(config, channels), budget=m.budget / 2, **{axis: value})
 
 
 def threads(m: Measurement) -> None:
@@ -177,14 +146,12 @@ def threads(m: Measurement) -> None:
     config = Config()
     run, steps = sized_run(m.name, m.device, config, {}, 1)
     run()
-    operations = arithmetic.training_step(config)
-    m.add("step", "s", [s / steps for s in repeat(run, budget=m.budget)], operations=operations)
+    _steps(m, run, steps, arithmetic.training_step(config), budget=m.budget)
     detector.fit(both.normal)
     points = m.options.get("fewer", {}).get(m.name, m.options["points"])
     series = long_series(points)
     detector.score(series)
-    seconds = repeat(lambda: detector.score(series), budget=m.budget)
-    m.add("score_point", "s", [s / points for s in seconds], operations=arithmetic.score_point(Config()))
+    _scores(m, detector, series, budget=m.budget)
 
 
 MEASURES: dict[str, Callable[[Measurement], None]] = {
@@ -225,10 +192,24 @@ def _import(m: Measurement, **settings: Any) -> tuple[Subject, Watch]:
     m.add("import", "s", time.perf_counter() - before)
     watch = Watch(IMPLEMENTATIONS[m.name].backend)
     if IMPLEMENTATIONS[m.name].backend == "torch":
-        import torch
-
-        torch.set_num_threads(m.job["threads"])
+        limit_threads(m)
     return detector, watch
+
+
+def _steps(
+    m: Measurement, run: Callable[[], Any], steps: int, operations: int, *, budget: float, **parameters: Any
+) -> None:
+    """Times a run of so many training steps again and again; a sample is a run's time over its steps."""
+    samples = [seconds / steps for seconds in repeat(run, budget=budget)]
+    m.add("step", "s", samples, operations=operations, **parameters)
+
+
+def _scores(
+    m: Measurement, detector: Subject, series: Any, *, budget: float, least: int = 3, **parameters: Any
+) -> None:
+    """Times the scoring of a series again and again; a sample is the time of one pass over its points."""
+    samples = [s / len(series) for s in repeat(lambda: detector.score(series), budget=budget, least=least)]
+    m.add("score_point", "s", samples, operations=arithmetic.score_point(Config()), **parameters)
 
 
 def _verified(m: Measurement, train: Any, config: Any, *, timed: bool = False) -> bool:
@@ -247,9 +228,13 @@ def _verified(m: Measurement, train: Any, config: Any, *, timed: bool = False) -
     return True
 
 
-def _growth(m: Measurement, baseline: int | None, points: int) -> None:
+def _growing(m: Measurement, metric: str, function: Callable[[], Any], *, points: int, **parameters: Any) -> None:
+    """Times one call, and notes by how many bytes the process grows in it, where the system can tell."""
+    baseline = machine.resident()
+    counting = machine.reset_peak()
+    m.add(metric, "s", seconds_of(function), points=points, **parameters)
     peak = machine.peak_resident()
-    if baseline is not None and peak is not None:
+    if counting and baseline is not None and peak is not None:
         m.add("growth", "byte", peak - baseline, points=points)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.speed.process.measurement import Measurement
+from benchmarks.speed.process.measurement import Measurement, limit_threads
 from benchmarks.speed.process.workloads import SEED, long_series
 
 WARM = 500  # points that are not counted: the processor's caches, and the stream's own warming up
@@ -122,9 +122,7 @@ def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Calla
 
     detector = load_detector(IMPLEMENTATIONS[m.name].backend)
     if m.name != "jax-run":
-        import torch
-
-        torch.set_num_threads(m.job["threads"])
+        limit_threads(m)
     windows = [series[at : at + window] for at in range(len(series) - window + 1)]
     device: Any = m.device
     return detector.load(path, device=device).window_scorer(), windows

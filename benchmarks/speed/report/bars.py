@@ -119,7 +119,7 @@ def _growth(table: Table, title: str, case: str) -> Verdict:
     found = [record for record in table.all(case, "growth", points=10**7) if record.implementation in PRODUCT]
     if not found:
         return Verdict(bar, NOT_MEASURED, None)
-    worst = _worst_by_implementation(found)
+    worst = {one.implementation: max(r.value for r in found if r.implementation == one.implementation) for one in found}
     return Verdict(bar, _each(worst, lambda value: f"{value / 1e6:.0f} MB"), max(worst.values()) <= GROWTH)
 
 
@@ -202,13 +202,6 @@ def _best_of(table: Table, names: tuple[str, ...], case: str, metric: str, **wan
 
 def _most(table: Table, case: str) -> int:
     return max((record.threads for record in table.records if record.case == case), default=1)
-
-
-def _worst_by_implementation(records: list[Record]) -> dict[str, float]:
-    worst: dict[str, float] = {}
-    for record in records:
-        worst[record.implementation] = max(record.value, worst.get(record.implementation, 0.0))
-    return worst
 
 
 def _each(values: dict[str, float], text: Callable[[float], str]) -> str:

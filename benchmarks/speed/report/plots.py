@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from benchmarks.speed import arithmetic
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.bars import seconds
+from benchmarks.speed.report.summary import cold_stages, step_time
 from benchmarks.speed.results import Record, Table
 from twinvae.config import Config
 
@@ -51,9 +52,7 @@ def ladder(table: Table) -> Figure | None:
     """Time of a training step, slowest first, with the floor."""
     rows = []
     for name in IMPLEMENTATIONS:
-        fit = table.best("fit", "fit", implementation=name)
-        step = table.best("fit", "step", implementation=name)
-        value = step.value if step else fit.value / 1500 if fit else None
+        value = step_time(table, name)
         if value is not None:
             rows.append((value, name))
     if not rows:
@@ -89,18 +88,10 @@ def ladder(table: Table) -> Figure | None:
 def time_to_result(table: Table) -> Figure | None:
     """Stages from the start of a process to scores in hand."""
     rows: list[tuple[str, dict[str, float]]] = []
-    for name in IMPLEMENTATIONS:
-        for cache in ("cold", "warm"):
-            total = table.best("cold", "total", implementation=name, cache=cache)
-            if total is None:
-                continue
-            stages = {
-                stage: table.best("cold", stage, implementation=name, cache=cache, threads=total.threads)
-                for stage in ("start", "import", "first_use", "train", "score")
-            }
-            values = {stage: record.value for stage, record in stages.items() if record}
-            values["import"] = values.get("import", 0.0) + values.pop("start", 0.0)
-            rows.append((IMPLEMENTATIONS[name].label + (", warm cache" if cache == "warm" else ""), values))
+    for label, stages in cold_stages(table):
+        values = {stage: record.value for stage, record in stages.items() if stage != "total"}
+        values["import"] = values.get("import", 0.0) + values.pop("start", 0.0)
+        rows.append((label, values))
     if not rows:
         return None
     totals = sorted(sum(values.values()) for _, values in rows)

@@ -6,8 +6,8 @@ from benchmarks.markup import NOT_MEASURED, as_table, as_text, missing
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.bars import interval, seconds, verdicts
-from benchmarks.speed.report.summary import break_evens, step_time
-from benchmarks.speed.results import Results, Table
+from benchmarks.speed.report.summary import STAGES, break_evens, cold_stages, step_time
+from benchmarks.speed.results import Record, Results, Table
 from benchmarks.speed.stats import ratio
 
 
@@ -51,16 +51,10 @@ def ladder(results: Results, table: Table) -> str:
 
 
 def cold(table: Table) -> str:
-    stages = ("start", "import", "first_use", "train", "score", "total")
-    rows = []
-    for name, implementation in IMPLEMENTATIONS.items():
-        for cache in ("cold", "warm"):
-            total = table.best("cold", "total", implementation=name, cache=cache)
-            if total is None:
-                continue
-            values = [table.best("cold", s, implementation=name, cache=cache, threads=total.threads) for s in stages]
-            label = f"{implementation.label}{', warm cache' if cache == 'warm' else ''}"
-            rows.append((escape(label), *(seconds(v.value) if v else missing() for v in values), str(total.n)))
+    rows = [
+        (escape(label), *(_time(stages.get(stage)) for stage in STAGES), str(stages["total"].n))
+        for label, stages in cold_stages(table)
+    ]
     columns = ("implementation", "start", "import", "compile, first use", "train 1,500 steps", "score", "total", "n")
     return as_table(columns, rows)
 
@@ -89,7 +83,7 @@ def compilation(table: Table) -> str:
         rows.append(
             (
                 escape(implementation.label),
-                *(seconds(v.value) if v else missing() for v in values),
+                *map(_time, values),
                 f"{programs.value:.0f}" if programs else missing(),
                 f"{again.value:.0f}" if again else missing(),
             )
@@ -227,6 +221,10 @@ def machine(table: Table) -> str:
         + "<h3>Transfers to a GPU and back</h3>" + as_table(("implementation", "way", "time", "rate"), transfers)
         + "<h3>Peak memory of a process</h3>" + as_table(("case", "implementation", "device", "peak"), peaks)
     )  # fmt: skip
+
+
+def _time(record: Record | None) -> str:
+    return seconds(record.value) if record else missing()
 
 
 def _spread(low: float, high: float) -> str:
