@@ -13,7 +13,7 @@ from twinvae.process.notices import one_line
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one subcommand; the exit code: 0, 1 if something went wrong on the way, 2 for a bad request."""
+    """Runs one subcommand and returns its exit code: 0, or 1 if something failed on the way, or 2 for a bad request."""
     options = _parser().parse_args(arguments)
     try:
         code: int = options.command(options)

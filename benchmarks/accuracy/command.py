@@ -1,4 +1,4 @@
-"""`python -m benchmarks accuracy`: how well twinvae finds anomalies, beside what it has to beat."""
+"""`python -m benchmarks accuracy` measures how well twinvae and the baselines that it has to beat find anomalies."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,9 @@ def accuracy(
     sources: Sequence[str], *, backend: str | None, preset: str | None, seeds: Sequence[int],
     wanted: Sequence[str] | None, json: Path | None, out: Path | None,
 ) -> int:  # fmt: skip
-    """Measures, prints, writes; the exit code: 0, or 1 if a series, a method or everything failed.
+    """Measures every method on every series, prints the tables and writes the files that were asked for.
+
+    The exit code is 0, or 1 if a series, a method or everything failed.
 
     Raises:
         RunError: if the request cannot be met.
@@ -68,13 +70,13 @@ def accuracy(
 
 
 def _names(sources: Sequence[str]) -> dict[str, str]:
-    """Short names of the sets; the whole path where two would have the same."""
+    """The sources by the short names of their data sets, or by their whole paths where two short names are equal."""
     short = [Path(source).stem if Path(source).is_file() else Path(source).name or source for source in sources]
     return {name if short.count(name) == 1 else source: source for name, source in zip(short, sources, strict=True)}
 
 
 def _opened(source: str) -> Iterator[Dataset | BadFile]:
-    """The series of a set, the first already read: a wrong name is known before anything is measured."""
+    """The series of a data set. The first is read at once, so a wrong name is known before anything is measured."""
     try:
         series = read_datasets(source)
         first = next(series)
@@ -86,7 +88,7 @@ def _opened(source: str) -> Iterator[Dataset | BadFile]:
 
 
 def _check_writable(json: Path | None, out: Path | None) -> None:
-    """Raises OSError now, not after hours, where a file could not be written."""
+    """Raises OSError for a file that cannot be written: now, and not after hours of measuring."""
     if json is not None and json.is_dir():
         raise RunError(f"{json} is a folder: --json names a file")
     for folder in (json.parent if json is not None else None, out):

@@ -1,4 +1,4 @@
-"""The page of an accuracy run: self-contained HTML, with the pictures in it and beside it."""
+"""The page of an accuracy run: HTML that needs no other file; its pictures also lie beside it."""
 
 import re
 from collections.abc import Sequence
@@ -38,12 +38,12 @@ METHOD = (
 
 
 def picture_name(dataset: str, case: str) -> str:
-    """A file name for the picture of a series."""
+    """Returns the file name for the picture of a series."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", f"{dataset}-{case}") + ".png"
 
 
 def draw(folder: Path, name: str, dataset: Dataset, answer: Answer, method: Method) -> None:
-    """Writes the picture of a series."""
+    """Writes the picture of a series with the answer of one method."""
     times = dataset.times
     plot_detection(
         folder / picture_name(name, dataset.name), dataset.values, dataset.channels, answer.scores, answer.threshold,
@@ -139,7 +139,7 @@ def _bold(cell: str) -> str:
 
 
 def _html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns but the first stand to the right, spreads below the values."""
+    """A table in which all columns but the first are set to the right, and spreads stand below the values."""
     table = re.sub(r" ± ([\d.,]+)", r"<br><small>± \1</small>", as_table(columns, rows))
     head, *others = re.split(r"(?=<tr>)", table)
     right = [re.sub(r"<(td|th)>", r'<\1 class="n">', row).replace(' class="n"', "", 1) for row in others]

@@ -1,4 +1,4 @@
-"""What is compared: the table of implementations. Reading it imports no framework."""
+"""The table of the implementations that are compared. Importing it imports no framework."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Implementation:
-    """One way to do the job. `difference` says how it is a different computation; None claims parity."""
+    """One way to do the job. `difference` says what it computes otherwise; None if it claims the same results."""
 
     name: str
     label: str
-    backend: str  # the framework in its process
+    backend: str  # the framework that its process imports
     packages: tuple[str, ...]
     difference: str | None = None
-    arguments: Mapping[str, Any] = field(default_factory=lambda: NOTHING)  # of the detector's constructor
+    arguments: Mapping[str, Any] = field(default_factory=lambda: NOTHING)  # for the constructor of the detector
 
 
 _JAX, _TORCH = ("jax", "flax", "optax"), ("torch", "array_api_compat")
@@ -49,7 +49,7 @@ PRODUCT = ("torch-eager", "torch-compiled", "jax-run")
 
 
 def unavailable(name: str) -> str | None:
-    """Why an implementation cannot run here, or None if it can."""
+    """Says why an implementation cannot run here; None if it can."""
     implementation = IMPLEMENTATIONS[name]
     missing = [package for package in implementation.packages if importlib.util.find_spec(package) is None]
     if missing:

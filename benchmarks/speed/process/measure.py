@@ -1,6 +1,6 @@
-"""One measurement, in a fresh process that the orchestrator started: `python -m benchmarks.speed.process.measure JOB`.
+"""One measurement in a process of its own, which `run` starts: `python -m benchmarks.speed.process.measure JOB`.
 
-JOB is JSON, and the last line of the output is JSON. Nothing here imports a framework before its time is taken.
+JOB is JSON. The last line of the output is the answer, as JSON. Nothing imports a framework before the time is taken.
 """
 
 import time

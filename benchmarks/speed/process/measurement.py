@@ -1,4 +1,4 @@
-"""A measurement as it grows in its process: what was asked, the metrics so far, and whether they may be used."""
+"""A measurement while it grows in its process: the job, the metrics so far, and whether they may be used."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ OK, UNVERIFIED, UNAVAILABLE = "ok", "unverified", "unavailable"
 
 
 class Measurement:
-    """What the job asks for, and the answer as it grows."""
+    """What the job asks for, and the answer to it so far."""
 
     def __init__(self, job: dict[str, Any]) -> None:
         self.job = job
@@ -24,18 +24,18 @@ class Measurement:
         self.reason: str | None = None
 
     def add(self, metric: str, unit: str, samples: Any, *, operations: float | None = None, **parameters: Any) -> None:
-        """`operations` are the useful floating-point operations behind one unit, to be held against the roofline."""
+        """Adds the samples of a metric. `operations` counts the useful floating-point operations of one sample."""
         values = [float(value) for value in (samples if isinstance(samples, list) else [samples])]
         self.metrics.append(
             {"metric": metric, "unit": unit, "samples": values, "operations": operations, "parameters": parameters}
         )
 
     def refuse(self, reason: str, status: str = UNVERIFIED) -> None:
-        """No time for an implementation that does another computation than it claims, or found no cache."""
+        """Drops all metrics: the implementation does not compute what it claims, or has found no cache."""
         self.status, self.reason, self.metrics = status, reason, []
 
     def answer(self) -> dict[str, Any]:
-        """What goes back to the orchestrator."""
+        """Returns the answer, as `run` reads it."""
         return {"status": self.status, "reason": self.reason, "metrics": self.metrics, "notes": self.notes}
 
 

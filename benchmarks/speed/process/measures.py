@@ -1,4 +1,4 @@
-"""What each kind of case does inside its fresh process: from a `Measurement` to its metrics."""
+"""What is measured in the fresh process: a function for each kind of case, which adds metrics to a `Measurement`."""
 
 import sys
 import time
@@ -17,11 +17,11 @@ from benchmarks.speed.process.subjects import Subject, subject, trainer
 from benchmarks.speed.process.workloads import SEED, long_series, sized_run, training_run, tutorial_series
 from twinvae.config import Config
 
-BRIEF = 5  # epochs of a detector that is made to score
+BRIEF = 5  # epochs of a detector that is only made to score
 
 
 def fit(m: Measurement) -> None:
-    """The tutorial's job: verified, then first call, then warm; through the training function and the public class."""
+    """Measures the tutorial's job with the training function and with the public class: verified, then timed."""
     detector, watch = _import(m)
     both = tutorial_series()
     if IMPLEMENTATIONS[m.name].difference is None:
@@ -46,7 +46,7 @@ def fit(m: Measurement) -> None:
 
 
 def cold(m: Measurement) -> None:
-    """The stages are taken (`benchmarks.speed.process.cold`); now assert that a warm cache was hit, and verify."""
+    """Checks, after the module `cold` has timed the stages, that a warm cache was hit, and verifies the training."""
     if m.job["cache"] == "warm" and (not m.notes["cache"]["hits"] or m.notes["cache"]["misses"]):
         m.refuse(f"the compilation cache was not hit: {m.notes['cache']}")
     elif IMPLEMENTATIONS[m.name].difference is None:
@@ -54,7 +54,7 @@ def cold(m: Measurement) -> None:
 
 
 def score(m: Measurement) -> None:
-    """Points a second, and how much the process grows by the first time."""
+    """Measures the time of a scored point of a long series, and how much the process grows in the first pass."""
     detector, watch = _import(m, epochs=BRIEF)
     detector.fit(tutorial_series().normal)
     points = m.options.get("fewer", {}).get(m.name, m.options["points"])
@@ -66,7 +66,7 @@ def score(m: Measurement) -> None:
 
 
 def train_memory(m: Measurement) -> None:
-    """One epoch on a long series through the public class: growth, and seconds a step."""
+    """Measures the time and the growth of the process in one epoch on a long series, with the public class."""
     warm = subject(m.name, m.device)
     warm.fit(tutorial_series().normal)
     points = m.options["points"]
@@ -76,7 +76,7 @@ def train_memory(m: Measurement) -> None:
 
 
 def window(m: Measurement) -> None:
-    """Latency of one window: NumPy in, score out, parameters bound once."""
+    """Measures the latency of one window: a NumPy array in, a score out, with parameters that are bound once."""
     import numpy as np
 
     detector, _ = _import(m, epochs=BRIEF)
@@ -95,7 +95,7 @@ def window(m: Measurement) -> None:
 
 
 def recompile(m: Measurement) -> None:
-    """Programs compiled by a second fit and score, with a new detector and other data of the same shape."""
+    """Counts the programs that a second fit and score compile, with a new detector and other data of the same shape."""
     import numpy as np
 
     detector, watch = _import(m)
@@ -114,7 +114,7 @@ def recompile(m: Measurement) -> None:
 
 
 def sweep_points(m: Measurement) -> None:
-    """Seconds a point, by the length of the series."""
+    """Measures the time of a scored point by the length of the series."""
     detector, _ = _import(m, epochs=BRIEF)
     detector.fit(tutorial_series().normal)
     largest = m.options.get("largest", {}).get(m.name, max(m.options["values"]))
@@ -127,7 +127,7 @@ def sweep_points(m: Measurement) -> None:
 
 
 def sweep_training(m: Measurement) -> None:
-    """Seconds a training step, by one of the sizes."""
+    """Measures the time of a training step by one of the sizes."""
     if IMPLEMENTATIONS[m.name].difference is None and not _verified(m, *trainer(m.name, m.device)):
         return
     axis = m.options["axis"]
@@ -140,7 +140,7 @@ def sweep_training(m: Measurement) -> None:
 
 
 def threads(m: Measurement) -> None:
-    """A training step and a scored point, with the threads of this process."""
+    """Measures a training step and a scored point with the threads of this process."""
     detector, _ = _import(m, epochs=BRIEF)
     both = tutorial_series()
     config = Config()
@@ -164,9 +164,9 @@ MEASURES: dict[str, Callable[[Measurement], None]] = {
 
 
 def finish(m: Measurement) -> None:
-    """Memory, and the facts of this process that a sceptic asks for."""
+    """Adds the peak memory, and notes the cores, flags, frameworks and threads that this process had."""
     peak = machine.peak_resident()
-    if m.metrics and peak is not None and m.job["measure"] not in ("score", "train_memory"):  # they reset it
+    if m.metrics and peak is not None and m.job["measure"] not in ("score", "train_memory"):  # those two reset the peak
         m.add("peak_resident", "byte", peak)
     if m.metrics and m.device == "gpu":
         device = _device_memory(m)
@@ -186,7 +186,7 @@ def finish(m: Measurement) -> None:
 
 
 def _import(m: Measurement, **settings: Any) -> tuple[Subject, Watch]:
-    """A fresh subject and a watch on what compiles."""
+    """Times the import; gives a new detector and a watch that counts what is compiled."""
     before = time.perf_counter()
     detector = subject(m.name, m.device, **settings)
     m.add("import", "s", time.perf_counter() - before)
@@ -213,7 +213,7 @@ def _scores(
 
 
 def _verified(m: Measurement, train: Any, config: Any, *, timed: bool = False) -> bool:
-    """Ten steps against the oracle, timed as the first call; without a match there is no time at all."""
+    """Compares ten training steps with the oracle's, and refuses the measurement if they differ."""
     from benchmarks.speed.process.verify import TOLERANCE, verify
 
     begin = time.perf_counter()
@@ -224,7 +224,7 @@ def _verified(m: Measurement, train: Any, config: Any, *, timed: bool = False) -
         m.refuse(f"differs from the oracle by {result.worst:.2g} of the largest magnitude in {result.where}")
         return False
     if timed:
-        m.add("first_call", "s", seconds)  # ten steps, the oracle's (about 10 ms) among them
+        m.add("first_call", "s", seconds)  # ten steps, and those of the oracle (about 10 ms)
     return True
 
 

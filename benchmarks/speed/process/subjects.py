@@ -1,7 +1,7 @@
 """How each implementation is driven: one small class for each kind, all with the methods of `Subject`.
 
-Importing this module imports no framework; making a subject imports its own and no other, so that a fresh process
-can time the import.
+Importing this module imports no framework. Making a subject imports its own framework and no other, so that a fresh
+process can time the import.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ from benchmarks.speed.implementations import IMPLEMENTATIONS
 
 
 class Subject(Protocol):
-    """A detector under test."""
+    """A detector that is measured."""
 
     def fit(self, series: Any) -> None: ...
 
@@ -26,7 +26,7 @@ class Subject(Protocol):
 
 
 def subject(name: str, device: str = "cpu", **settings: Any) -> Subject:
-    """A fresh detector; `settings` are hyperparameters of `twinvae.config.Config`."""
+    """Returns a new detector. `settings` are hyperparameters of `twinvae.config.Config`."""
     if name == "tutorial":
         return Tutorial(device, **settings)
     if name.startswith("pyod"):
@@ -35,7 +35,7 @@ def subject(name: str, device: str = "cpu", **settings: Any) -> Subject:
 
 
 class Product:
-    """A detector of this project, through its public class."""
+    """A detector of this project, driven by its public class."""
 
     def __init__(self, name: str, device: str, **settings: Any) -> None:
         arguments = {"preset": "tutorial", "device": device} | settings
@@ -115,7 +115,7 @@ class Tutorial:
 
 
 class Pyod:
-    """PyOD's detector of windows."""
+    """PyOD's detector, which scores windows."""
 
     def __init__(
         self, device: str, *, window: int = 50, epochs: int = 100, batch_size: int = 32, same_size: bool = False
@@ -136,14 +136,14 @@ class Pyod:
         return self.detector.events(series)
 
     def final_loss(self) -> float | None:
-        return None  # another loss, which it does not keep
+        return None  # its loss is another one, and it does not keep it
 
     def window_scorer(self) -> Callable[[Any], Any]:
         return lambda window: self.detector.score_windows(window[None])
 
 
 def step_backend() -> Any:
-    """The JAX backend, but trained one compiled step at a time."""
+    """Returns the JAX backend with a `train` that calls one compiled step at a time."""
     from benchmarks.peers import jax_step
     from vae_jax import backend
 
@@ -155,7 +155,7 @@ Train = Callable[[Any, Any, Iterable[Any], Any], Iterator[Any]]
 
 
 def trainer(name: str, device: str = "cpu", **settings: Any) -> tuple[Train, Any]:
-    """The training function of an implementation that claims parity, and the configuration to give it."""
+    """Returns the training function of an implementation that claims parity, and the configuration to call it with."""
     from twinvae.config import resolve
 
     if name == "jax-step":

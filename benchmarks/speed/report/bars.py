@@ -1,4 +1,4 @@
-"""What was promised, and whether the measurements keep it."""
+"""The bars: what was promised of the speed, and whether the measurements keep it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from benchmarks.speed.stats import Ratio, ratio
 from twinvae.config import Config
 
 GROWTH = 400e6  # bytes over the series itself
-FLAT = 1.25  # a point of a long series may cost this many times one of a short series
+FLAT = 1.25  # a point of a long series may take this many times as long as one of a short series
 TORCH = ("torch-eager", "torch-compiled")
 
 
 class Verdict(NamedTuple):
-    """A bar, what was measured, and whether it is met; None if it was not measured."""
+    """A bar, what was measured, and whether the bar is met: None if nothing was measured."""
 
     bar: str
     measured: str
@@ -24,7 +24,7 @@ class Verdict(NamedTuple):
 
 
 def verdicts(table: Table) -> list[Verdict]:
-    """Every bar, in order."""
+    """Returns the verdict on every bar, in the order of the page."""
     return [
         _faster(table, "Warm fit, JAX against the tutorial's loop", 25, ("jax-run",), "tutorial"),
         _faster(table, "Warm fit, JAX against PyOD's VAE (its defaults)", 100, ("jax-run",), "pyod"),
@@ -173,7 +173,7 @@ def _watch(table: Table) -> Verdict:
 
 
 def _fleet(table: Table, name: str, bar: str, least: float) -> Verdict:
-    """The single fit is that on one core in JAX, the faster of one and all cores in PyTorch."""
+    """A fleet against the single fit: in JAX that on one core, in PyTorch the faster of one core and all cores."""
     found = []
     for fleet in table.all("fleet", "fleet_model", implementation=name, threads=_most(table, "fleet")):
         preset = fleet.parameters["preset"]
@@ -209,7 +209,7 @@ def _each(values: dict[str, float], text: Callable[[float], str]) -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration with a unit that suits it."""
+    """Returns a duration as text, in a unit that suits it."""
     for unit, factor in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
         if abs(value) >= factor:
             return f"{value / factor:.3g} {unit}"
@@ -217,5 +217,5 @@ def seconds(value: float) -> str:
 
 
 def interval(value: Ratio) -> str:
-    """A ratio and its bootstrap interval."""
+    """Returns a ratio and its bootstrap interval as text."""
     return f"{value.value:.3g} [{value.low:.3g}, {value.high:.3g}]"

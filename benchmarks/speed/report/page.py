@@ -1,4 +1,4 @@
-"""One self-contained page of a results file, and its pictures beside it."""
+"""The page of a results file, which needs no other file, and its pictures beside it."""
 
 from html import escape
 from pathlib import Path
@@ -50,7 +50,7 @@ def write_report(results: Results, source: Path, folder: Path) -> Path:
 
 
 def html(results: Results, source: str, drawn: dict[str, bytes]) -> str:
-    """The page; `drawn` are the pictures by name."""
+    """Returns the page. `drawn` holds the pictures by name."""
     table = Table(results.records)
     parts = [
         _head(results),

@@ -17,7 +17,7 @@ PAIRS = (
 
 
 class BreakEven(NamedTuple):
-    """From which number of training steps the first is done before the second, both in fresh processes."""
+    """The number of training steps from which on the first is done before the second, each in a fresh process."""
 
     first: str
     second: str
@@ -31,7 +31,7 @@ class BreakEven(NamedTuple):
 
 
 def step_time(table: Table, name: str) -> float | None:
-    """Seconds of a warm training step; for peers, of a whole fit over its steps."""
+    """Returns the seconds of a warm training step. For peers this is the time of a whole fit over its steps."""
     step = table.best("fit", "step", implementation=name)
     if step is not None:
         return step.value
@@ -40,7 +40,7 @@ def step_time(table: Table, name: str) -> float | None:
 
 
 def fixed_time(table: Table, name: str) -> float | None:
-    """Seconds of a fresh process that do not depend on the number of steps, compilation not cached."""
+    """Returns the seconds of a fresh process without compilation cache that do not depend on the number of steps."""
     total = table.best("cold", "total", implementation=name, cache="cold")
     if total is None:
         return None
@@ -49,7 +49,7 @@ def fixed_time(table: Table, name: str) -> float | None:
 
 
 def break_evens(table: Table) -> list[BreakEven]:
-    """Those pairs that were measured."""
+    """Returns the break-even points of those pairs that were measured."""
     found = []
     for first, second in PAIRS:
         costs = [(fixed_time(table, name), step_time(table, name)) for name in (first, second)]
@@ -61,14 +61,14 @@ def break_evens(table: Table) -> list[BreakEven]:
 
 
 def crossing(fixed1: float, step1: float, fixed2: float, step2: float) -> float | None:
-    """The number of steps from which `fixed1 + n * step1 < fixed2 + n * step2`; None if it never is for large n."""
+    """Returns the number of steps n from which on `fixed1 + n * step1 < fixed2 + n * step2`; None if there is none."""
     if step1 >= step2:
         return None
     return max(0.0, (fixed1 - fixed2) / (step2 - step1))
 
 
 def sentences(table: Table) -> list[str]:
-    """Each a finding with its numbers; what was not measured is not mentioned."""
+    """Returns the findings, each with its numbers. What was not measured is not mentioned."""
     found: list[str] = []
     fits = best_of_each(table, "fit", "fit")
     if fits:

@@ -1,4 +1,4 @@
-"""The tables of the report, as HTML: what was never measured says so."""
+"""The tables of the report as HTML. Their cells say so if something was not measured."""
 
 from html import escape
 
@@ -123,7 +123,7 @@ def scoring(table: Table) -> str:
 
 
 def sizes(table: Table) -> str:
-    """Every swept size: time of a step, and how much of the measured sgemm rate that is."""
+    """The time of a training step at every size, and its share of the measured sgemm rate."""
     rate, rows = table.roofline(1), []
     for case in ("batch", "hidden", "window-length", "channels"):
         axis = CASES[case].options["axis"]
