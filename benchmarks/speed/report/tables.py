@@ -32,9 +32,7 @@ def ladder(results: Results, table: Table) -> str:
         rows.append(
             (
                 escape(implementation.label),
-                f"{seconds(fit.value)} <small>{_spread_time(fit.quartile1, fit.quartile3)}, n={fit.n}</small>"
-                if fit
-                else missing(),
+                f"{seconds(fit.value)} <small>{_quartiles(fit)}, n={fit.n}</small>" if fit else missing(),
                 seconds(step) if step else missing(),
                 interval(ratio(reference.samples, fit.samples)) if fit and reference else missing(),
                 str(fit.threads) if fit else missing(),
@@ -60,10 +58,7 @@ def cold(table: Table) -> str:
 
 
 def breakeven(table: Table) -> str:
-    rows = [
-        (escape(IMPLEMENTATIONS[e.first].label), escape(IMPLEMENTATIONS[e.second].label), e.text)
-        for e in break_evens(table)
-    ]
+    rows = [(_label(e.first), _label(e.second), e.text) for e in break_evens(table)]
     return "<h3>Break-even, from the start of a cold process</h3>" + as_table(
         ("this", "is done before this", "if it trains"), rows
     )
@@ -104,7 +99,7 @@ def scoring(table: Table) -> str:
         different = " *" if record.implementation.startswith("pyod") else ""
         rows.append(
             (
-                escape(IMPLEMENTATIONS[record.implementation].label),
+                _label(record.implementation),
                 f"{record.parameters['points']:,}", str(record.threads),
                 f"{1 / record.value / 1e6:.3g} <small>{_spread(1e-6 / record.high, 1e-6 / record.low)}</small>",
                 share + different, f"{growth.value / 1e6:.0f} MB" if growth else missing(), str(record.n),
@@ -143,8 +138,7 @@ def sizes(table: Table) -> str:
 def latency(table: Table) -> str:
     rows = [
         (
-            escape(IMPLEMENTATIONS[r.implementation].label), seconds(r.value), _spread_time(r.quartile1, r.quartile3),
-            seconds(r.p99) if r.p99 is not None else "needs 1,000 samples", str(r.n),
+            _label(r.implementation), seconds(r.value), _quartiles(r), _p99(r), str(r.n),
         )
         for r in table.all("window", "latency")
     ]  # fmt: skip
@@ -156,17 +150,16 @@ def streams(table: Table) -> str:
         (
             "detector.stream(), NumPy"
             if r.implementation == "numpy"
-            else f"{escape(IMPLEMENTATIONS[r.implementation].label)}, its window_scorer()",
+            else f"{_label(r.implementation)}, its window_scorer()",
             str(r.parameters["window"]), str(r.parameters["channels"]), seconds(r.value),
-            _spread_time(r.quartile1, r.quartile3), seconds(r.p99) if r.p99 is not None else "needs 1,000 samples",
-            str(r.n),
+            _quartiles(r), _p99(r), str(r.n),
         )
         for r in table.all("stream", "point")
     ]  # fmt: skip
     lines = [
         (
             r.parameters["lines"], str(r.threads), f"{1 / r.value:,.0f}", seconds(r.value),
-            _spread_time(r.quartile1, r.quartile3), str(r.n),
+            _quartiles(r), str(r.n),
         )
         for r in table.all("watch", "point")
     ]  # fmt: skip
@@ -180,9 +173,9 @@ def streams(table: Table) -> str:
 def fleets(table: Table) -> str:
     rows = [
         (
-            escape(IMPLEMENTATIONS[r.implementation].label), what, str(r.parameters.get("preset", "tutorial")),
+            _label(r.implementation), what, str(r.parameters.get("preset", "tutorial")),
             f"{r.parameters.get('series', 1):,}", str(r.threads), seconds(r.value),
-            _spread_time(r.quartile1, r.quartile3), f"{1 / r.value:,.1f}", str(r.n),
+            _quartiles(r), f"{1 / r.value:,.1f}", str(r.n),
         )
         for case in ("fleet", "fleet-size")
         for metric, what in (("single_model", "single fit"), ("fleet_model", "fleet"))
@@ -231,8 +224,16 @@ def _spread(low: float, high: float) -> str:
     return f"[{low:.3g}, {high:.3g}]"
 
 
-def _spread_time(low: float, high: float) -> str:
-    return f"{seconds(low)} to {seconds(high)}"
+def _quartiles(record: Record) -> str:
+    return f"{seconds(record.quartile1)} to {seconds(record.quartile3)}"
+
+
+def _p99(record: Record) -> str:
+    return "needs 1,000 samples" if record.p99 is None else seconds(record.p99)
+
+
+def _label(name: str) -> str:
+    return escape(IMPLEMENTATIONS[name].label)
 
 
 def _events(events: list[list[int]] | None) -> str:
