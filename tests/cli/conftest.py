@@ -1,10 +1,13 @@
-"""A series that several tests of the command read."""
+"""A series and a model that several tests of the command read."""
 
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+
+from tests.stream.test_stream import model
+from twinvae.model import checkpoint
 
 
 @pytest.fixture
@@ -24,4 +27,12 @@ def sensors(tmp_path: Path) -> Path:
     )
     path = tmp_path / "sensors.csv"
     frame.write_csv(path)
+    return path
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A model of the channels a and b."""
+    path = tmp_path / "m.safetensors"
+    checkpoint.write(path, model(2))
     return path

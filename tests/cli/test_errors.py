@@ -184,20 +184,16 @@ def test_a_traceback_is_shown_on_request(
 
 
 def test_a_fault_of_ours_in_a_stream_is_no_bad_line(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    saved: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.stream.test_stream import model
-    from twinvae.model import checkpoint
-
     def step(self: object, *_: object) -> object:
         raise TypeError("wrong")
 
-    checkpoint.write(tmp_path / "m.safetensors", model(2))
     monkeypatch.setattr("twinvae.stream.stream.Stream.step", step)
     (tmp_path / "lines").write_text("[1, 2]\n")
     with (tmp_path / "lines").open() as lines:
         monkeypatch.setattr("sys.stdin", lines)
-        assert cli.main(["watch", "--model", str(tmp_path / "m.safetensors")]) == 70
+        assert cli.main(["watch", "--model", str(saved)]) == 70
     assert "fault of twinvae" in capfd.readouterr().err
 
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cli.test_watch import saved, watch  # noqa: F401  (a fixture)
+from tests.helpers.watching import watch
+from tests.stream.test_stream import model
+from twinvae.model import checkpoint
 from twinvae.stream.lines import LineReader, Point
 from twinvae.tables.dialect import SEPARATORS, cells_of, is_header, number_of, separator_of
 from twinvae.tables.table import read_table
@@ -67,7 +69,9 @@ def test_a_file_and_its_lines_are_the_same_series(text: str) -> None:
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
-def test_what_fit_takes_watch_takes(saved: Path, separator: str) -> None:  # noqa: F811
+def test_what_fit_takes_watch_takes(tmp_path: Path, separator: str) -> None:
+    saved = tmp_path / "m.safetensors"
+    checkpoint.write(saved, model(2))
     text = "time,a,b\n" + "".join(f"t{at},{at % 3},\n" for at in range(12))
     code, lines, err = watch(text.replace(",", separator), "--model", saved, "--missing", "mask")
     assert code == 0
