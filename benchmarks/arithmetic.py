@@ -4,6 +4,7 @@ Over the measured sgemm rate these give the floor: the time below which no progr
 """
 
 from twinvae.config import Config
+from twinvae.network.net import Net
 from twinvae.network.parameters import shapes
 
 ADAM = 12  # per parameter: two moving averages (3 + 4), two corrections (2), root, division and subtraction (3)
@@ -11,13 +12,13 @@ ADAM = 12  # per parameter: two moving averages (3 + 4), two corrections (2), ro
 
 def weights(config: Config, channels: int) -> int:
     """Multiplications and additions of a window's pass through the model, in pairs."""
-    return sum(shape[0] * shape[1] for shape in shapes(config, channels).values() if len(shape) == 2)
+    return sum(shape[0] * shape[1] for shape in shapes(Net.of(config, channels)).values() if len(shape) == 2)
 
 
 def parameters(config: Config, channels: int) -> int:
     """Numbers that the model learns."""
     total = 0
-    for shape in shapes(config, channels).values():
+    for shape in shapes(Net.of(config, channels)).values():
         total += shape[0] * (shape[1] if len(shape) == 2 else 1)
     return total
 

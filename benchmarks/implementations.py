@@ -208,7 +208,7 @@ def step_backend() -> Any:
     return SimpleNamespace(**functions | {"train": jax_step.train})
 
 
-Train = Callable[[Any, Any, Iterable[Any], Any], Iterator[Any]]
+Train = Callable[[Any, Any, Any, Iterable[Any], Any], Iterator[Any]]
 
 
 def trainer(name: str, device: str = "cpu", **settings: Any) -> tuple[Train, Any]:

@@ -96,6 +96,7 @@ def _write_model(path: Path, window: int, channels: int) -> None:
 
     from twinvae.config import DEFAULT_PRESET, KINDS, resolve
     from twinvae.model import checkpoint
+    from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.scoring.statistics import Calibration
     from twinvae.series.scaling import Scaler
@@ -104,7 +105,8 @@ def _write_model(path: Path, window: int, channels: int) -> None:
     one = np.ones(channels)
     saved = checkpoint.Checkpoint(
         DEFAULT_PRESET, {"window": window}, SEED, config, tuple(map(str, range(channels))),
-        draw(config, channels, SEED), Scaler(0 * one, one), dict.fromkeys((*KINDS, checkpoint.SINGLE_WINDOW), 1e9),
+        draw(Net.of(config, channels), SEED), Scaler(0 * one, one),
+        dict.fromkeys((*KINDS, checkpoint.SINGLE_WINDOW), 1e9),
         Calibration(0.0, (1,), one[None], one),
     )  # fmt: skip
     checkpoint.write(path, saved)
@@ -136,9 +138,10 @@ def _error(scores: Any, series: Any, window: int) -> float:
 
     from tests.oracle import reference
     from twinvae.config import DEFAULT_PRESET, resolve
+    from twinvae.network.net import Net
     from twinvae.network.parameters import draw
 
-    parameters = draw(resolve(DEFAULT_PRESET, {"window": window}), series.shape[1], SEED)
+    parameters = draw(Net.of(resolve(DEFAULT_PRESET, {"window": window}), series.shape[1]), SEED)
     expected = reference.scores(series, parameters, window, "causal").mean(axis=1)
     known = slice(window - 1, None)
     return float(np.abs(scores[known] - expected[known]).max() / expected[known].max())

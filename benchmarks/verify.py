@@ -25,14 +25,16 @@ def verify(train: Train, config: Any, *, seed: int = 0) -> Verification:
     """
     from tests.oracle import reference
     from twinvae.data.synthetic import noisy_sine
+    from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.network.schedule import chunks
     from twinvae.windowing.geometry import count
 
     series = noisy_sine(seed).normal.astype(config.dtype).reshape(-1, 1)
-    parameters = draw(config, 1, seed)
+    net = Net.of(config, 1)
+    parameters = draw(net, seed)
     first = next(chunks(count(len(series), config.window), config, seed))._replace(used=STEPS)
-    trained = next(iter(train(parameters, series, iter([first]), config)))
+    trained = next(iter(train(net, parameters, series, iter([first]), config)))
     expected, terms = reference.train(
         {name: array.astype(np.float64) for name, array in parameters.items()}, series.astype(np.float64), [first],
         window=config.window, beta=config.beta, learning_rate=config.learning_rate, steps=STEPS,

@@ -29,16 +29,18 @@ def long_series(points: int) -> Any:
 
 def training_run(train: Any, config: Any, series: Any) -> tuple[Callable[[], Any], int]:
     """A whole training run whose shuffles and noise are drawn already, and its steps."""
+    from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.network.schedule import chunks
     from twinvae.windowing.geometry import count
 
     values = series.reshape(len(series), -1).astype(config.dtype)
-    parameters = draw(config, values.shape[1], SEED)
+    net = Net.of(config, values.shape[1])
+    parameters = draw(net, SEED)
     schedule = list(chunks(count(len(values), config.window), config, SEED))
 
     def run() -> None:
-        for _ in train(parameters, values, iter(schedule), config):
+        for _ in train(net, parameters, values, iter(schedule), config):
             pass
 
     return run, sum(chunk.used for chunk in schedule)

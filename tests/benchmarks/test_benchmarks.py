@@ -173,9 +173,9 @@ def test_ten_steps_match_the_oracle() -> None:
 def test_verification_can_fail() -> None:
     train, config = trainer("torch-eager")
 
-    def shifted(parameters: Any, *rest: Any) -> Iterator[Any]:
+    def shifted(net: Any, parameters: Any, *rest: Any) -> Iterator[Any]:
         moved = parameters | {"output.bias": parameters["output.bias"] + np.float32(1e-5)}
-        return train(moved, *rest)
+        return train(net, moved, *rest)
 
     result = verify.verify(shifted, config)
     assert not result.passed

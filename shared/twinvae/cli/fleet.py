@@ -256,7 +256,7 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
         return on_ray
     if options.address is not None:
         raise ValueError("--address is for --engine ray")
-    lanes = load_backend(settings.backend).lanes(resolve(settings.preset, settings.hyperparameters))
+    lanes = load_backend(settings.backend).lanes(resolve(settings.preset, settings.hyperparameters).device)
 
     def here(work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool) -> Any:
         return run_local(work, tasks, in_turns(lanes, 1 if one_by_one else options.workers))

@@ -11,12 +11,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.func import functional_call, grad
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from twinvae.config import Centring, Config
+from twinvae.config import Config
 from twinvae.network.backend import Trained
-from twinvae.network.parameters import Parameters
+from twinvae.network.net import Net
 from twinvae.windowing.slide import slide
-from vae_torch.model import VAE, build, from_module, loss
+from vae_torch.model import State, abstract, build, from_state, loss
 
 STEPS_PER_CALL = 3  # more save a little time a step, and cost much more time to compile
 
@@ -32,7 +33,7 @@ class Progress(NamedTuple):
     step: Float[Tensor, ""]
 
 
-def compiled_run(parameters: Parameters, config: Config, device: torch.device) -> RunChunk:
+def compiled_run(net: Net, state: State, config: Config, device: torch.device) -> RunChunk:
     """Runs chunks in calls of a few compiled steps.
 
     Raises:
@@ -40,11 +41,9 @@ def compiled_run(parameters: Parameters, config: Config, device: torch.device) -
     """
     if device.type == "cpu" and not any(map(shutil.which, ("g++", "clang++"))):
         raise ValueError("compile=True needs a C++ compiler: install g++ or clang++, or leave compile out")
-    model = build(parameters, device)
-    shapes = tuple((name, tuple(p.shape)) for name, p in model.named_parameters())
-    masked = config.missing == "mask"
-    call = _compiled(shapes, config.window, config.beta, config.learning_rate, masked, config.centring, device.type)
-    vector = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
+    model = build(net, state)
+    call = _compiled(net, config.beta, config.learning_rate, device.type)
+    vector = parameters_to_vector(model.parameters()).detach()
     # A float64 count: 0.999**step must not lose digits before 1 - 0.999**step is taken.
     count = torch.zeros((), dtype=torch.float64, device=device)
     progress = Progress(vector, torch.zeros_like(vector), torch.zeros_like(vector), count)
@@ -62,8 +61,8 @@ def compiled_run(parameters: Parameters, config: Config, device: torch.device) -
             for some, *batch in calls:
                 progress, some_terms = call(progress, some, values, *batch)
                 terms.append(some_terms)
-            _copy(progress.vector, model)
-        return Trained(from_module(model), torch.cat(terms)[:used].numpy(force=True))
+            vector_to_parameters(progress.vector, model.parameters())
+        return Trained(from_state(model.state_dict()), torch.cat(terms)[:used].numpy(force=True))
 
     return run
 
@@ -75,37 +74,21 @@ def _calls(array: Tensor) -> tuple[Tensor, ...]:
     return torch.split(whole, STEPS_PER_CALL)
 
 
-def _copy(vector: Float[Tensor, " parameter"], model: torch.nn.Module) -> None:
-    parts = torch.split(vector, [p.numel() for p in model.parameters()])
-    for parameter, part in zip(model.parameters(), parts, strict=True):
-        parameter.copy_(part.reshape(parameter.shape))
-
-
 @functools.cache
 def _compiled(
-    shapes: tuple[tuple[str, tuple[int, ...]], ...],
-    window: int,
-    beta: float,
-    learning_rate: float,
-    masked: bool,
-    centring: Centring,
-    device: str,
+    net: Net, beta: float, learning_rate: float, device: str
 ) -> Callable[..., tuple[Progress, Float[Tensor, "step term"]]]:
-    """The program of a few steps, compiled once for each combination of what it is made from."""
-    sizes = dict(shapes)
-    hidden, features = sizes["encoder.weight"]
-    with torch.device("meta"):
-        model = VAE(features, hidden, sizes["decoder.weight"][1])
-    lengths = [torch.Size(shape).numel() for _, shape in shapes]
+    """The program of a few steps, compiled once for each combination of its arguments."""
+    model = abstract(net)
+    shapes = [(name, parameter.shape) for name, parameter in model.named_parameters()]
+    lengths = [shape.numel() for _, shape in shapes]
 
     def flat_loss(
         vector: Tensor, windows: Tensor, weights: Tensor, noise: Tensor, beta: float | Tensor
     ) -> tuple[Tensor, Tensor]:
         parts = zip(shapes, torch.split(vector, lengths), strict=True)
         named = {name: part.reshape(shape) for (name, shape), part in parts}
-        return loss(
-            lambda *inputs: functional_call(model, named, inputs), windows, weights, noise, beta, masked, centring
-        )
+        return loss(net, lambda *inputs: functional_call(model, named, inputs), windows, weights, noise, beta)
 
     def steps(
         progress: Progress,
@@ -118,7 +101,7 @@ def _compiled(
     ) -> tuple[Progress, Tensor]:
         terms = []
         for index in range(STEPS_PER_CALL):
-            windows = slide(series, starts[index], window, xp)
+            windows = slide(series, starts[index], net.window, xp)
             now = beta if scale is None else beta * scale[index]
             slope, parts = grad(flat_loss, has_aux=True)(progress.vector, windows, weights[index], noise[index], now)
             after = adam(progress, slope, learning_rate)
