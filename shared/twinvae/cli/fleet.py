@@ -1,4 +1,4 @@
-"""What `twinvae fleet` does, given its options."""
+"""`twinvae fleet`: fits and scores many series, each with a detector of its own."""
 
 import argparse
 import errno
@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,12 +16,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from twinvae.cli.options import add_backend, add_columns, add_hyperparameters, chosen_backend, count
+from twinvae.cli.text import complain, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
 from twinvae.fleet.folder import FleetFolder, Plan
 from twinvae.fleet.input import Folder, Input, Version, open_input
 from twinvae.fleet.local_engine import in_turns, run_local
 from twinvae.fleet.run import Engine, make_plan, run_plan
 from twinvae.fleet.tables import Tables, input_digest, read_tables, write_tables
+from twinvae.fleet.training import TOGETHER
 from twinvae.fleet.work import Result, Settings, Task
 from twinvae.network.backend import load_backend
 from twinvae.process.progress import fleet_progress
@@ -37,12 +41,57 @@ class TerminatedError(KeyboardInterrupt):
     exit_code = 128 + signal.SIGTERM
 
 
-def run_fleet(options: argparse.Namespace, backend: str, complain: Callable[[str, object], None]) -> Tables:
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument(
+        "input", type=Path, metavar="INPUT", help="a folder of CSV or Parquet files, or with --key one long table"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables and models")
+    parser.add_argument("--train-rows", type=count, metavar="N", help="the first N rows of each series are normal")
+    parser.add_argument("--key", metavar="COLUMN", help="tells the series of one long table apart")
+    parser.add_argument("--scores", action="store_true", help="write the score of every step: scores/NAME.parquet")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where a run has ended: give the same options as before"
+    )
+    parser.add_argument(
+        "--leave-changed", action="store_true",
+        help="with --resume: series whose files have changed or gone fail, the rest goes on",
+    )  # fmt: skip
+    parser.add_argument(
+        "--together", type=count, default=TOGETHER, metavar="N",
+        help=f"train at most N series in one batch; default: {TOGETHER}",
+    )  # fmt: skip
+    parser.add_argument("--workers", type=count, metavar="N", help="batches at a time at most; default: one a core")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="default: local")
+    parser.add_argument(
+        "--address", metavar="ADDRESS", help="of a Ray cluster, HOST:PORT or auto; default: Ray on this machine"
+    )
+    add_backend(parser)
+    add_columns(parser)
+    add_hyperparameters(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Trains and scores all series, and prints which have the most events.
+
+    Raises:
+        ValueError: if none could be done; and as `run_fleet`.
+    """
+    tables = run_fleet(options, chosen_backend(options))
+    print_result(options, summary_record(tables, options.out), summary_text(tables, options.out))
+    if not tables.summary["ok"]:
+        sys.stdout.flush()
+        raise ValueError(
+            f"none of the {tables.summary['series']} series could be done: see {options.out}/fleet.parquet"
+        )
+
+
+def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
     """Trains and scores all series of an input into a folder, or goes on with that.
 
     Raises:
         KeyboardInterrupt: at Ctrl-C and SIGTERM; the message says how to go on.
-        TypeError, ValueError, OSError: if it cannot work: see `open_input` and `FleetFolder`.
+        ValueError, OSError: if it cannot work: see `open_input` and `FleetFolder`.
     """
     warn = partial(complain, "warning")
     given = {name: getattr(options, name) for name in HYPERPARAMETERS if getattr(options, name) is not None}
@@ -62,7 +111,7 @@ def run_fleet(options: argparse.Namespace, backend: str, complain: Callable[[str
         if source.left_out:
             warn(f"{options.input}: left out {source.left_out} entries that are hidden, or no .csv or .parquet file")
         if folder.is_finished:
-            return _finished(folder, recorded, source, complain)
+            return _finished(folder, recorded, source)
         plan = folder.read_plan()
         if plan is None:
             if options.train_rows is None:
@@ -176,9 +225,7 @@ def _differences(before: Mapping[str, Version], now: Mapping[str, Version]) -> s
     )
 
 
-def _finished(
-    folder: FleetFolder, recorded: Mapping[str, Any], source: Input, complain: Callable[[str, object], None]
-) -> Tables:
+def _finished(folder: FleetFolder, recorded: Mapping[str, Any], source: Input) -> Tables:
     tables = read_tables(folder)
     if tables.summary["input"] is None:
         raise ValueError(f"{folder.path}: holds a fleet that was saved from Python: choose another --out")
