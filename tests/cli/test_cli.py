@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tests.helpers.command import misuse
 from twinvae.cli import commands
 from twinvae.cli import main as cli
 from twinvae.data import datasets
@@ -50,15 +51,6 @@ def failure(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     assert len(errors) == 1
     assert captured.out == ""
     return errors[0]
-
-
-def misuse(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    """The one line on stderr of a command that is used wrongly: exit code 2."""
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(argument) for argument in arguments])
-    assert stop.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    return line
 
 
 def test_demo_of_both_backends_finds_the_spike_and_agrees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

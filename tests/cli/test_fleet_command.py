@@ -7,9 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.cli.test_cli import misuse
 from tests.conftest import BACKENDS, detector_of
-from tests.fleet.test_fleet_run import errors, files
+from tests.helpers.command import errors, files, misuse
 from twinvae.cli import main as cli
 from twinvae.tables.table import read_table
 
