@@ -129,13 +129,13 @@ def test_a_training_left_in_the_middle_leaves_64_bit_types_off() -> None:
     import jax
 
     from twinvae.config import Config
+    from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.network.schedule import chunks
 
     config = Config(**SMALL, dtype="float64")  # type: ignore[arg-type]
-    running: Any = load_backend("jax").train(
-        draw(config, 1, 0), np.random.default_rng(0).normal(size=(50, 1)), chunks(46, config, 0, limit=1), config
-    )
+    net, series = Net.of(config, 1), np.random.default_rng(0).normal(size=(50, 1))
+    running: Any = load_backend("jax").train(net, draw(net, 0), series, chunks(46, config, 0, limit=1), config)
     next(running)
     assert jax.numpy.arange(3.0).dtype == "float32"
     running.close()
@@ -146,6 +146,7 @@ def test_a_training_left_in_the_middle_leaves_torch_s_threads_and_precision_alon
     import torch
 
     from twinvae.config import Config
+    from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.network.schedule import chunks
 
@@ -155,7 +156,8 @@ def test_a_training_left_in_the_middle_leaves_torch_s_threads_and_precision_alon
     torch.set_num_threads(2)
     torch.set_float32_matmul_precision("high")
     try:
-        running: Any = load_backend("torch").train(draw(config, 1, 0), series, chunks(46, config, 0, limit=1), config)
+        net = Net.of(config, 1)
+        running: Any = load_backend("torch").train(net, draw(net, 0), series, chunks(46, config, 0, limit=1), config)
         next(running)
         assert torch.get_num_threads() == 2
         assert torch.get_float32_matmul_precision() == "high"
@@ -171,17 +173,18 @@ def test_scoring_a_long_series_with_a_thread_for_each_block_changes_neither_scor
     import torch
 
     from twinvae.config import Config
+    from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from vae_torch.score import BLOCK_VALUES
 
-    config = Config(**SMALL)  # type: ignore[arg-type]
+    net = Net.of(Config(**SMALL), 1)  # type: ignore[arg-type]
     series = np.random.default_rng(0).normal(size=(BLOCK_VALUES, 1)).astype(np.float32)  # several blocks
-    parameters, threads = draw(config, 1, 0), torch.get_num_threads()
+    parameters, threads = draw(net, 0), torch.get_num_threads()
     results = []
     try:
         for many in (1, 3):
             torch.set_num_threads(many)
-            results.append(load_backend("torch").statistics(parameters, series, ("point", "window"), config))
+            results.append(load_backend("torch").statistics(net, parameters, series, ("point", "window"), "auto"))
             assert torch.get_num_threads() == many
     finally:
         torch.set_num_threads(threads)
@@ -212,7 +215,7 @@ def test_both_backends_are_installed_here_and_load() -> None:
     for name in BACKENDS:
         module: Any = load_backend(name)
         assert module.__name__ == f"vae_{name}.backend"
-        assert all(callable(getattr(module, function)) for function in ("train", "gradient", "statistics", "encode"))
+        assert all(callable(getattr(module, function)) for function in ("train", "statistics", "encode", "bind"))
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "", "JAX"])
@@ -282,6 +285,31 @@ def test_a_second_fit_and_score_of_the_same_shape_compile_nothing(
     compilations.clear()
     work(1)
     assert not compilations
+
+
+@pytest.mark.parametrize("settings", [{}, {"dtype": "float64"}, {"device": "cpu"}])
+@pytest.mark.parametrize("early", [False, True])
+def test_the_scores_of_the_training_series_are_compiled_while_it_trains(
+    compilations: list[str], settings: dict[str, Any], early: bool
+) -> None:
+    from twinvae.config import Config
+    from twinvae.network.backend import STATISTICS
+    from twinvae.network.net import Net
+    from twinvae.network.parameters import draw
+    from twinvae.network.schedule import chunks
+
+    config = Config(**SMALL | {"hidden_dim": 8 + early} | settings)
+    net, backend = Net.of(config, 1), load_backend("jax")
+    parameters, series = draw(net, 0), np.random.default_rng(0).normal(size=(50, 1)).astype(config.dtype)
+    running: Any = backend.train(net, parameters, series, chunks(46, config, 0, limit=1), config)
+    next(running)
+    running.close() if early else list(running)
+    assert compilations
+    compilations.clear()
+    backend.statistics(net, parameters, series, STATISTICS, config.device)
+    assert not compilations
+    backend.statistics(net, parameters, series, STATISTICS[:2], config.device)
+    assert compilations, "the comparison can fail"
 
 
 def test_scores_of_many_lengths_share_few_programs(compilations: list[str]) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float64, Int8
 
 from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
 from twinvae.model.export_check import NOT_SCORED, Checked, Labelled, Program, Score, write_checked
+from twinvae.network.net import Net
 from vae_jax.model import build, to_state
 from vae_jax.score import window_errors
 
@@ -52,11 +53,11 @@ def serialised(checkpoint: Checkpoint) -> bytes:
     threshold, state = checkpoint.thresholds[SINGLE_WINDOW], to_state(checkpoint.parameters)
 
     def window_scorer(windows: Float64[Array, "n window channel"]) -> tuple[Float64[Array, " n"], Int8[Array, " n"]]:
-        model = build(state)
         scaled = ((windows - checkpoint.scaler.shift) / checkpoint.scaler.scale).astype(config.dtype)
 
         def errors(masked: bool) -> Callable[[Any], Any]:
-            return lambda x: window_errors(model, x, masked, config.centring)
+            net = Net.of(config, len(checkpoint.channels), masked=masked)
+            return lambda x: window_errors(net, build(net, state), x)
 
         if config.missing == "mask":
             missing = jnp.isnan(scaled)

@@ -1,21 +1,17 @@
 """The variational autoencoder as a Flax NNX module, and its loss."""
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from twinvae.config import Centring
-from twinvae.network.objective import filled, loss_terms
+from twinvae.network.net import Net
+from twinvae.network.objective import filled, loss_terms, seen
 from twinvae.network.parameters import Parameters
-from twinvae.windowing.slide import centred
 
-Loss = tuple[Float[Array, ""], Float[Array, " term"]]
 State = dict[str, dict[str, Float[Array | np.ndarray, "..."]]]  # layer -> kernel (inputs, outputs) and bias
 
 
@@ -65,21 +61,16 @@ def sample(
 
 
 def loss(
-    state: State,
+    net: Net,
+    model: Callable[..., tuple[Array, Array, Array]],
     windows: Float[Array, "batch window channel"],
     weights: Float[Array, " batch"],
     noise: Float[Array, "batch latent"],
     beta: float | Float[Array, ""],
-    masked: bool,
-    centring: Centring,
-) -> Loss:
-    """The loss of one batch, and its terms: squared error and KL of each dimension, summed over the batch.
-
-    If `masked`, NaN is a value left out.
-    """
-    model = build(state)
-    x = centred(windows, centring, masked, jnp)[0].reshape(len(windows), -1)
-    x, observed = filled(x, jnp) if masked else (x, None)
+) -> tuple[Float[Array, ""], Float[Array, " term"]]:
+    """The loss of one batch, and its terms: squared error and KL of each dimension, summed over the batch."""
+    x = seen(windows, net, jnp)[0].reshape(len(windows), -1)
+    x, observed = filled(x, jnp) if net.masked else (x, None)
     squared, divergence = loss_terms(x, *model(x, noise), weights, jnp, observed)
     terms = jnp.concatenate([squared.reshape(1), divergence])
     return squared + beta * divergence.sum(), terms
@@ -101,30 +92,15 @@ def from_state(state: State) -> Parameters:
 
 
 @functools.cache
-def abstract(features: int, hidden: int, latent: int) -> VAE:
+def abstract(net: Net) -> VAE:
     """The module with shapes in place of arrays: nothing is drawn or computed."""
-    model: VAE = nnx.eval_shape(lambda: VAE(features, hidden, latent, rngs=nnx.Rngs(0)))
+    model: VAE = nnx.eval_shape(lambda: VAE(net.features, net.hidden, net.latent, rngs=nnx.Rngs(0)))
     return model
 
 
-def build(state: State) -> VAE:
+def build(net: Net, state: State) -> VAE:
     """The module that holds these arrays. Inside `jax.jit` this costs nothing at run time."""
-    features, hidden = state["encoder"]["kernel"].shape
-    graph, variables = nnx.split(abstract(features, hidden, state["decoder"]["kernel"].shape[0]))
+    graph, variables = nnx.split(abstract(net))
     nnx.replace_by_pure_dict(variables, state)
     model: VAE = nnx.merge(graph, variables)
     return model
-
-
-def flatten(state: State) -> Float[np.ndarray, " parameter"]:
-    """All parameters as one vector: Adam then updates one array rather than eight."""
-    return np.concatenate([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(state)])
-
-
-def unflatten(vector: Float[Array | np.ndarray, " parameter"], like: Mapping[str, Mapping[str, Any]]) -> State:
-    """The inverse of `flatten`; the leaves of `like` give the shapes."""
-    leaves, structure = jax.tree.flatten(like)
-    ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
-    # The transpose of a split is a concatenation; that of slices is a sum of padded arrays, three times slower.
-    parts: list[Any] = np.split(vector, ends) if isinstance(vector, np.ndarray) else jnp.split(vector, ends)
-    return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])

@@ -7,48 +7,49 @@ from typing import Any
 
 import jax
 
-from twinvae.config import Config
+from twinvae.config import Device
 from twinvae.network.backend import Lane
+from twinvae.network.net import Net
 from twinvae.process.cores import usable_cores
 
 
 @contextmanager
-def runtime(config: Config) -> Iterator[jax.Device | None]:
+def runtime(net: Net, device: Device) -> Iterator[jax.Device | None]:
     """Runs its body on the configured device, with 64-bit types if the model has them. Gives the device that is named.
 
     Raises:
         ValueError: if the configuration asks for a GPU and JAX sees none.
     """
-    device = None
+    named = None
     with ExitStack() as stack:
-        if config.dtype == "float64":
+        if net.dtype == "float64":
             stack.enter_context(jax.enable_x64(True))
-        if config.device != "auto" and _current() not in _devices(config.device):
-            device = _devices(config.device)[0]
-            stack.enter_context(jax.default_device(device))
-        yield device
+        if device != "auto" and current() not in _devices(device):
+            named = _devices(device)[0]
+            stack.enter_context(jax.default_device(named))
+        yield named
 
 
-def _devices(kind: str) -> list[jax.Device]:
+def _devices(device: Device) -> list[jax.Device]:
     try:
-        return jax.devices(None if kind == "auto" else kind)
+        return jax.devices(None if device == "auto" else device)
     except RuntimeError:
-        raise ValueError(f"JAX sees no {kind} here: use device='auto' or 'cpu'") from None
+        raise ValueError(f"JAX sees no {device} here: use device='auto' or 'cpu'") from None
 
 
-def _current() -> Any:
+def current() -> Any:
     """The device that the surrounding code has chosen, as a lane does; a device, the name of a platform, or None."""
     return jax.config.jax_default_device  # type: ignore[attr-defined]
 
 
 def on_cpu() -> bool:
     """Whether what is computed now is computed on a CPU."""
-    current = _current() or jax.devices()[0]
-    return bool(getattr(current, "platform", current) == "cpu")
+    device = current() or jax.devices()[0]
+    return bool(getattr(device, "platform", device) == "cpu")
 
 
-def lanes(config: Config) -> list[Lane]:
+def lanes(device: Device) -> list[Lane]:
     """See `Backend.lanes`. One CPU device runs several programs at a time, each in its thread."""
-    devices = _devices(config.device)
+    devices = _devices(device)
     threads = max(usable_cores(), len(devices)) if devices[0].platform == "cpu" else len(devices)
     return [functools.partial(jax.default_device, devices[index % len(devices)]) for index in range(threads)]

@@ -1,53 +1,55 @@
 """Scoring: one compiled call for each block of a series."""
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from twinvae.config import Centring, Config
-from twinvae.network.backend import Statistic
-from twinvae.network.objective import divergence, refilled
+from twinvae.config import Device
+from twinvae.network.backend import STATISTICS, Statistic
+from twinvae.network.net import Net
+from twinvae.network.objective import divergence, refilled, seen
 from twinvae.network.parameters import Parameters, draw
 from twinvae.scoring.statistics import block_statistics, block_windows, series_statistics
 from twinvae.windowing.fold import fold
 from twinvae.windowing.geometry import count
-from twinvae.windowing.slide import centred, slide
-from vae_jax.model import VAE, State, abstract, build, flatten, sample, to_state, unflatten
-from vae_jax.runtime import runtime
+from twinvae.windowing.slide import slide
+from vae_jax._vector import flatten, unflatten
+from vae_jax.model import VAE, State, build, sample, to_state
+from vae_jax.runtime import current, runtime
 
 NOTHING = nullcontext()
 BLOCK_VALUES = 2**20  # values in the windows of a block: fewer leave cores idle, more leave the cache
 
 
 def statistics(
+    net: Net,
     parameters: Parameters,
     series: Float[np.ndarray, "time channel"],
-    statistics: Sequence[Statistic],
-    config: Config,
+    wanted: Sequence[Statistic],
+    device: Device,
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
     """See `twinvae.network.backend.Backend.statistics`."""
-    block, masked = _block(series, config), config.missing == "mask"
-    with runtime(config):
+    block = _block(net, len(series))
+    with runtime(net, device):
         state = jax.device_put(to_state(parameters))
 
         def run_block(values: np.ndarray) -> dict[str, Array]:
-            used = count(len(values), config.window)
-            padded = _padded(values, block, config.window)
-            return _run_block(state, padded, used, noise, config.window, tuple(statistics), masked, config.centring)
+            used = count(len(values), net.window)
+            return _run_block(net, state, _padded(values, block, net.window), used, tuple(wanted), noise)
 
-        return series_statistics(run_block, series, config.window, statistics, block, masked=masked)
+        return series_statistics(run_block, series, net.window, wanted, block, masked=net.masked)
 
 
-def _block(series: Float[np.ndarray, "time channel"], config: Config) -> int:
-    return block_windows(count(len(series), config.window), config.window * series.shape[1], BLOCK_VALUES)
+def _block(net: Net, length: int) -> int:
+    return block_windows(count(length, net.window), net.features, BLOCK_VALUES)
 
 
 def _padded(values: Float[np.ndarray, "time channel"], block: int, window: int) -> Float[np.ndarray, "length channel"]:
@@ -56,83 +58,87 @@ def _padded(values: Float[np.ndarray, "time channel"], block: int, window: int) 
     return np.pad(values, ((0, missing), (0, 0))) if missing else values
 
 
-def prepare(length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
-    """See `twinvae.network.backend.Backend.prepare`: compiles the program of a block in another thread."""
-    block = block_windows(count(length, config.window), config.window * channels, BLOCK_VALUES)
-    steps = min(length, block + config.window - 1)
-    thread = threading.Thread(target=_compile_block, args=(steps, channels, tuple(names), config))
+@contextmanager
+def compiling(net: Net, length: int, device: Device) -> Iterator[None]:
+    """While its body runs, compiles in another thread the program that scores a series of this length.
+
+    Calibration, which follows training, asks for all statistics at once and then finds their program ready.
+    """
+    steps = min(length, _block(net, length) + net.window - 1)
+    thread = threading.Thread(target=_compile_block, args=(net, steps, device, current()))
     thread.start()
-    return thread.join
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 @cache  # once for each program: a second fit has nothing to compile
-def _compile_block(steps: int, channels: int, names: tuple[Statistic, ...], config: Config) -> None:
-    with suppress(Exception):  # what is wrong shows where scores are wanted
-        statistics(draw(config, channels, seed=0), np.zeros((steps, channels), config.dtype), names, config)
+def _compile_block(net: Net, steps: int, device: Device, chosen: Any) -> None:
+    """Runs the program once on zeros, on the device that the calling thread has chosen."""
+    with suppress(Exception), jax.default_device(chosen):  # what is wrong shows where scores are wanted
+        statistics(net, draw(net, seed=0), np.zeros((steps, net.channels), net.dtype), STATISTICS, device)
 
 
-@partial(jax.jit, static_argnames=("window", "statistics", "masked", "centring"))
+@partial(jax.jit, static_argnames=("net", "wanted"))
 def _run_block(
+    net: Net,
     state: State,
     values: Float[Array, "length channel"],
     used: Int[Array, ""],
+    wanted: tuple[Statistic, ...],
     noise: Float[Array, " latent"] | None,
-    window: int,
-    statistics: tuple[Statistic, ...],
-    masked: bool,
-    centring: Centring,
 ) -> dict[str, Array]:
-    model = build(state)
-    x, level = centred(slide(values, jnp.arange(count(len(values), window)), window, jnp), centring, masked, jnp)
-    mean, log_variance = model.encode(_inputs(model, x, masked))
+    model = build(net, state)
+    x, level = seen(_every_window(net, values), net, jnp)
+    mean, log_variance = model.encode(_inputs(net, model, x))
     z = mean if noise is None else sample(mean, log_variance, noise)
     x_hat = model.decode(z).reshape(x.shape)
     kl = divergence(mean, log_variance, jnp).sum(axis=1)
     return block_statistics(
-        x, x_hat, kl, used, statistics, jnp, partial(fold, xp=jnp), masked, level
+        x, x_hat, kl, used, wanted, jnp, partial(fold, xp=jnp), net.masked, level
     )  # what is not asked for is not computed
 
 
+def _every_window(net: Net, values: Float[Array, "length channel"]) -> Float[Array, "n window channel"]:
+    return slide(values, jnp.arange(count(len(values), net.window)), net.window, jnp)
+
+
+def _inputs(net: Net, model: VAE, x: Float[Array, "n *window"]) -> Float[Array, "n feature"]:
+    """The windows as the model takes them."""
+    flat = x.reshape(x.shape[0], -1)  # perhaps a symbol, which `len` refuses
+    return refilled(flat, lambda values: model.decode(model.encode(values)[0]), jnp) if net.masked else flat
+
+
 def encode(
-    parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
+    net: Net, parameters: Parameters, series: Float[np.ndarray, "time channel"], device: Device
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
     """See `twinvae.network.backend.Backend.encode`."""
-    windows, block = count(len(series), config.window), _block(series, config)
-    with runtime(config):
+    windows, block = count(len(series), net.window), _block(net, len(series))
+    with runtime(net, device):
         state = jax.device_put(to_state(parameters))
         parts = []
         for begin in range(0, windows, block):
-            values = _padded(series[begin : begin + block + config.window - 1], block, config.window)
-            parts.append(_encode_block(state, values, config.window, config.missing == "mask", config.centring))
+            values = _padded(series[begin : begin + block + net.window - 1], block, net.window)
+            parts.append(_encode_block(net, state, values))
         mean, log_variance = (np.concatenate([np.asarray(p) for p in side]) for side in zip(*parts, strict=True))
     return mean[:windows], log_variance[:windows]
 
 
-@partial(jax.jit, static_argnames=("window", "masked", "centring"))
-def _encode_block(
-    state: State, values: Float[Array, "length channel"], window: int, masked: bool, centring: Centring
-) -> tuple[Array, Array]:
-    model = build(state)
-    x, _ = centred(slide(values, jnp.arange(count(len(values), window)), window, jnp), centring, masked, jnp)
-    return model.encode(_inputs(model, x, masked))
-
-
-def _inputs(model: VAE, x: Float[Array, "n *window"], masked: bool) -> Float[Array, "n feature"]:
-    """The windows as the model takes them."""
-    flat = x.reshape(x.shape[0], -1)  # perhaps a symbol, which `len` refuses
-    return refilled(flat, lambda values: model.decode(model.encode(values)[0]), jnp) if masked else flat
+@partial(jax.jit, static_argnames=("net",))
+def _encode_block(net: Net, state: State, values: Float[Array, "length channel"]) -> tuple[Array, Array]:
+    model = build(net, state)
+    return model.encode(_inputs(net, model, seen(_every_window(net, values), net, jnp)[0]))
 
 
 def bind(
-    parameters: Parameters, config: Config
+    net: Net, parameters: Parameters, device: Device
 ) -> Callable[[Float[np.ndarray, "n window channel"]], Float[np.ndarray, " n"]]:
     """See `twinvae.network.backend.Backend.bind`."""
-    state = to_state(parameters)
-    features, hidden = state["encoder"]["kernel"].shape
-    run = _window_program(features, hidden, config.latent_dim, config.missing == "mask", config.centring)
-    with runtime(config) as device:
-        vector = jax.device_put(flatten(state), device)
-    wide = config.dtype == "float64"
+    run = _window_program(net)
+    with runtime(net, device) as named:
+        vector = jax.device_put(flatten(to_state(parameters)), named)
+    wide = net.dtype == "float64"
 
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
         # The program runs where its parameters are: no need to name the device again, which takes longer than a window.
@@ -143,23 +149,18 @@ def bind(
 
 
 @cache
-def _window_program(
-    features: int, hidden: int, latent: int, masked: bool, centring: Centring
-) -> Callable[[Array, np.ndarray], Array]:
+def _window_program(net: Net) -> Callable[[Array, np.ndarray], Array]:
     """The program that scores separate windows. One argument for all parameters halves what a call costs."""
-    like = nnx.to_pure_dict(nnx.state(abstract(features, hidden, latent)))
 
     @jax.jit
     def run(vector: Float[Array, " parameter"], windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
-        return window_errors(build(unflatten(vector, like)), windows, masked, centring)
+        return window_errors(net, build(net, unflatten(vector, net)), windows)
 
     return run
 
 
-def window_errors(
-    model: VAE, windows: Float[Array, "n window channel"], masked: bool, centring: Centring
-) -> Float[Array, " n"]:
-    """The mean squared error of each window over its values; if `masked`, of those that are not NaN."""
-    x = centred(windows, centring, masked, jnp)[0].reshape(windows.shape[0], -1)
-    error = x - model.decode(model.encode(_inputs(model, x, masked))[0])
-    return jnp.nanmean(error * error, axis=1) if masked else jnp.mean(error * error, axis=1)
+def window_errors(net: Net, model: VAE, windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
+    """The mean squared error of each window over its values; if `net.masked`, of those that are not NaN."""
+    x = seen(windows, net, jnp)[0].reshape(windows.shape[0], -1)
+    error = x - model.decode(model.encode(_inputs(net, model, x))[0])
+    return jnp.nanmean(error * error, axis=1) if net.masked else jnp.mean(error * error, axis=1)

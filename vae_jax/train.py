@@ -8,16 +8,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from twinvae.config import Centring, Config
-from twinvae.network.backend import Gradient, Trained
+from twinvae.config import Config
+from twinvae.network.backend import Trained
+from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
 from twinvae.network.schedule import Chunk, ChunkTogether, placed
 from twinvae.windowing.geometry import power_of_two
-from vae_jax.model import Loss, State, abstract, flatten, from_state, loss, to_state, unflatten
+from vae_jax._vector import flatten, unflatten
+from vae_jax.model import build, from_state, loss, to_state
 from vae_jax.runtime import on_cpu, runtime
+from vae_jax.score import compiling
 
 
 class Progress(NamedTuple):
@@ -28,37 +30,50 @@ class Progress(NamedTuple):
 
 
 def train(
-    parameters: Parameters, series: Float[np.ndarray, "time channel"], chunks: Iterable[Chunk], config: Config
+    net: Net,
+    parameters: Parameters,
+    series: Float[np.ndarray, "time channel"],
+    chunks: Iterable[Chunk],
+    config: Config,
 ) -> Iterator[Trained]:
     """See `twinvae.network.backend.Backend.train`.
 
     A chunk is dispatched before the result of the one before it is read, so that drawing noise on the host and
-    training on the device overlap.
+    training on the device overlap. Beside the training, a thread compiles the program that will score the series.
     """
-    with runtime(config):
-        like = to_state(parameters)
-        features, hidden = like["encoder"]["kernel"].shape
-        sizes = features, hidden, config.latent_dim, config.window
-        run = _compiled(*sizes, config.beta, config.learning_rate, config.missing == "mask", config.centring)
-        vector = flatten(like)
-        progress = Progress(vector, _start(len(vector), config.dtype))
+    with compiling(net, len(series), config.device):
+        yield from _train(net, parameters, series, chunks, config)
+
+
+def _train(
+    net: Net,
+    parameters: Parameters,
+    series: Float[np.ndarray, "time channel"],
+    chunks: Iterable[Chunk],
+    config: Config,
+) -> Iterator[Trained]:
+    with runtime(net, config.device):
+        run = _compiled(net, config.beta, config.learning_rate)
+        vector = flatten(to_state(parameters))
+        progress = Progress(vector, _start(len(vector), net.dtype))
 
     def place(steps: np.ndarray) -> Array:
-        with runtime(config):
+        with runtime(net, config.device):
             return jax.device_put(steps)
 
     previous: tuple[Any, Any, int] | None = None
     for chunk, values in placed(chunks, series, place):
-        with runtime(config):
-            progress, terms = run(progress, values, *chunk[:-1])
+        with runtime(net, config.device):
+            progress, terms = run(progress, values, chunk._replace(rows=None))
         if previous is not None:
-            yield _to_host(*previous, like)
+            yield _to_host(net, *previous)
         previous = progress.vector, terms, chunk.used
     if previous is not None:
-        yield _to_host(*previous, like)
+        yield _to_host(net, *previous)
 
 
 def train_together(
+    net: Net,
     parameters: Parameters,
     series: Float[np.ndarray, "member time channel"],
     chunks: Iterable[ChunkTogether],
@@ -66,33 +81,28 @@ def train_together(
 ) -> list[Trained]:
     """See `twinvae.network.backend.Backend.train_together`: one program, mapped over the members.
 
-    On a CPU it takes them one by one, whose parameters then stay in its cache, and the numbers are those of `train`. A
-    GPU takes all in one step.
+    On a CPU it takes them one by one, so that the parameters of one stay in the processor's cache, and the numbers are
+    those of `train`. A GPU takes all of them in each step.
     """
-    like = to_state(parameters)
-    features, hidden = like["encoder"]["kernel"].shape
-    vector = flatten(like)
+    vector = flatten(to_state(parameters))
     members = power_of_two(len(series))  # few sizes, so few programs; those that pad have no steps
-    with runtime(config):
-        run = _compiled_together(
-            features, hidden, config.latent_dim, config.window, config.beta, config.learning_rate,
-            config.missing == "mask", config.centring, 1 if on_cpu() else members,
-        )  # fmt: skip
+    with runtime(net, config.device):
+        run = _compiled_together(net, config.beta, config.learning_rate, 1 if on_cpu() else members)
         device_series = jax.device_put(_with_rows(series, members))
-        start = Progress(vector, _start(len(vector), config.dtype))
+        start = Progress(vector, _start(len(vector), net.dtype))
         progress = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (members, *np.shape(leaf))), start)
     terms: list[list[np.ndarray]] = [[] for _ in series]
     previous: tuple[Array, np.ndarray] | None = None
     for chunk in chunks:
-        with runtime(config):
-            progress, now = run(progress, device_series, *_padded(chunk, members))
+        with runtime(net, config.device):
+            progress, now = run(progress, device_series, _padded(chunk, members))
         if previous is not None:  # the next chunk is drawn while the device works on this one
             _append(terms, *previous)
         previous = now, chunk.used
     if previous is not None:
         _append(terms, *previous)
     vectors = np.asarray(progress.vector)
-    return [Trained(from_state(unflatten(v, like)), np.concatenate(t)) for v, t in zip(vectors, terms, strict=False)]
+    return [Trained(from_state(unflatten(v, net)), np.concatenate(t)) for v, t in zip(vectors, terms, strict=False)]
 
 
 def _append(
@@ -114,8 +124,8 @@ def _padded(chunk: ChunkTogether, members: int) -> ChunkTogether:
     return ChunkTogether(starts, weights, chunk.noise, used, scale)
 
 
-def _to_host(vector: Array, terms: Array, used: int, like: State) -> Trained:
-    return Trained(from_state(unflatten(np.asarray(vector), like)), np.asarray(terms)[:used])
+def _to_host(net: Net, vector: Array, terms: Array, used: int) -> Trained:
+    return Trained(from_state(unflatten(np.asarray(vector), net)), np.asarray(terms)[:used])
 
 
 @functools.cache
@@ -125,41 +135,34 @@ def _start(size: int, dtype: str) -> optax.OptState:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
-def _chunk_program(
-    features: int,
-    hidden: int,
-    latent: int,
-    window: int,
-    beta: float,
-    learning_rate: float,
-    masked: bool,
-    centring: Centring,
-) -> Callable[..., tuple[Progress, Float[Array, "step term"]]]:
+Run = Callable[[Progress, Float[Array, "time channel"], Chunk], tuple[Progress, Float[Array, "step term"]]]
+RunTogether = Callable[
+    [Progress, Float[Array, "member time channel"], ChunkTogether], tuple[Progress, Float[Array, "member step term"]]
+]
+
+
+def _chunk_program(net: Net, beta: float, learning_rate: float) -> Run:
     """The function that runs a chunk.
 
-    It is a scan whose length is data, so that a chunk that is not full runs the same program.
+    It is a loop whose number of steps is data, so that a chunk that is not full runs the same program.
     """
-    like = nnx.to_pure_dict(nnx.state(abstract(features, hidden, latent)))
     optimizer = optax.adam(learning_rate)
 
-    def flat_loss(vector: Array, windows: Array, weights: Array, noise: Array, beta: float | Array) -> Loss:
-        return loss(unflatten(vector, like), windows, weights, noise, beta, masked, centring)
+    def flat_loss(
+        vector: Array, windows: Array, weights: Array, noise: Array, beta: float | Array
+    ) -> tuple[Float[Array, ""], Float[Array, " term"]]:
+        return loss(net, build(net, unflatten(vector, net)), windows, weights, noise, beta)
 
     def run(
-        progress: Progress,
-        series: Float[Array, "time channel"],
-        starts: Int[Array, "step batch"],
-        weights: Float[Array, "step batch"],
-        noise: Float[Array, "step batch latent"],
-        used: Int[Array, ""],
-        beta_scale: Float[Array, " step"] | None,
+        progress: Progress, series: Float[Array, "time channel"], chunk: Chunk
     ) -> tuple[Progress, Float[Array, "step term"]]:
+        starts, weights, noise, used, beta_scale, _ = chunk
         dtype = series.dtype
 
         def step(index: Any, carry: tuple[Progress, Array]) -> tuple[Progress, Array]:
             (vector, adam), terms = carry
             # The same as `twinvae.windowing.slide.slide`, which gathers single values where this copies windows.
-            windows = jax.vmap(lambda start: jax.lax.dynamic_slice_in_dim(series, start, window))(starts[index])
+            windows = jax.vmap(lambda start: jax.lax.dynamic_slice_in_dim(series, start, net.window))(starts[index])
             now = beta if beta_scale is None else beta * beta_scale[index].astype(dtype)
             gradient, parts = jax.grad(flat_loss, has_aux=True)(
                 vector, windows, weights[index].astype(dtype), noise[index].astype(dtype), now
@@ -168,55 +171,33 @@ def _chunk_program(
             vector = vector + update
             return Progress(vector, adam), terms.at[index].set(parts)
 
-        return jax.lax.fori_loop(0, used, step, (progress, jnp.zeros((len(starts), 1 + latent), dtype)))
+        return jax.lax.fori_loop(0, used, step, (progress, jnp.zeros((len(starts), 1 + net.latent), dtype)))
 
     return run
 
 
 @functools.cache
-def _compiled(*made_from: Any) -> Callable[..., tuple[Progress, Float[Array, "step term"]]]:
-    """The program that runs a chunk, compiled once for each combination of what it is made from."""
-    return jax.jit(_chunk_program(*made_from))
+def _compiled(net: Net, beta: float, learning_rate: float) -> Run:
+    """The program that runs a chunk, compiled once for each combination of its arguments and each shape of a chunk."""
+    return jax.jit(_chunk_program(net, beta, learning_rate))
 
 
 @functools.cache
-def _compiled_together(*made_from: Any) -> Callable[..., tuple[Progress, Float[Array, "member step term"]]]:
-    """The same for a chunk of several members, `at_once` (the last argument) of them in one step."""
-    *sizes, at_once = made_from
-    run = _chunk_program(*sizes)
+def _compiled_together(net: Net, beta: float, learning_rate: float, at_once: int) -> RunTogether:
+    """The same for a chunk of several members, `at_once` of them in one step."""
+    run = _chunk_program(net, beta, learning_rate)
 
     @jax.jit
     def run_together(
-        progress: Progress,
-        series: Float[Array, "member time channel"],
-        starts: Int[Array, "member step batch"],
-        weights: Float[Array, "member step batch"],
-        noise: Float[Array, "step batch latent"],
-        used: Int[Array, " member"],
-        beta_scale: Float[Array, "member step"] | None,
+        progress: Progress, series: Float[Array, "member time channel"], chunk: ChunkTogether
     ) -> tuple[Progress, Float[Array, "member step term"]]:
+        starts, weights, noise, used, beta_scale = chunk
+
         def run_one(member: tuple[Any, ...]) -> tuple[Progress, Array]:
-            progress, series, starts, weights, used, scale = member
-            return run(progress, series, starts, weights, noise, used, scale)
+            progress, series, starts, weights, used, beta_scale = member
+            return run(progress, series, Chunk(starts, weights, noise, used, beta_scale))
 
         members = progress, series, starts, weights, used, beta_scale
         return jax.lax.map(run_one, members, batch_size=None if at_once == 1 else at_once)
 
     return run_together
-
-
-def gradient(
-    parameters: Parameters,
-    windows: Float[np.ndarray, "batch window channel"],
-    weights: Float[np.ndarray, " batch"],
-    noise: Float[np.ndarray, "batch latent"],
-    config: Config,
-) -> Gradient:
-    """See `twinvae.network.backend.Backend.gradient`."""
-    with runtime(config):
-        masked = config.missing == "mask"
-        result, terms = _gradient(to_state(parameters), windows, weights, noise, config.beta, masked, config.centring)
-        return Gradient(float(terms[0]), float(terms[1:].sum()), from_state(result))
-
-
-_gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=(4, 5, 6))

@@ -7,10 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from twinvae.config import Centring
-from twinvae.network.objective import filled, loss_terms
+from twinvae.network.net import Net
+from twinvae.network.objective import filled, loss_terms, seen
 from twinvae.network.parameters import Parameters
-from twinvae.windowing.slide import centred
+
+State = dict[str, Float[Tensor, "..."]]
 
 
 class VAE(nn.Module):
@@ -57,34 +58,39 @@ def sample(
 
 
 def loss(
+    net: Net,
     model: Callable[..., tuple[Tensor, Tensor, Tensor]],
     windows: Float[Tensor, "batch window channel"],
     weights: Float[Tensor, " batch"],
     noise: Float[Tensor, "batch latent"],
     beta: float | Float[Tensor, ""],
-    masked: bool,
-    centring: Centring,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, " term"]]:
-    """The loss of one batch, and its terms: squared error and KL of each dimension, summed over the batch.
-
-    If `masked`, NaN is a value left out.
-    """
-    x = centred(windows, centring, masked, xp)[0].reshape(len(windows), -1)
-    x, observed = filled(x, xp) if masked else (x, None)
+    """The loss of one batch, and its terms: squared error and KL of each dimension, summed over the batch."""
+    x = seen(windows, net, xp)[0].reshape(len(windows), -1)
+    x, observed = filled(x, xp) if net.masked else (x, None)
     squared, divergence = loss_terms(x, *model(x, noise), weights, xp, observed)
     terms = torch.cat([squared.detach().reshape(1), divergence.detach()])
     return squared + beta * divergence.sum(), terms
 
 
-def build(parameters: Parameters, device: torch.device) -> VAE:
-    """The module with a copy of these parameters, which PyTorch names and orients as we do."""
-    hidden, features = parameters["encoder.weight"].shape
-    with torch.device("meta"):  # no initial values are drawn, to be overwritten
-        model = VAE(features, hidden, parameters["decoder.weight"].shape[1])
-    model.load_state_dict({k: torch.tensor(v, device=device) for k, v in parameters.items()}, assign=True)
+def to_state(parameters: Parameters) -> State:
+    """A copy of the parameters as PyTorch names and orients them, which is as we do, on the device that is set."""
+    return {name: torch.tensor(array) for name, array in parameters.items()}
+
+
+def from_state(state: State) -> Parameters:
+    """The inverse of `to_state`: a copy on the host."""
+    return {name: tensor.numpy(force=True).copy() for name, tensor in state.items()}
+
+
+def abstract(net: Net) -> VAE:
+    """The module with shapes in place of arrays: nothing is drawn or computed."""
+    with torch.device("meta"):
+        return VAE(net.features, net.hidden, net.latent)
+
+
+def build(net: Net, state: State) -> VAE:
+    """The module that holds these arrays."""
+    model = abstract(net)
+    model.load_state_dict(state, assign=True)
     return model
-
-
-def from_module(model: VAE) -> Parameters:
-    """A copy of the module's parameters on the host."""
-    return {name: tensor.numpy(force=True).copy() for name, tensor in model.named_parameters()}

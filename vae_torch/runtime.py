@@ -7,20 +7,21 @@ from contextlib import contextmanager
 
 import torch
 
-from twinvae.config import Config
+from twinvae.config import Device
 from twinvae.network.backend import Lane
+from twinvae.network.net import Net
 
 SMALL = 2**23  # multiplications in a layer; below, a second thread costs more than it computes
 
 
 @contextmanager
-def one_thread_if_small(windows: int, channels: int, config: Config) -> Iterator[None]:
+def one_thread_if_small(net: Net, windows: int) -> Iterator[None]:
     """Runs its body on one CPU thread if this many windows are too little work to share.
 
     On a busy machine, threads that wait for each other after every tiny product make a small model ten times slower.
     """
     before = torch.get_num_threads()
-    small = windows * config.window * channels * config.hidden_dim < SMALL
+    small = windows * net.features * net.hidden < SMALL
     if small and before > 1:
         torch.set_num_threads(1)
     try:
@@ -31,15 +32,15 @@ def one_thread_if_small(windows: int, channels: int, config: Config) -> Iterator
 
 
 @contextmanager
-def runtime(config: Config) -> Iterator[torch.device]:
+def runtime(net: Net, device: Device) -> Iterator[torch.device]:
     """Runs its body with full-precision products, and with new tensors on the configured device.
 
     Raises:
         ValueError: if the configuration asks for a GPU and PyTorch sees none.
     """
-    if config.device == "gpu" and not torch.cuda.is_available():
+    if device == "gpu" and not torch.cuda.is_available():
         raise ValueError("PyTorch sees no gpu here: use device='auto' or 'cpu'")
-    cuda = config.device != "cpu" and torch.cuda.is_available()
+    cuda = device != "cpu" and torch.cuda.is_available()
     with _FULL_PRECISION:
         if cuda:
             with torch.device("cuda"):
@@ -72,9 +73,9 @@ class _FullPrecision:
 _FULL_PRECISION = _FullPrecision()
 
 
-def lanes(config: Config) -> list[Lane]:
+def lanes(device: Device) -> list[Lane]:
     """See `twinvae.network.backend.Backend.lanes`. On the CPU, as many as PyTorch has threads, of one thread each."""
-    if config.device != "cpu" and torch.cuda.is_available():
+    if device != "cpu" and torch.cuda.is_available():
         return [functools.partial(torch.cuda.device, index) for index in range(torch.cuda.device_count())]
     threads = torch.get_num_threads()
     return [functools.partial(_one_thread, threads)] * threads

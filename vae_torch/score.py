@@ -11,65 +11,64 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from twinvae.config import Config
+from twinvae.config import Device
 from twinvae.network.backend import Statistic
-from twinvae.network.objective import divergence, refilled
+from twinvae.network.net import Net
+from twinvae.network.objective import divergence, refilled, seen
 from twinvae.network.parameters import Parameters
 from twinvae.scoring.statistics import block_statistics, block_windows, series_statistics
 from twinvae.windowing.geometry import count
-from twinvae.windowing.slide import centred
-from vae_torch.model import VAE, build, sample
+from vae_torch.model import VAE, build, sample, to_state
 from vae_torch.runtime import one_thread_if_small, runtime
 
 BLOCK_VALUES = 2**18  # values in the windows of a block: its intermediates stay in a core's cache
 
 
 def statistics(
+    net: Net,
     parameters: Parameters,
     series: Float[np.ndarray, "time channel"],
-    statistics: Sequence[Statistic],
-    config: Config,
+    wanted: Sequence[Statistic],
+    device: Device,
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
     """See `twinvae.network.backend.Backend.statistics`."""
-    masked = config.missing == "mask"
-    with runtime(config) as device, _workers(count(len(series), config.window), series.shape[1], config) as pool:
+    with runtime(net, device) as place, _workers(net, count(len(series), net.window), device) as pool:
         with torch.inference_mode():
-            model = build(parameters, device)
-            draw = None if noise is None else torch.as_tensor(noise, device=device)
+            model = build(net, to_state(parameters))
+            draw = None if noise is None else torch.as_tensor(noise, device=place)
 
         @torch.inference_mode()
         def run_block(values: np.ndarray) -> Mapping[str, Any]:
-            windows = every_window(torch.as_tensor(values, device=device), config.window)
-            x, level = centred(windows, config.centring, masked, xp)
-            mean, log_variance = model.encode(_inputs(model, x, config))
+            x, level = seen(every_window(torch.as_tensor(values, device=place), net.window), net, xp)
+            mean, log_variance = model.encode(_inputs(net, model, x))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
-            kl = divergence(mean, log_variance, xp).sum(dim=1) if "divergence" in statistics else None
-            parts = block_statistics(x, x_hat, kl, None, statistics, xp, fold, masked, level)
+            kl = divergence(mean, log_variance, xp).sum(dim=1) if "divergence" in wanted else None
+            parts = block_statistics(x, x_hat, kl, None, wanted, xp, fold, net.masked, level)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 
-        block = _block(series, config)
+        block = _block(net, len(series))
         if pool is None:
-            return series_statistics(run_block, series, config.window, statistics, block, masked=masked)
+            return series_statistics(run_block, series, net.window, wanted, block, masked=net.masked)
 
         def submit(values: np.ndarray) -> Future[Mapping[str, Any]]:
             return pool.submit(run_block, values)
 
         ahead = 2 * torch.get_num_threads()
-        return series_statistics(submit, series, config.window, statistics, block, ahead, masked=masked)
+        return series_statistics(submit, series, net.window, wanted, block, ahead, masked=net.masked)
 
 
 @contextmanager
-def _workers(windows: int, channels: int, config: Config) -> Iterator[ThreadPoolExecutor | None]:
+def _workers(net: Net, windows: int, device: Device) -> Iterator[ThreadPoolExecutor | None]:
     """A thread for each block at a time: threads that share each small product wait for each other instead.
 
     None on a GPU, on one thread, or for a single block of work; PyTorch's threads are as they were afterwards.
     """
     threads = torch.get_num_threads()
-    on_gpu = config.device != "cpu" and torch.cuda.is_available()
-    if threads == 1 or on_gpu or windows * config.window * channels <= BLOCK_VALUES:
-        with one_thread_if_small(windows, channels, config):
+    on_gpu = device != "cpu" and torch.cuda.is_available()
+    if threads == 1 or on_gpu or windows * net.features <= BLOCK_VALUES:
+        with one_thread_if_small(net, windows):
             yield None
         return
     try:
@@ -79,13 +78,8 @@ def _workers(windows: int, channels: int, config: Config) -> Iterator[ThreadPool
         torch.set_num_threads(threads)
 
 
-def prepare(length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
-    """See `twinvae.network.backend.Backend.prepare`: an eager framework has nothing to prepare."""
-    return lambda: None
-
-
-def _block(series: Float[np.ndarray, "time channel"], config: Config) -> int:
-    return block_windows(count(len(series), config.window), config.window * series.shape[1], BLOCK_VALUES)
+def _block(net: Net, length: int) -> int:
+    return block_windows(count(length, net.window), net.features, BLOCK_VALUES)
 
 
 def every_window(series: Float[Tensor, "time channel"], window: int) -> Float[Tensor, "n window channel"]:
@@ -107,46 +101,41 @@ def fold(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time chann
 
 
 def encode(
-    parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
+    net: Net, parameters: Parameters, series: Float[np.ndarray, "time channel"], device: Device
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
     """See `twinvae.network.backend.Backend.encode`."""
-    windows, block = count(len(series), config.window), _block(series, config)
-    with runtime(config) as device, torch.inference_mode():
-        model = build(parameters, device)
+    windows, block = count(len(series), net.window), _block(net, len(series))
+    with runtime(net, device) as place, torch.inference_mode():
+        model = build(net, to_state(parameters))
         parts = []
         for begin in range(0, windows, block):
-            values = series[begin : min(begin + block, windows) + config.window - 1]
-            every = every_window(torch.as_tensor(values, device=device), config.window)
-            x, _ = centred(every, config.centring, config.missing == "mask", xp)
-            parts.append(model.encode(_inputs(model, x, config)))
+            values = series[begin : min(begin + block, windows) + net.window - 1]
+            x, _ = seen(every_window(torch.as_tensor(values, device=place), net.window), net, xp)
+            parts.append(model.encode(_inputs(net, model, x)))
         mean, log_variance = (np.concatenate([p.numpy(force=True) for p in side]) for side in zip(*parts, strict=True))
     return mean, log_variance
 
 
-def _inputs(model: VAE, x: Float[Tensor, "n *window"], config: Config) -> Float[Tensor, "n feature"]:
+def _inputs(net: Net, model: VAE, x: Float[Tensor, "n *window"]) -> Float[Tensor, "n feature"]:
     """The windows as the model takes them."""
     flat = x.reshape(len(x), -1)
-    if config.missing != "mask":
-        return flat
-    return refilled(flat, lambda values: model.decode(model.encode(values)[0]), xp)
+    return refilled(flat, lambda values: model.decode(model.encode(values)[0]), xp) if net.masked else flat
 
 
 def bind(
-    parameters: Parameters, config: Config
+    net: Net, parameters: Parameters, device: Device
 ) -> Callable[[Float[np.ndarray, "n window channel"]], Float[np.ndarray, " n"]]:
     """See `twinvae.network.backend.Backend.bind`."""
-    with runtime(config) as device:
-        model = build(parameters, device)
+    with runtime(net, device) as place:
+        model = build(net, to_state(parameters))
 
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
-        channels = windows.shape[2]
-        with runtime(config), one_thread_if_small(len(windows), channels, config), torch.inference_mode():
-            masked = config.missing == "mask"
-            x, _ = centred(torch.as_tensor(windows, device=device), config.centring, masked, xp)
+        with runtime(net, device), one_thread_if_small(net, len(windows)), torch.inference_mode():
+            x, _ = seen(torch.as_tensor(windows, device=place), net, xp)
             x = x.reshape(len(x), -1)
-            error = x - model.decode(model.encode(_inputs(model, x, config))[0])
+            error = x - model.decode(model.encode(_inputs(net, model, x))[0])
             squared = error * error
-            means = squared.nanmean(dim=1) if masked else squared.mean(dim=1)
+            means = squared.nanmean(dim=1) if net.masked else squared.mean(dim=1)
             result: np.ndarray = means.numpy(force=True)
             return result
 

@@ -6,27 +6,33 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.func import functional_call, vmap
+from torch.func import functional_call, stack_module_state, vmap
 from torch.optim.adam import adam
 
 from twinvae.config import Config
-from twinvae.network.backend import Gradient, Trained
+from twinvae.network.backend import Trained
+from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
 from twinvae.network.schedule import Chunk, ChunkTogether, placed
-from vae_torch.compiled import RunChunk, compiled_run
-from vae_torch.model import VAE, build, from_module, loss
+from vae_torch._compiled import RunChunk, compiled_run
+from vae_torch.model import State, abstract, build, from_state, loss, to_state
 from vae_torch.runtime import one_thread_if_small, runtime
 from vae_torch.score import every_window
 
 
 def train(
-    parameters: Parameters, series: Float[np.ndarray, "time channel"], chunks: Iterable[Chunk], config: Config
+    net: Net,
+    parameters: Parameters,
+    series: Float[np.ndarray, "time channel"],
+    chunks: Iterable[Chunk],
+    config: Config,
 ) -> Iterator[Trained]:
     """See `twinvae.network.backend.Backend.train`."""
-    with runtime(config) as device:
-        run = compiled_run(parameters, config, device) if config.compile else eager_run(parameters, config, device)
+    with runtime(net, config.device) as device:
+        state = to_state(parameters)
+        run = compiled_run(net, state, config, device) if config.compile else _eager_run(net, state, config)
     for chunk, values in placed(chunks, series, lambda steps: torch.tensor(steps, device=device)):
-        with runtime(config) as device, one_thread_if_small(config.batch_size, series.shape[1], config):
+        with runtime(net, config.device), one_thread_if_small(net, config.batch_size):
             starts = torch.as_tensor(chunk.starts, device=device)
             weights = torch.as_tensor(chunk.weights, device=device).to(values.dtype)
             noise = torch.as_tensor(chunk.noise, device=device).to(values.dtype)
@@ -35,43 +41,44 @@ def train(
         yield result
 
 
-def eager_run(parameters: Parameters, config: Config, device: torch.device) -> RunChunk:
+def _eager_run(net: Net, state: State, config: Config) -> RunChunk:
     """Runs chunks step by step, as PyTorch programs are usually written; holds the model and Adam's state."""
-    model = build(parameters, device)
+    model = build(net, state)
     learned = list(model.parameters())
     step = _step(torch.optim.Adam(learned, lr=config.learning_rate, fused=True))
-    masked = config.missing == "mask"
 
     def run(
         values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int, beta_scale: Tensor | None
     ) -> Trained:
         terms = []
-        windows = every_window(values, config.window)
+        windows = every_window(values, net.window)
         betas = [config.beta] * used if beta_scale is None else [config.beta * s for s in beta_scale[:used].tolist()]
         batches = zip(starts[:used].unbind(), weights[:used].unbind(), noise[:used].unbind(), betas, strict=True)
         for chosen, weight, draw, beta in batches:
-            total, parts = loss(model, windows[chosen], weight, draw, beta, masked, config.centring)
+            total, parts = loss(net, model, windows[chosen], weight, draw, beta)
             step(torch.autograd.grad(total, learned))
             terms.append(parts)  # read at the end of the chunk: reading waits for the device
-        return Trained(from_module(model), torch.stack(terms).numpy(force=True))
+        return Trained(from_state(model.state_dict()), torch.stack(terms).numpy(force=True))
 
     return run
 
 
 def train_together(
+    net: Net,
     parameters: Parameters,
     series: Float[np.ndarray, "member time channel"],
     chunks: Iterable[ChunkTogether],
     config: Config,
 ) -> list[Trained]:
     """See `Backend.train_together`: the module's parameters are stacked, and it is mapped over them."""
-    with runtime(config) as device:
-        stacked = _stacked(parameters, len(series), device)
-        run = _together_run(stacked, config)
-        windows = torch.tensor(series, device=device).unfold(1, config.window, 1).transpose(2, 3)
+    with runtime(net, config.device):
+        state = to_state(parameters)
+        stacked, _ = stack_module_state([build(net, state) for _ in series])
+        run = _together_run(net, stacked, config)
+        windows = torch.tensor(series).unfold(1, net.window, 1).transpose(2, 3)
     terms: list[list[np.ndarray]] = [[] for _ in series]
     for chunk in chunks:
-        with runtime(config), one_thread_if_small(config.batch_size * len(series), series.shape[2], config):
+        with runtime(net, config.device), one_thread_if_small(net, config.batch_size * len(series)):
             for known, part, used in zip(terms, run(windows, chunk), chunk.used, strict=True):
                 known.append(part[:used].copy())
     trained = {name: tensor.numpy(force=True) for name, tensor in stacked.items()}
@@ -81,29 +88,18 @@ def train_together(
     ]
 
 
-def _stacked(parameters: Parameters, members: int, device: torch.device) -> dict[str, Tensor]:
-    """The parameters of all members: each array once more for each."""
-    copies = {name: torch.tensor(np.stack([array] * members), device=device) for name, array in parameters.items()}
-    return {name: copy.requires_grad_() for name, copy in copies.items()}
-
-
 def _together_run(
-    stacked: dict[str, Tensor], config: Config
+    net: Net, stacked: State, config: Config
 ) -> Callable[[Tensor, ChunkTogether], Float[np.ndarray, "member step term"]]:
     """Runs chunks step by step, all members in one; holds Adam's state."""
-    hidden, features = stacked["encoder.weight"].shape[1:]
-    with torch.device("meta"):
-        model = VAE(features, hidden, stacked["decoder.weight"].shape[2])
+    model = abstract(net)
     learned = list(stacked.values())
     step = _step(torch.optim.Adam(learned, lr=config.learning_rate, fused=True))
-    masked = config.missing == "mask"
 
     def one(
         named: dict[str, Tensor], x: Tensor, weights: Tensor, noise: Tensor, beta: Tensor
     ) -> tuple[Float[Tensor, ""], Float[Tensor, " term"]]:
-        return loss(
-            lambda *inputs: functional_call(model, named, inputs), x, weights, noise, beta, masked, config.centring
-        )
+        return loss(net, lambda *inputs: functional_call(model, named, inputs), x, weights, noise, beta)
 
     every = vmap(one, in_dims=(0, 0, 0, None, 0))
 
@@ -156,20 +152,3 @@ def _step(optimizer: torch.optim.Adam) -> Callable[..., None]:
         adam(parameters, whole, means, squares, [], counts, beta1=beta1, beta2=beta2, **options)
 
     return step
-
-
-def gradient(
-    parameters: Parameters,
-    windows: Float[np.ndarray, "batch window channel"],
-    weights: Float[np.ndarray, " batch"],
-    noise: Float[np.ndarray, "batch latent"],
-    config: Config,
-) -> Gradient:
-    """See `twinvae.network.backend.Backend.gradient`."""
-    with runtime(config) as device:
-        model = build(parameters, device)
-        x, w, e = (torch.tensor(a, device=device) for a in (windows, weights, noise))
-        total, terms = loss(model, x, w, e, config.beta, config.missing == "mask", config.centring)
-        total.backward()  # type: ignore[no-untyped-call]
-        gradients = {name: p.grad.numpy(force=True) for name, p in model.named_parameters() if p.grad is not None}
-        return Gradient(float(terms[0]), float(terms[1:].sum()), gradients)

@@ -1,6 +1,7 @@
 """JAX as most tutorials use it: one compiled step, called from a Python loop.
 
-The same model, loss and optimiser as the product, so the difference is the price of coming back to Python each step.
+The model, the loss and the optimiser are those of the product, so the difference is what it costs to return to Python
+after every step.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ import optax
 
 from twinvae.config import Config
 from twinvae.network.backend import Trained
+from twinvae.network.net import Net
 from twinvae.network.objective import loss_terms
 from twinvae.network.parameters import Parameters
 from twinvae.network.schedule import Chunk
@@ -22,9 +24,11 @@ from vae_jax.model import build, from_state, sample, to_state
 from vae_jax.runtime import runtime
 
 
-def train(parameters: Parameters, series: np.ndarray, chunks: Iterable[Chunk], config: Config) -> Iterator[Trained]:
-    """As `twinvae.network.backend.Backend.train`."""
-    with runtime(config):
+def train(
+    net: Net, parameters: Parameters, series: np.ndarray, chunks: Iterable[Chunk], config: Config
+) -> Iterator[Trained]:
+    """Trains as the `train` of `twinvae.network.backend.Backend` does, but with one call of a program for each step."""
+    with runtime(net, config.device):
         state: Any = jax.device_put(to_state(parameters))
         adam: Any = optax.adam(config.learning_rate).init(state)
         values = jax.device_put(series)
@@ -33,20 +37,20 @@ def train(parameters: Parameters, series: np.ndarray, chunks: Iterable[Chunk], c
             for i in range(chunk.used):
                 batch = chunk.starts[i], chunk.weights[i], chunk.noise[i]
                 state, adam, both = step(
-                    state, adam, values, *batch, beta=config.beta, rate=config.learning_rate, window=config.window
+                    state, adam, values, *batch, net=net, beta=config.beta, rate=config.learning_rate
                 )
                 terms.append(both)
             yield Trained(from_state(state), np.stack(jax.device_get(terms)))
 
 
-@partial(jax.jit, static_argnames=("beta", "rate", "window"))
+@partial(jax.jit, static_argnames=("net", "beta", "rate"))
 def step(
-    state: Any, adam: Any, values: Any, starts: Any, weights: Any, noise: Any, *, beta: float, rate: float, window: int
+    state: Any, adam: Any, values: Any, starts: Any, weights: Any, noise: Any, *, net: Net, beta: float, rate: float
 ) -> tuple[Any, Any, Any]:
-    windows = slide(values, starts, window, jnp)
+    windows = slide(values, starts, net.window, jnp)
 
     def loss(state: Any) -> tuple[Any, Any]:
-        model = build(state)
+        model = build(net, state)
         x = windows.reshape(len(windows), -1)
         mean, log_variance = model.encode(x)
         x_hat = model.decode(sample(mean, log_variance, noise))

@@ -141,9 +141,7 @@ def test_what_one_should_know_is_warned_of_once(
 def test_ray_that_is_not_installed_names_its_extra(
     machines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        "twinvae.cli.fleet_command.importlib.util.find_spec", lambda name: None if name == "ray" else name
-    )
+    monkeypatch.setattr("twinvae.cli.fleet.importlib.util.find_spec", lambda name: None if name == "ray" else name)
     assert fleet(machines, tmp_path / "out", "torch", "--engine", "ray") == 1
     (line,) = errors(capsys)
     assert "pip install 'twinvae[ray]'" in line

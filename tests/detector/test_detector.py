@@ -198,12 +198,13 @@ def test_fit_leaves_the_global_random_state_alone(detector_class: Any) -> None:
 
 
 def test_history_is_each_epoch_s_mean_over_the_windows_of_the_oracle(fitted: Any) -> None:
+    from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.network.schedule import chunks
 
     config = Config(**SIZES, dtype="float64")  # type: ignore[arg-type]
     _, terms = reference.train(
-        draw(config, 1, 0), PLAIN[:, None], chunks(76, config, 0), window=5, beta=2.0, learning_rate=1e-3
+        draw(Net.of(config, 1), 0), PLAIN[:, None], chunks(76, config, 0), window=5, beta=2.0, learning_rate=1e-3
     )
     epochs = terms.reshape(3, 10, 3).sum(axis=1) / 76
     kl = epochs[:, 1:].sum(axis=1)
@@ -215,12 +216,13 @@ def test_history_is_each_epoch_s_mean_over_the_windows_of_the_oracle(fitted: Any
 
 
 def test_the_loss_in_the_history_is_that_of_the_beta_of_each_step(detector_class: Any) -> None:
+    from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.network.schedule import chunks
 
     config = Config(**SIZES, beta_warm_up=2, dtype="float64")  # type: ignore[arg-type]
     _, terms = reference.train(
-        draw(config, 1, 0), PLAIN[:, None], chunks(76, config, 0), window=5, beta=2.0, learning_rate=1e-3
+        draw(Net.of(config, 1), 0), PLAIN[:, None], chunks(76, config, 0), window=5, beta=2.0, learning_rate=1e-3
     )
     betas = 2.0 * np.minimum(1.0, np.arange(30) / 20)
     losses = (terms[:, 0] + betas * terms[:, 1:].sum(axis=1)).reshape(3, 10).sum(axis=1) / 76

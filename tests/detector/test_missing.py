@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import BACKENDS, assert_all_close, assert_close, detector_of, rounding
+from tests.helpers.gradients import gradient
 from tests.oracle import reference
 from twinvae.config import KINDS, Config
 from twinvae.detector.detector import VAEDetector
 from twinvae.network.backend import load_backend
+from twinvae.network.net import Net
 from twinvae.network.objective import REFILLS, filled, loss_terms
 from twinvae.network.parameters import draw
 from twinvae.network.schedule import chunks
@@ -48,7 +50,9 @@ def with_holes(series: np.ndarray) -> np.ndarray:
 
 SERIES = np.sin(np.arange(120.0)[:, None] / [3.0, 5.0]) + 0.1 * RANDOM.normal(size=(120, 2))
 HOLES = with_holes(SERIES)
-PARAMETERS = draw(CONFIG, 2, 0)
+NET = Net.of(CONFIG, 2, masked=True)
+PLAIN_NET = Net.of(CONFIG, 2)
+PARAMETERS = draw(NET, 0)
 STARTS = np.array([0, 5, 18, 42, 70, 72, 100])  # one window without a value
 BATCH = reference.windows(HOLES, 5)[STARTS]
 WEIGHTS = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
@@ -65,11 +69,11 @@ def assert_same(actual: Any, expected: Any, tolerance: float, what: str = "array
 # The oracle.
 
 
-def test_the_loss_and_every_gradient_are_the_oracle_s(backend: Any) -> None:
+def test_the_loss_and_every_gradient_are_the_oracle_s(backend_name: str) -> None:
     flat = BATCH.reshape(7, -1)
     squared, divergence = reference.loss(flat, WEIGHTS, NOISE, PARAMETERS)
     slopes = reference.gradient(flat, WEIGHTS, NOISE, PARAMETERS, 2.0)
-    result = backend.gradient(PARAMETERS, BATCH, WEIGHTS, NOISE, CONFIG)
+    result = gradient(backend_name, NET, PARAMETERS, BATCH, WEIGHTS, NOISE, CONFIG.beta)
     assert_close(result.squared_error, squared, rounding("float64"))
     assert_close(result.divergence, divergence.sum(), rounding("float64"))
     assert_all_close(result.parameters, slopes, rounding("float64"))
@@ -86,10 +90,9 @@ def test_the_oracle_s_gradient_is_that_of_finite_differences() -> None:
         assert (ends[1] - ends[0]) / (2 * step) == pytest.approx(slope.flat[1], rel=1e-5, abs=1e-6)
 
 
-def test_the_comparison_fails_where_the_mask_is_ignored(backend: Any) -> None:
+def test_the_comparison_fails_where_the_mask_is_ignored(backend_name: str) -> None:
     squared, _ = reference.loss(BATCH.reshape(7, -1), WEIGHTS, NOISE, PARAMETERS)
-    plain = Config(**SIZES, dtype="float64")  # type: ignore[arg-type]
-    result = backend.gradient(PARAMETERS, np.nan_to_num(BATCH), WEIGHTS, NOISE, plain)
+    result = gradient(backend_name, PLAIN_NET, PARAMETERS, np.nan_to_num(BATCH), WEIGHTS, NOISE, CONFIG.beta)
     with pytest.raises(AssertionError, match="off by"):
         assert_close(result.squared_error, squared, 1e-3)
 
@@ -99,7 +102,7 @@ def test_training_is_the_oracle_s(backend: Any, steps: int | None) -> None:
     schedule = list(chunks(count(120, 5), CONFIG, 0, limit=1 if steps else 512))
     some = [chunk._replace(used=1) for chunk in islice(schedule, steps)] if steps else schedule
     expected, terms = reference.train(PARAMETERS, HOLES, schedule, window=5, beta=2.0, learning_rate=1e-3, steps=steps)
-    results = list(backend.train(PARAMETERS, HOLES, some, CONFIG))
+    results = list(backend.train(NET, PARAMETERS, HOLES, some, CONFIG))
     assert_all_close(results[-1].parameters, expected, 1e-10)
     assert_close(np.concatenate([result.terms for result in results]), terms, 1e-10)
 
@@ -111,7 +114,7 @@ def test_scores_are_the_oracle_s(backend_name: str, kind: Any, blocks: bool, mon
     if blocks:
         monkeypatch.setattr(f"vae_{backend_name}.score.BLOCK_VALUES", 1)  # blocks of 64 windows, the least
     name = STATISTIC_OF[kind]
-    statistic = backend.statistics(PARAMETERS, HOLES, (name,), CONFIG)[name]
+    statistic = backend.statistics(NET, PARAMETERS, HOLES, (name,), "auto")[name]
     scores = contributions(kind, HOLES, statistic, 5, Calibration(0.25, DURATIONS, LARGEST, np.ones(LARGEST.shape[1])))
     expected = reference.masked_scores(HOLES, PARAMETERS, 5, kind, largest=LARGEST)
     if kind == "causal":
@@ -141,7 +144,7 @@ def test_without_a_gap_the_oracle_s_two_scores_are_the_same(kind: Any) -> None:
 
 
 def test_a_bound_scorer_averages_over_the_values_of_a_window(backend: Any) -> None:
-    scores = backend.bind(PARAMETERS, CONFIG)(reference.windows(HOLES, 5))
+    scores = backend.bind(NET, PARAMETERS, "auto")(reference.windows(HOLES, 5))
     error = (reference.windows(HOLES, 5) - reference.reconstructions(HOLES, PARAMETERS, 5)[0]) ** 2
     held = np.isfinite(error).sum(axis=(1, 2))
     expected = np.where(held > 0, np.nansum(error, axis=(1, 2)) / np.maximum(held, 1), np.nan)
@@ -152,7 +155,7 @@ def test_encode_takes_missing_values_as_the_model_draws_them(backend: Any) -> No
     every = reference.windows(HOLES, 5)
     x = np.where(np.isnan(every), filled_in(every), every).reshape(len(every), -1)
     for actual, expected in zip(
-        backend.encode(PARAMETERS, HOLES, CONFIG), reference.encode(x, PARAMETERS), strict=True
+        backend.encode(NET, PARAMETERS, HOLES, "auto"), reference.encode(x, PARAMETERS), strict=True
     ):
         assert_close(actual, expected, rounding("float64"))
 
@@ -201,10 +204,9 @@ def test_a_complete_series_is_computed_as_without_masks(detector_class: Any) -> 
 
 
 def test_the_masked_program_computes_the_same_for_a_complete_series(backend: Any) -> None:
-    plain = Config(**SIZES, dtype="float64")  # type: ignore[arg-type]
     names = ("point", "reconstruction", "window", "causal", "divergence")
-    expected = backend.statistics(PARAMETERS, SERIES, names, plain)
-    assert_all_close(backend.statistics(PARAMETERS, SERIES, names, CONFIG), expected, 1e-12)
+    expected = backend.statistics(PLAIN_NET, PARAMETERS, SERIES, names, "auto")
+    assert_all_close(backend.statistics(NET, PARAMETERS, SERIES, names, "auto"), expected, 1e-12)
 
 
 def test_run_errors_weigh_a_run_by_what_is_known_of_it() -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import BACKENDS, assert_all_close, assert_close, assert_close_in_range, detector_of
 from tests.oracle import reference
 from twinvae.config import KINDS, Config
+from twinvae.network.net import Net
 from twinvae.network.parameters import draw
 from twinvae.network.schedule import chunks
 from twinvae.series.scaling import standardise
@@ -78,7 +79,7 @@ def test_trim_changes_calibration_and_nothing_of_the_training(detector_class: An
 def test_a_centred_detector_is_the_oracle_s(detector_class: Any, series: np.ndarray) -> None:
     detector = detector_class(**SMALL, scaling="standard", centring="window").fit(series)
     expected, _ = reference.train(
-        draw(detector.config_, series.shape[1], 0), scaled := standardise(series, detector.scaler_, "float64"),
+        draw(Net.of(detector.config_, series.shape[1]), 0), scaled := standardise(series, detector.scaler_, "float64"),
         chunks(116, detector.config_, 0), window=5, beta=2.0, learning_rate=1e-3, centring="window",
     )  # fmt: skip
     assert_all_close(detector.parameters_, expected, 1e-10)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from twinvae.config import Config
 from twinvae.fleet.local_engine import AHEAD, cancelled, run_local
 from twinvae.network.backend import Lane, load_backend
 from twinvae.process.cores import usable_cores
@@ -119,6 +118,5 @@ def test_nothing_is_cancelled_outside_of_an_engine() -> None:
 def test_a_backend_has_a_lane_for_each_core() -> None:
     import torch
 
-    config = Config(device="cpu")
-    assert len(load_backend("jax").lanes(config)) == usable_cores()
-    assert len(load_backend("torch").lanes(config)) == torch.get_num_threads()
+    assert len(load_backend("jax").lanes("cpu")) == usable_cores()
+    assert len(load_backend("torch").lanes("cpu")) == torch.get_num_threads()

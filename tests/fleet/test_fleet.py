@@ -159,10 +159,10 @@ def test_series_without_memory_for_a_batch_are_tried_alone(
 ) -> None:
     whole = backend.train_together
 
-    def scarce(parameters: Any, series: np.ndarray, *others: Any) -> Any:
+    def scarce(net: Any, parameters: Any, series: np.ndarray, *others: Any) -> Any:
         if len(series) > 1:
             raise MemoryError
-        return whole(parameters, series, *others)
+        return whole(net, parameters, series, *others)
 
     monkeypatch.setattr(backend, "train_together", scarce)
     assert len(fleet_class(**SMALL).fit(waves(100, 100, 120))) == 3
@@ -347,11 +347,10 @@ import jax, numpy as np
 {setting}
 from vae_jax import VAEFleet
 from vae_jax.runtime import lanes
-from twinvae.config import Config
 series = {{str(k): np.sin(np.arange(100 + k) / 3) for k in range(8)}}
 fleet = VAEFleet(preset="standard", window=10, epochs=2).fit(series)
 seen = set()
-for lane in lanes(Config()):
+for lane in lanes("auto"):
     with lane():
         seen |= jax.numpy.zeros(1).devices()
 print(len(seen), [fleet[name].threshold_.hex() for name in fleet])

@@ -1,10 +1,22 @@
-"""What tests of the command ask of a run: the lines that it printed as errors, and the files that it left."""
+"""The command as tests call it: in this process, for the lines that it fails with and the files that it leaves."""
 
 from pathlib import Path
 
 import pytest
 
 from twinvae.cli import main as cli
+
+QUICK = ("--preset", "standard", "--epochs", "2", "--window", "10", "--hidden-dim", "4", "--latent-dim", "2")
+
+
+def failure(capsys: pytest.CaptureFixture[str], *arguments: str | Path, code: int = 1) -> str:
+    """The one line on stderr of a command that fails with this exit code."""
+    assert cli.main([str(argument) for argument in arguments]) == code
+    captured = capsys.readouterr()
+    errors = [line for line in captured.err.splitlines() if "error" in line]
+    assert len(errors) == 1
+    assert captured.out == ""
+    return errors[0]
 
 
 def errors(capsys: pytest.CaptureFixture[str]) -> list[str]:

@@ -11,8 +11,9 @@ from twinvae.config import Config
 from twinvae.detector.detector import VAEDetector
 from twinvae.network import parameters, schedule
 from twinvae.network.backend import load_backend
+from twinvae.network.net import Net
 from vae_torch import VAEDetector as TorchDetector
-from vae_torch.compiled import STEPS_PER_CALL
+from vae_torch._compiled import STEPS_PER_CALL
 
 # 23 windows in batches of 4: 6 steps an epoch, the last one of 3 windows; 7 epochs are 42 steps.
 SMALL = Config(
@@ -24,12 +25,13 @@ UNEVEN = 12 + STEPS_PER_CALL - 1  # steps in a chunk: its last call is not full
 
 
 def assert_a_run_is_the_oracles(series: np.ndarray, config: Config, limit: int = schedule.CHUNK_STEPS) -> None:
-    start = parameters.draw(config, 1, 0)
+    net = Net.of(config, 1, masked=bool(np.isnan(series).any()))
+    start = parameters.draw(net, 0)
     steps = list(schedule.chunks(23, config, 0, limit=limit))
     expected, terms = reference.train(
         start, series, steps, window=5, beta=2.0, learning_rate=0.01, centring=config.centring
     )
-    trained = list(load_backend("torch").train(start, series, steps, config))
+    trained = list(load_backend("torch").train(net, start, series, steps, config))
     assert_all_close(trained[-1].parameters, expected, 1e-10)
     assert_close(np.concatenate([state.terms for state in trained]), terms, 1e-10)
 
@@ -50,12 +52,13 @@ def a_compiled_centred_run_is_the_oracles() -> None:
 
 def steps_that_do_not_fill_a_call_change_nothing() -> None:
     series = np.sin(np.arange(27.0))[:, None]
-    start = parameters.draw(SMALL, 1, 0)
+    net = Net.of(SMALL, 1)
+    start = parameters.draw(net, 0)
     (whole,) = schedule.chunks(23, SMALL, 0)
     uneven = whole._replace(used=whole.used - 1)
     assert uneven.used % STEPS_PER_CALL
     expected, _ = reference.train(start, series, [uneven], window=5, beta=2.0, learning_rate=0.01)
-    (trained,) = load_backend("torch").train(start, series, [uneven], SMALL)
+    (trained,) = load_backend("torch").train(net, start, series, [uneven], SMALL)
     assert_all_close(trained.parameters, expected, 1e-10)
 
 

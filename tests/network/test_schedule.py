@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from twinvae.config import Config
 from twinvae.network import schedule
+from twinvae.network.net import Net
 from twinvae.network.parameters import draw
 from twinvae.network.schedule import Chunk, chunks, chunks_together, placed, steps_per_epoch
 
@@ -83,10 +84,11 @@ def test_the_limit_on_noise_changes_no_step(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_limit_does_not_change_the_training(backend: Any, limit: int) -> None:
     config = config_of(8)
     series = np.random.default_rng(0).normal(size=(50, 1)).astype(np.float32)
-    initial = draw(config, 1, 0)
+    net = Net.of(config, 1)
+    initial = draw(net, 0)
     results = []
     for size in (limit, 512):
-        states = list(backend.train(initial, series, chunks(47, config, 0, limit=size), config))
+        states = list(backend.train(net, initial, series, chunks(47, config, 0, limit=size), config))
         results.append((states[-1].parameters, np.concatenate([state.terms for state in states])))
     assert all((results[0][0][name] == results[1][0][name]).all() for name in initial)
     assert (results[0][1] == results[1][1]).all()
@@ -213,7 +215,10 @@ def test_training_on_the_rows_of_a_block_is_training_on_the_whole_series(
     parts = list(chunks(47, config, 0))
     whole = [p._replace(starts=p.starts + p.rows.start, rows=None) for p in parts if p.rows is not None]
     assert len(whole) == len(parts) == 3 * config.epochs
-    initial = draw(config, 1, 0)
-    of_rows, of_whole = (list(backend.train(initial, series, plan, config))[-1].parameters for plan in (parts, whole))
+    net = Net.of(config, 1)
+    initial = draw(net, 0)
+    of_rows, of_whole = (
+        list(backend.train(net, initial, series, plan, config))[-1].parameters for plan in (parts, whole)
+    )
     assert all((of_rows[name] == of_whole[name]).all() for name in initial)
     assert any((of_rows[name] != initial[name]).any() for name in initial)

@@ -10,7 +10,7 @@ import torch
 
 from tests.conftest import assert_close
 from vae_torch import VAEDetector as TorchDetector
-from vae_torch.compiled import Progress, adam
+from vae_torch._compiled import Progress, adam
 
 
 def test_adam_is_pytorchs() -> None:
@@ -48,6 +48,6 @@ def test_compiling_without_a_compiler_says_what_to_do(monkeypatch: pytest.Monkey
 )
 def test_compiled_training(check: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "tests.compiled_training", check], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.helpers.compiled_training", check], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from tests.conftest import assert_all_close, assert_close, rounding
+from tests.helpers.gradients import gradient
 from tests.oracle import reference
 from twinvae.config import KINDS, Config
 from twinvae.network.backend import STATISTICS, load_backend
+from twinvae.network.net import Net
 from twinvae.network.parameters import draw
 from twinvae.scoring.statistics import DURATIONS, STATISTIC_OF, Calibration, contributions
 
@@ -64,10 +66,11 @@ def test_our_statistics_of_a_long_series_are_numpy_s(
 ) -> None:
     config = Config(window=8, hidden_dim=8, latent_dim=3)
     series = np.random.default_rng(0).normal(size=(windows + 7, 1)).astype(np.float32)
-    parameters = draw(config, 1, 0)
+    net = Net.of(config, 1)
+    parameters = draw(net, 0)
     if one_block:
         monkeypatch.setattr("vae_jax.score.BLOCK_VALUES", 2**24)
-    found = load_backend("jax").statistics(parameters, series, STATISTICS, config)
+    found = load_backend("jax").statistics(net, parameters, series, STATISTICS, "auto")
     expected = windows_statistics(series, parameters, config)
     assert_all_close(found, expected, rounding("float32"))
 
@@ -75,12 +78,13 @@ def test_our_statistics_of_a_long_series_are_numpy_s(
 def test_our_scores_at_the_tutorial_s_size_are_numpy_s() -> None:
     config = Config()
     series = np.random.default_rng(0).normal(size=(40_049, 1)).astype(np.float32)
-    parameters = draw(config, 1, 0)
+    net = Net.of(config, 1)
+    parameters = draw(net, 0)
     expected = windows_statistics(series, parameters, config)
     nothing_known = Calibration(0.0, DURATIONS, np.ones((len(DURATIONS), 1)), np.ones(1))
     for kind in KINDS:
         name = STATISTIC_OF[kind]
-        statistic = load_backend("jax").statistics(parameters, series, (name,), config)[name]
+        statistic = load_backend("jax").statistics(net, parameters, series, (name,), "auto")[name]
         wanted = contributions(kind, series.astype(np.float64), expected[name], 50, nothing_known)
         assert_close(contributions(kind, series, statistic, 50, nothing_known), wanted, rounding("float32"), kind)
 
@@ -88,11 +92,12 @@ def test_our_scores_at_the_tutorial_s_size_are_numpy_s() -> None:
 def test_our_bound_scorer_on_many_windows_is_numpy_s() -> None:
     config = Config()
     windows = np.random.default_rng(0).normal(size=(40_000, 50, 1)).astype(np.float32)
-    parameters = draw(config, 1, 0)
+    net = Net.of(config, 1)
+    parameters = draw(net, 0)
     exact = {name: array.astype(np.float64) for name, array in parameters.items()}
     flat = windows[:, :, 0].astype(np.float64)
     expected = ((flat - reference.decode(reference.encode(flat, exact)[0], exact)) ** 2).mean(axis=1)
-    assert_close(load_backend("jax").bind(parameters, config)(windows), expected, rounding("float32"))
+    assert_close(load_backend("jax").bind(net, parameters, "auto")(windows), expected, rounding("float32"))
 
 
 @pytest.mark.parametrize("batch", [32_769, 40_000])
@@ -102,10 +107,11 @@ def test_our_loss_and_gradient_of_many_windows_are_numpy_s(batch: int) -> None:
     x = generator.normal(size=(batch, 8, 1)).astype(np.float32)
     noise = generator.normal(size=(batch, 3)).astype(np.float32)
     weights = np.ones(batch, np.float32)
-    parameters = draw(config, 1, 0)
+    net = Net.of(config, 1)
+    parameters = draw(net, 0)
     exact = {name: array.astype(np.float64) for name, array in parameters.items()}
     flat, e, w = x[:, :, 0].astype(np.float64), noise.astype(np.float64), weights.astype(np.float64)
-    found = load_backend("jax").gradient(parameters, x, weights, noise, config)
+    found = gradient("jax", net, parameters, x, weights, noise, config.beta)
     squared, divergence = reference.loss(flat, w, e, exact)
     assert found.squared_error == pytest.approx(squared, rel=1e-4)
     assert found.divergence == pytest.approx(divergence.sum(), rel=1e-4)
@@ -114,13 +120,14 @@ def test_our_loss_and_gradient_of_many_windows_are_numpy_s(batch: int) -> None:
 
 def test_a_compiled_score_of_one_number_is_numpy_s() -> None:
     """The mean of a bound scorer inside a program: what a compiler may fuse most."""
-    from vae_jax.model import flatten, to_state
+    from vae_jax._vector import flatten
+    from vae_jax.model import to_state
     from vae_jax.score import _window_program  # the program that `bind` calls
 
-    config = Config()
+    net = Net.of(Config(), 1)
     windows = np.random.default_rng(0).normal(size=(40_000, 50, 1)).astype(np.float32)
-    vector = jnp.asarray(flatten(to_state(draw(config, 1, 0))))
-    score = partial(_window_program(50, config.hidden_dim, config.latent_dim, False, "none"), vector)
+    vector = jnp.asarray(flatten(to_state(draw(net, 0))))
+    score = partial(_window_program(net), vector)
     total = float(jax.jit(lambda array: jnp.sum(score(array)))(windows))
     assert total == pytest.approx(float(np.asarray(score(windows)).sum(dtype=np.float64)), rel=1e-4)
     slope = jax.jit(jax.grad(lambda array: jnp.sum(score(array))))(windows)

@@ -1,5 +1,6 @@
 """Both backends against the oracle, and against each other; and that each comparison can fail."""
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -16,12 +17,14 @@ from tests.conftest import (
     rounding,
     unchecked,
 )
+from tests.helpers.gradients import Gradient, gradient
 from tests.oracle import reference
 from twinvae.config import KINDS, Config
 from twinvae.data.synthetic import noisy_sine, suite
 from twinvae.network.backend import STATISTICS, load_backend
+from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters, draw
-from twinvae.network.schedule import chunks
+from twinvae.network.schedule import Chunk, chunks
 from twinvae.scoring.statistics import DURATIONS, STATISTIC_OF, Calibration, contributions
 
 SMALL = {"window": 5, "hidden_dim": 4, "latent_dim": 2, "epochs": 3, "batch_size": 8}
@@ -52,7 +55,8 @@ class Case:
         self.config = Config(**settings, dtype=dtype)  # type: ignore[arg-type]
         generator = np.random.default_rng(seed)
         self.series = generator.normal(size=(length, channels)).astype(dtype)
-        self.parameters = draw(self.config, channels, seed)
+        self.net = Net.of(self.config, channels)
+        self.parameters = draw(self.net, seed)
         self.windows = length - self.config.window + 1
         batch = min(self.config.batch_size, self.windows)
         self.x = reference.windows(self.series, self.config.window)[:batch]
@@ -75,6 +79,16 @@ class Case:
     @property
     def exact(self) -> Parameters:
         return {name: array.astype(np.float64) for name, array in self.parameters.items()}
+
+    def gradient(self, name: str, parameters: Parameters | None = None) -> Gradient:
+        """That of a backend, at the case's parameters or at others."""
+        batch = self.x, self.weights, self.noise
+        return gradient(name, self.net, parameters or self.parameters, *batch, self.config.beta)
+
+    def train(self, backend: Any, steps: Iterable[Chunk] | None = None, parameters: Parameters | None = None) -> Any:
+        """The states of a training run: of these chunks or of all, from the case's parameters or from others."""
+        some = chunks(self.windows, self.config, 0) if steps is None else steps
+        return backend.train(self.net, parameters or self.parameters, self.series, some, self.config)
 
     def reference_gradient(self) -> Parameters:
         weights, noise = self.weights.astype(np.float64), self.noise.astype(np.float64)
@@ -108,7 +122,7 @@ def shifted(parameters: Parameters, name: str, by: float) -> Parameters:
 @pytest.mark.parametrize(("dtype", "seed"), [("float32", 0), ("float64", 1)])
 def test_encode_is_the_oracle_s(backend: Any, case_name: str, dtype: str, seed: int) -> None:
     case = Case(case_name, dtype, seed)
-    mean, log_variance = backend.encode(case.parameters, case.series, case.config)
+    mean, log_variance = backend.encode(case.net, case.parameters, case.series, "auto")
     expected = reference.encode(case.every, case.exact)
     assert mean.dtype == log_variance.dtype == dtype
     assert_close(mean, expected[0], rounding(dtype), "mean")
@@ -116,9 +130,11 @@ def test_encode_is_the_oracle_s(backend: Any, case_name: str, dtype: str, seed: 
 
 
 @pytest.mark.parametrize(("dtype", "seed"), [("float32", 0), ("float64", 1)])
-def test_loss_terms_and_every_gradient_are_the_oracle_s(backend: Any, case_name: str, dtype: str, seed: int) -> None:
+def test_loss_terms_and_every_gradient_are_the_oracle_s(
+    backend_name: str, case_name: str, dtype: str, seed: int
+) -> None:
     case = Case(case_name, dtype, seed)
-    result = backend.gradient(case.parameters, case.x, case.weights, case.noise, case.config)
+    result = case.gradient(backend_name)
     squared, divergence = case.reference_loss()
     assert_close(result.squared_error, squared, rounding(dtype), "squared error")
     assert_close(result.divergence, divergence.sum(), rounding(dtype), "divergence")
@@ -128,9 +144,7 @@ def test_loss_terms_and_every_gradient_are_the_oracle_s(backend: Any, case_name:
 
 def test_gradients_of_the_two_backends_agree(case_name: str) -> None:
     case = Case(case_name, "float32", 2)
-    one, other = (
-        load_backend(name).gradient(case.parameters, case.x, case.weights, case.noise, case.config) for name in BACKENDS
-    )
+    one, other = (case.gradient(name) for name in BACKENDS)
     assert_all_close(one.parameters, other.parameters, rounding("float32"))
 
 
@@ -159,7 +173,7 @@ def test_statistics_of_a_latent_draw_are_the_oracle_s(backend: Any, dtype: str) 
     flat = every.reshape(len(every), -1)
     mean, log_variance = reference.encode(flat, case.exact)
     x_hat = reference.decode(mean + np.exp(log_variance / 2) * noise, case.exact).reshape(every.shape)
-    result = backend.statistics(case.parameters, case.series, ("window",), case.config, noise)
+    result = backend.statistics(case.net, case.parameters, case.series, ("window",), "auto", noise)
     assert_close(result["window"], ((every - x_hat) ** 2).mean(axis=1), rounding(dtype))
 
 
@@ -168,7 +182,7 @@ def test_divergence_of_each_window_is_the_oracle_s(backend: Any, dtype: str) -> 
     every = reference.windows(case.series.astype(np.float64), case.config.window)
     mean, log_variance = reference.encode(every.reshape(len(every), -1), case.exact)
     expected = 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1)
-    result = backend.statistics(case.parameters, case.series, ("divergence",), case.config)
+    result = backend.statistics(case.net, case.parameters, case.series, ("divergence",), "auto")
     assert_close(result["divergence"][:, 0], expected, rounding(dtype))
 
 
@@ -179,7 +193,7 @@ def test_scores_are_the_oracle_s(backend: Any, case_name: str, dtype: str, kind:
         case.series.astype(np.float64), case.exact, case.config.window, kind, centring=case.config.centring
     )
     expected = np.where(np.isnan(expected), 0.25, expected)
-    statistic = backend.statistics(case.parameters, case.series, (STATISTIC_OF[kind],), case.config)[STATISTIC_OF[kind]]
+    (statistic,) = backend.statistics(case.net, case.parameters, case.series, (STATISTIC_OF[kind],), "auto").values()
     scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))
     assert_close(scores, expected, rounding(dtype), kind)
     assert scores.dtype == dtype
@@ -187,8 +201,8 @@ def test_scores_are_the_oracle_s(backend: Any, case_name: str, dtype: str, kind:
 
 def test_a_bound_scorer_is_the_window_statistic(backend: Any, case_name: str, dtype: str) -> None:
     case = Case(case_name, dtype, 7)
-    expected = backend.statistics(case.parameters, case.series, ("window",), case.config)["window"].mean(axis=1)
-    scored = backend.bind(case.parameters, case.config)(reference.windows(case.series, case.config.window))
+    expected = backend.statistics(case.net, case.parameters, case.series, ("window",), "auto")["window"].mean(axis=1)
+    scored = backend.bind(case.net, case.parameters, "auto")(reference.windows(case.series, case.config.window))
     assert_close(scored, expected, rounding(dtype))
 
 
@@ -199,12 +213,13 @@ def test_blocks_add_up_to_the_scores_of_one_block(
     backend: Any = load_backend(backend_name)
     config = Config(window=7, hidden_dim=4, latent_dim=2, dtype=dtype)  # type: ignore[arg-type]
     series = np.random.default_rng(8).normal(size=(64 * 4 + 13, channels)).astype(dtype)
-    parameters = draw(config, channels, 0)
-    whole = backend.statistics(parameters, series, STATISTICS, config)
-    whole |= dict(zip(("mean", "log-variance"), backend.encode(parameters, series, config), strict=True))
+    net = Net.of(config, channels)
+    parameters = draw(net, 0)
+    whole = backend.statistics(net, parameters, series, STATISTICS, "auto")
+    whole |= dict(zip(("mean", "log-variance"), backend.encode(net, parameters, series, "auto"), strict=True))
     monkeypatch.setattr(f"vae_{backend_name}.score.BLOCK_VALUES", 1)  # blocks of 64 windows, the least
-    blocks = backend.statistics(parameters, series, STATISTICS, config)
-    blocks |= dict(zip(("mean", "log-variance"), backend.encode(parameters, series, config), strict=True))
+    blocks = backend.statistics(net, parameters, series, STATISTICS, "auto")
+    blocks |= dict(zip(("mean", "log-variance"), backend.encode(net, parameters, series, "auto"), strict=True))
     assert_all_close(blocks, whole, rounding(dtype))
 
 
@@ -212,11 +227,10 @@ def test_blocks_add_up_to_the_scores_of_one_block(
 
 
 @pytest.mark.parametrize("name", ["encoder.bias", "posterior.bias", "decoder.bias", "output.bias"])
-def test_gradient_comparison_fails_on_a_bias_shifted_by_a_millionth(backend: Any, name: str) -> None:
+def test_gradient_comparison_fails_on_a_bias_shifted_by_a_millionth(backend_name: str, name: str) -> None:
     case = Case("tutorial", "float64", 0)
     case.parameters["encoder.bias"][0] = case.parameters["decoder.bias"][0] = 3.0  # that unit is active everywhere
-    wrong = shifted(case.parameters, name, 1e-6)
-    result = backend.gradient(wrong, case.x, case.weights, case.noise, case.config)
+    result = case.gradient(backend_name, shifted(case.parameters, name, 1e-6))
     with pytest.raises(AssertionError, match="off by"):
         assert_all_close(result.parameters, case.reference_gradient(), rounding("float64"))
 
@@ -224,7 +238,7 @@ def test_gradient_comparison_fails_on_a_bias_shifted_by_a_millionth(backend: Any
 @pytest.mark.parametrize(("dtype", "by"), [("float64", 1e-6), ("float32", 1e-4)])
 def test_encode_comparison_fails_on_a_shifted_bias(backend: Any, dtype: str, by: float) -> None:
     case = Case("tutorial", dtype, 0)
-    mean, _ = backend.encode(shifted(case.parameters, "posterior.bias", by), case.series, case.config)
+    mean, _ = backend.encode(case.net, shifted(case.parameters, "posterior.bias", by), case.series, "auto")
     every = reference.windows(case.series.astype(np.float64), case.config.window).reshape(case.windows, -1)
     with pytest.raises(AssertionError, match="off by"):
         assert_close(mean, reference.encode(every, case.exact)[0], rounding(dtype))
@@ -236,7 +250,7 @@ def test_score_comparison_fails_on_a_shifted_bias(backend: Any, kind: Any, dtype
     case = Case("window of one" if kind == "causal" else "three channels", dtype, 0)
     bias = "posterior.bias" if kind == "divergence" else "output.bias"
     moved = {**case.parameters, bias: case.parameters[bias] + np.dtype(dtype).type(by)}
-    statistic = backend.statistics(moved, case.series, (STATISTIC_OF[kind],), case.config)[STATISTIC_OF[kind]]
+    (statistic,) = backend.statistics(case.net, moved, case.series, (STATISTIC_OF[kind],), "auto").values()
     expected = reference.scores(case.series.astype(np.float64), case.exact, case.config.window, kind)
     expected = np.where(np.isnan(expected), 0.25, expected)
     scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))
@@ -247,7 +261,7 @@ def test_score_comparison_fails_on_a_shifted_bias(backend: Any, kind: Any, dtype
 def test_run_comparison_fails_on_a_bias_shifted_by_a_millionth(backend: Any) -> None:
     case = Case("three channels", "float64", 0)
     wrong = shifted(case.parameters, "output.bias", 1e-6)
-    *_, last = backend.train(wrong, case.series, chunks(case.windows, case.config, 0), case.config)
+    *_, last = case.train(backend, parameters=wrong)
     expected, _ = oracle_run(case)
     with pytest.raises(AssertionError, match="off by"):
         assert_all_close(last.parameters, expected, 1e-10)
@@ -289,7 +303,7 @@ def test_ten_steps_of_training_are_the_oracle_s(backend: Any, name: str) -> None
         for chunk in islice(chunks(case.windows, case.config, 0, limit=1), 10)
     ]
     expected, expected_terms = oracle_run(case, steps=len(ten))
-    results = list(backend.train(case.parameters, case.series, ten, case.config))
+    results = list(case.train(backend, ten))
     assert_all_close(results[-1].parameters, expected, 1e-10)
     assert_close(np.concatenate([result.terms for result in results]), expected_terms, 1e-10)
 
@@ -301,7 +315,7 @@ def test_a_run_is_the_oracle_s_and_leaves_its_arguments_alone(backend: Any, name
         case.config = Config(epochs=3, dtype="float64")
     before, series = {key: array.copy() for key, array in case.parameters.items()}, case.series.copy()
     expected, expected_terms = oracle_run(case)
-    results = list(backend.train(case.parameters, case.series, chunks(case.windows, case.config, 0), case.config))
+    results = list(case.train(backend))
     assert_all_close(results[-1].parameters, expected, 1e-10)
     assert_close(np.concatenate([result.terms for result in results]), expected_terms, 1e-10)
     assert all((case.parameters[key] == array).all() for key, array in before.items())
@@ -311,14 +325,14 @@ def test_a_run_is_the_oracle_s_and_leaves_its_arguments_alone(backend: Any, name
 def test_a_run_without_the_warm_up_is_another(backend: Any) -> None:
     case = Case("beta warms up", "float64", 10)
     plain = [chunk._replace(beta_scale=None) for chunk in chunks(case.windows, case.config, 0)]
-    *_, last = backend.train(case.parameters, case.series, plain, case.config)
+    *_, last = case.train(backend, plain)
     with pytest.raises(AssertionError, match="off by"):
         assert_all_close(last.parameters, oracle_run(case)[0], 1e-10)
 
 
 def test_what_a_chunk_yields_is_not_changed_by_the_next(backend: Any) -> None:
     case = Case("three channels", "float64", 10)
-    running = backend.train(case.parameters, case.series, chunks(case.windows, case.config, 0, limit=2), case.config)
+    running = case.train(backend, chunks(case.windows, case.config, 0, limit=2))
     first = next(running)
     copies = {name: array.copy() for name, array in first.parameters.items()}
     last = list(running)[-1]
@@ -331,7 +345,7 @@ def whole_run() -> tuple[np.ndarray, Parameters, np.ndarray]:
     """The tutorial's series, and the parameters and terms of the oracle after the tutorial's 100 epochs."""
     series, config = noisy_sine(0).normal[:, None], Config(dtype="float64")
     parameters, terms = reference.train(
-        draw(config, 1, 0),
+        draw(Net.of(config, 1), 0),
         series,
         chunks(451, config, 0),
         window=config.window,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.conftest import BACKENDS, detector_of, in_a_fresh_process
 from twinvae.config import KINDS, Config
 from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
+from twinvae.network.net import Net
 from twinvae.network.parameters import draw
 from twinvae.scoring.events import Event, find_events
 from twinvae.scoring.statistics import Calibration
@@ -29,7 +30,7 @@ def model(channels: int = 1, *, threshold: float = 1.0, seed: int = 0, **setting
     """A model that nobody has trained."""
     config = Config(**{"window": 6, "hidden_dim": 5, "latent_dim": 2, "merge_gap": 2} | settings)
     return Checkpoint(
-        "tutorial", {}, 0, config, tuple("abcdef"[:channels]), draw(config, channels, seed),
+        "tutorial", {}, 0, config, tuple("abcdef"[:channels]), draw(Net.of(config, channels), seed),
         Scaler(np.full(channels, 0.5), np.full(channels, 2.0)), dict.fromkeys((*KINDS, SINGLE_WINDOW), threshold),
         Calibration(0.25, (1,), np.ones((1, channels)), np.ones(channels)),
     )  # fmt: skip

@@ -20,15 +20,15 @@ from twinvae.detector.preparation import (
     check_names,
     check_values,
     least_scores,
-    needed_config,
     scaled_series,
     warn_of_gaps,
 )
 from twinvae.detector.suitable import suitable
-from twinvae.files.out_of_core import by_rows, first_row, kept, number
+from twinvae.files.out_of_core import by_rows, first_row, has_missing, kept, number
 from twinvae.model import checkpoint
 from twinvae.model.export_check import Checked
 from twinvae.network.backend import Backend, Statistic, require_backend
+from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
 from twinvae.network.training import History, held_out_steps, train
 from twinvae.process.notices import warn
@@ -102,13 +102,7 @@ class VAEDetector(Estimator):
 
     def _fit(self, series: Any) -> None:
         scaled = self.begin_fit(series)
-        needed = needed_config(scaled, self.config_)
-        wait = self.backend.prepare(len(scaled), scaled.shape[1], _statistics_of(KINDS), needed)
-        try:
-            trained = train(self.backend, scaled, needed, self.seed)
-        finally:
-            wait()
-        self.end_fit(scaled, *trained)
+        self.end_fit(scaled, *train(self.backend, self.net(scaled), scaled, self.config_, self.seed))
 
     def begin_fit(self, series: Any) -> Float[np.ndarray, "time channel"]:
         """The part of `fit` before the training, in place: checks the series, decides what suits it, scales it."""
@@ -138,7 +132,7 @@ class VAEDetector(Estimator):
         inner = fully_covered(len(scaled), config.window)
         counted = by_rows(lambda part: ~np.isnan(part).all(axis=1), scaled)
         statistics = self.backend.statistics(
-            self.parameters_, scaled, _statistics_of(KINDS), needed_config(scaled, config)
+            self.net(scaled), self.parameters_, scaled, _statistics_of(KINDS), config.device
         )
         errors, left_out = window_errors(scaled, statistics["window"], config.window), None
         if config.trim:
@@ -282,7 +276,7 @@ class VAEDetector(Estimator):
     def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
         """The posterior mean of each window of the series, n = time - window + 1."""
         scaled = self._prepared(series)
-        return self.backend.encode(self.parameters_, scaled, needed_config(scaled, self.config_))[0]
+        return self.backend.encode(self.net(scaled), self.parameters_, scaled, self.config_.device)[0]
 
     @keeps_index("value")
     def reconstruct(self, series: Any) -> Float[np.ndarray, "time channel"]:
@@ -306,8 +300,9 @@ class VAEDetector(Estimator):
         """
         self._check_fitted()
         config = self.config_
-        score = self.backend.bind(self.parameters_, replace(config, missing="error"))
-        score_masked = self.backend.bind(self.parameters_, config) if config.missing == "mask" else None
+        plain, masked = (Net.of(config, len(self.channels_), masked=gaps) for gaps in (False, True))
+        score = self.backend.bind(plain, self.parameters_, config.device)
+        score_masked = self.backend.bind(masked, self.parameters_, config.device) if masked.masked else None
         shape = (-1, config.window, len(self.channels_))
         shift, scale = self.scaler_
 
@@ -398,6 +393,10 @@ class VAEDetector(Estimator):
         if not hasattr(self, "thresholds_"):
             raise NotFittedError("this detector is not fitted: call fit first")
 
+    def net(self, scaled: Float[np.ndarray, "time channel"]) -> Net:
+        """The network for a scaled series: with masks only where it has gaps."""
+        return Net.of(self.config_, scaled.shape[1], masked=has_missing(scaled))
+
     def _kind(self, kind: Kind | None) -> Kind:
         self._check_fitted()
         chosen = self.config_.kind if kind is None else kind
@@ -425,8 +424,8 @@ class VAEDetector(Estimator):
 
     def _statistics(self, scaled: Float[np.ndarray, "time channel"], kind: Kind) -> Float[np.ndarray, "length channel"]:
         """The statistic of a kind of score, from the posterior mean."""
-        names, config = _statistics_of(self._company(kind, len(scaled))), needed_config(scaled, self.config_)
-        return self.backend.statistics(self.parameters_, scaled, names, config)[STATISTIC_OF[kind]]
+        wanted, device = _statistics_of(self._company(kind, len(scaled))), self.config_.device
+        return self.backend.statistics(self.net(scaled), self.parameters_, scaled, wanted, device)[STATISTIC_OF[kind]]
 
     def _contributions(
         self,
@@ -436,16 +435,16 @@ class VAEDetector(Estimator):
         left_out: Bool[np.ndarray, " time"] | None = None,
     ) -> Iterator[tuple[Kind, Float[np.ndarray, "time channel"]]]:
         """The contributions of `kinds`, from the statistics of their `company`."""
-        config, names = needed_config(scaled, self.config_), _statistics_of(company)
+        config, net, wanted = self.config_, self.net(scaled), _statistics_of(company)
         if not config.draws:
-            statistics = self.backend.statistics(self.parameters_, scaled, names, config)
+            statistics = self.backend.statistics(net, self.parameters_, scaled, wanted, config.device)
             yield from self._parts(scaled, statistics, kinds, left_out)
             return
         # One draw serves all windows, so that a score does not depend on where in a series it is.
         draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
         totals: dict[Kind, np.ndarray] = {}
         for noise in draws.astype(config.dtype):
-            statistics = self.backend.statistics(self.parameters_, scaled, names, config, noise)
+            statistics = self.backend.statistics(net, self.parameters_, scaled, wanted, config.device, noise)
             for kind, part in self._parts(scaled, statistics, kinds, left_out):
                 share = by_rows(lambda one: one / config.draws, part)
                 totals[kind] = by_rows(np.add, totals[kind], share) if kind in totals else share

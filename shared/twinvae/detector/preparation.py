@@ -1,13 +1,12 @@
 """A checked series -> what the model takes: the checks that need the configuration, and the scaling."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from twinvae.config import Config, Missing
-from twinvae.files.out_of_core import first_row, has_missing, number, pieces
+from twinvae.files.out_of_core import first_row, number, pieces
 from twinvae.process.notices import warn
 from twinvae.series.conversion import are_numbers, channel_names
 from twinvae.series.scaling import Scaler, standardise
@@ -27,11 +26,6 @@ def check_length(length: int, window: int) -> None:
     """Raises ValueError if the series is shorter than a window."""
     if length < window:
         raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: lower window")
-
-
-def needed_config(scaled: Float[np.ndarray, "time channel"], config: Config) -> Config:
-    """The configuration that a backend needs for this series: masks cost time, and are of no use without gaps."""
-    return config if has_missing(scaled) else replace(config, missing="error")
 
 
 def warn_of_gaps(series: Float[np.ndarray, "time channel"], names: tuple[str, ...], asked: Missing | None) -> None:

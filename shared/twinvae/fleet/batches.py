@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.detector.detector import VAEDetector
-from twinvae.detector.preparation import needed_config
 from twinvae.network.schedule import steps_per_epoch
 from twinvae.process.notices import collected
 from twinvae.windowing.geometry import count, power_of_two
@@ -61,10 +60,10 @@ def need(detector: VAEDetector, series: Any) -> Need:
 
 def need_of(begun: VAEDetector, scaled: Float[np.ndarray, "time channel"]) -> Need:
     """What it takes to train a detector that has prepared its series."""
-    config = needed_config(scaled, begun.config_)
+    config = begun.config_
     windows = count(len(scaled), config.window)
     batch_size = min(config.batch_size, windows)
-    return Need(config.window, scaled.shape[1], config.missing == "mask", batch_size, windows, config.epochs)
+    return Need(config.window, scaled.shape[1], begun.net(scaled).masked, batch_size, windows, config.epochs)
 
 
 def cut(needs: Mapping[str, Need], together: int = TOGETHER) -> list[list[str]]:

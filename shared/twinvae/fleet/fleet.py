@@ -244,7 +244,7 @@ def _lanes(detector: VAEDetector, workers: int | None) -> list[Lane]:
     """The threads to work in."""
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise ValueError(f"workers must be a whole number of at least 1, got {workers!r}")
-    return in_turns(detector.backend.lanes(detector.resolved()), workers)
+    return in_turns(detector.backend.lanes(detector.resolved().device), workers)
 
 
 def _each(

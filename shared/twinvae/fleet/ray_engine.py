@@ -19,7 +19,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeVar
 
-from twinvae.config import Config
 from twinvae.fleet.ray_driver import Job
 from twinvae.network.backend import load_backend
 
@@ -143,5 +142,5 @@ def _driver(job: Job) -> Iterator[Connection]:
 
 def _in_lane(backend: str, work: Callable[[Task], Result], task: Task) -> Result:
     """`work` as one lane of the local engine does it: the number of threads may change the last bits of a sum."""
-    with load_backend(backend).lanes(Config(device="cpu"))[0]():
+    with load_backend(backend).lanes("cpu")[0]():
         return work(task)

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.detector.detector import VAEDetector
-from twinvae.detector.preparation import needed_config
 from twinvae.fleet.batches import Group, Need, need_of
 from twinvae.fleet.local_engine import cancelled
 from twinvae.network.parameters import Parameters
@@ -99,15 +98,15 @@ def _train(
     group: Sequence[_Begun], seed: int, stop: Callable[[], bool]
 ) -> Iterator[tuple[Parameters, History] | ValueError]:
     backend = group[0].detector.backend
-    config = needed_config(group[0].scaled, group[0].detector.config_)
+    config, net = group[0].detector.config_, group[0].detector.net(group[0].scaled)
     if not (config.validation_fraction or config.compile):
         epochs = [begun.need.epochs for begun in group]
-        yield from train_together(backend, [begun.scaled for begun in group], epochs, config, seed, stop)
+        yield from train_together(backend, net, [begun.scaled for begun in group], epochs, config, seed, stop)
         return
     for begun in group:  # each stops early where its own held-out part says so; a compiled program knows one series
         if stop():
             raise Cancelled
         try:
-            yield train(backend, begun.scaled, replace(config, epochs=begun.need.epochs), seed, stop)
+            yield train(backend, net, begun.scaled, replace(config, epochs=begun.need.epochs), seed, stop)
         except ValueError as problem:
             yield problem

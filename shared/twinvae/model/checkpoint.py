@@ -11,6 +11,7 @@ import numpy as np
 from twinvae.config import HYPERPARAMETERS, KINDS, Config, plain, resolve
 from twinvae.files.atomic import replacing
 from twinvae.network import parameters as model_parameters
+from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
 from twinvae.scoring.statistics import Calibration
 from twinvae.series.scaling import Scaler
@@ -135,7 +136,7 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Che
     _check_positive("calibration.largest", largest, (len(durations), len(channels)))
     _check_positive("calibration.variance", variance, (len(channels),))
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
-    model_parameters.check(parameters, config, len(channels))
+    model_parameters.check(parameters, Net.of(config, len(channels)))
     thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}
     warm_up = float(settings["warm_up"])
     if not np.isfinite([*thresholds.values(), warm_up]).all():

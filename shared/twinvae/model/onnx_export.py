@@ -24,6 +24,7 @@ from twinvae.model.export_check import (
     Score,
     write_checked,
 )
+from twinvae.network.net import Net
 from twinvae.network.objective import REFILLS
 from twinvae.network.parameters import shapes
 
@@ -117,7 +118,7 @@ def onnx_model(checkpoint: Checkpoint) -> "ModelProto":
 
 def _constants(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     config = checkpoint.config
-    names = shapes(config, len(checkpoint.channels))  # a file that was saved and read has them in another order
+    names = shapes(Net.of(config, len(checkpoint.channels)))  # a file that was saved and read has them in another order
     parameters = {name: checkpoint.parameters[name] for name in names}
     for part in ("weight", "bias"):  # the second half is the log-variance, which a score does not need
         parameters[f"posterior.{part}"] = parameters[f"posterior.{part}"][: config.latent_dim]

@@ -1,7 +1,7 @@
 """What a backend is, and how to load one by name.
 
 A backend is a module of pure functions, NumPy in and NumPy out. Their results depend on nothing but their arguments:
-all randomness comes in as data. Returning NumPy forces the device to finish.
+all randomness is an argument too. Returning NumPy arrays forces the device to finish.
 """
 
 import importlib
@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.config import Config
+from twinvae.config import Config, Device
+from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
 from twinvae.network.schedule import Chunk, ChunkTogether
 
@@ -36,80 +37,72 @@ class Trained(NamedTuple):
 Lane = Callable[[], AbstractContextManager[object]]  # entered in a thread, it takes a core or a device for its own
 
 
-class Gradient(NamedTuple):
-    """The two terms of the loss of one batch, summed over its windows, and the gradient of the loss."""
-
-    squared_error: float
-    divergence: float
-    parameters: Parameters
-
-
 class Backend(Protocol):
     """The functions of `vae_jax.backend` and of `vae_torch.backend`.
 
-    A series is scaled, of shape (time, channel), and has the dtype of the configuration.
+    A series is scaled, of shape (time, channel), and has the dtype of the network.
     """
 
     def train(
-        self, parameters: Parameters, series: Float[np.ndarray, "time channel"], chunks: Iterable[Chunk], config: Config
+        self,
+        net: Net,
+        parameters: Parameters,
+        series: Float[np.ndarray, "time channel"],
+        chunks: Iterable[Chunk],
+        config: Config,
     ) -> Iterator[Trained]:
-        """Runs Adam over the chunks; yields after each. A consumer that stops early stops the training."""
+        """Runs Adam over the chunks and yields the state after each. A consumer that stops early stops the training.
+
+        Of the configuration it reads `beta`, `learning_rate`, `batch_size`, `compile` and `device`.
+        """
 
     def train_together(
         self,
+        net: Net,
         parameters: Parameters,
         series: Float[np.ndarray, "member time channel"],
         chunks: Iterable[ChunkTogether],
         config: Config,
     ) -> list[Trained]:
-        """`train` of each of these series, all from the same parameters; what is true after the last step of each.
+        """Trains one model for each series, all from the same parameters, and returns the state after each one's end.
 
-        What comes after the end of a shorter series is never read. The members are in the order of their numbers of
-        steps, most first. `config.epochs` is not read.
+        The series are padded to one length; a step never reads the padding. The members are in the order of their
+        numbers of steps, most first. Each result is that of `train` on its series alone.
         """
-
-    def lanes(self, config: Config) -> list[Lane]:
-        """One for each core that this process may use, or for each GPU: threads that work side by side."""
-
-    def gradient(
-        self,
-        parameters: Parameters,
-        windows: Float[np.ndarray, "batch window channel"],
-        weights: Float[np.ndarray, " batch"],
-        noise: Float[np.ndarray, "batch latent"],
-        config: Config,
-    ) -> Gradient:
-        """Loss and gradient of one batch, as in a step of training."""
 
     def statistics(
         self,
+        net: Net,
         parameters: Parameters,
         series: Float[np.ndarray, "time channel"],
-        statistics: Sequence[Statistic],
-        config: Config,
+        wanted: Sequence[Statistic],
+        device: Device,
         noise: Float[np.ndarray, " latent"] | None = None,
     ) -> dict[str, Float[np.ndarray, "_ _"]]:
-        """`series_statistics` of the series, from the posterior mean, or from one latent draw if there is noise."""
+        """The wanted statistics of the series (see `series_statistics`), from the posterior mean of each window.
 
-    def prepare(self, length: int, channels: int, names: Sequence[Statistic], config: Config) -> Callable[[], None]:
-        """Starts to compile what the first `statistics` of such a series needs, to be ready when training is.
-
-        The function that it returns waits for that.
+        With `noise`, a standard normal vector, from that draw of each window's posterior instead.
         """
 
     def encode(
-        self, parameters: Parameters, series: Float[np.ndarray, "time channel"], config: Config
+        self, net: Net, parameters: Parameters, series: Float[np.ndarray, "time channel"], device: Device
     ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
-        """Mean and log-variance of the posterior of each window."""
+        """The mean and the log-variance of the posterior of each window."""
 
     def bind(
-        self, parameters: Parameters, config: Config
+        self, net: Net, parameters: Parameters, device: Device
     ) -> Callable[[Float[np.ndarray, "n window channel"]], Float[np.ndarray, " n"]]:
-        """A scorer of separate windows (mean squared error, posterior mean) whose parameters are converted once."""
+        """A function that scores separate windows with these parameters, which are converted once.
+
+        A score is the mean squared error of a window, reconstructed from its posterior mean.
+        """
+
+    def lanes(self, device: Device) -> list[Lane]:
+        """Contexts for threads that work side by side: one for each core that this process may use, or each GPU."""
 
 
 def installed_backends() -> tuple[str, ...]:
-    """Names of the backends whose framework is installed, JAX first. Imports none of them."""
+    """The names of the backends whose framework is installed, JAX first. Imports none of them."""
     needs = {"jax": ("jax", "flax", "optax"), "torch": ("torch", "array_api_compat")}
     return tuple(name for name in BACKENDS if all(importlib.util.find_spec(package) for package in needs[name]))
 
@@ -123,7 +116,7 @@ def require_backend(name: str) -> None:
 
 
 def load_backend(name: str) -> Backend:
-    """The backend's module, for code that chooses by name.
+    """The module of the backend of this name.
 
     Raises:
         ValueError: if there is no such backend, or its framework is not installed.

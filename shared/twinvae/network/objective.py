@@ -6,6 +6,9 @@ from typing import Any
 
 from jaxtyping import Bool, Float
 
+from twinvae.network.net import Net
+from twinvae.windowing.slide import centred
+
 REFILLS = 3  # mean VUS-PR on NAB with gaps: 0.555 without, 0.571 after one, 0.578 after three, 0.579 after ten
 
 
@@ -47,6 +50,13 @@ def loss_terms(
         kl = kl * xp.mean(xp.astype(observed, x.dtype), axis=1, keepdims=True)
     squared = xp.sum(weights * xp.sum(error * error, axis=1))
     return squared, xp.sum(xp.reshape(weights, (-1, 1)) * kl, axis=0)
+
+
+def seen(
+    windows: Float[Any, "n window channel"], net: Net, xp: ModuleType
+) -> tuple[Float[Any, "n window channel"], Float[Any, "n 1 channel"] | None]:
+    """The windows as the network reads them, and the means that were taken off them if it centres them, else None."""
+    return centred(windows, net.masked, xp) if net.centred else (windows, None)
 
 
 def filled(x: Float[Any, "*shape"], xp: ModuleType) -> tuple[Float[Any, "*shape"], Bool[Any, "*shape"]]:

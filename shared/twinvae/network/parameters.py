@@ -10,19 +10,18 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.config import Config
+from twinvae.network.net import Net
 
 Parameters = dict[str, Float[np.ndarray, "..."]]
 
 
-def shapes(config: Config, channels: int) -> dict[str, tuple[int, ...]]:
+def shapes(net: Net) -> dict[str, tuple[int, ...]]:
     """The shape of each parameter, in the order that files and initial draws keep."""
-    features = config.window * channels
     layers = {
-        "encoder": (config.hidden_dim, features),
-        "posterior": (2 * config.latent_dim, config.hidden_dim),
-        "decoder": (config.hidden_dim, config.latent_dim),
-        "output": (features, config.hidden_dim),
+        "encoder": (net.hidden, net.features),
+        "posterior": (2 * net.latent, net.hidden),
+        "decoder": (net.hidden, net.latent),
+        "output": (net.features, net.hidden),
     }
     return {
         f"{layer}.{part}": shape
@@ -31,21 +30,21 @@ def shapes(config: Config, channels: int) -> dict[str, tuple[int, ...]]:
     }
 
 
-def draw(config: Config, channels: int, seed: int) -> Parameters:
+def draw(net: Net, seed: int) -> Parameters:
     """Initial parameters: weights and biases uniform in +-1/sqrt(fan_in), as `torch.nn.Linear`."""
     generator = np.random.default_rng([seed, 0])
-    expected = shapes(config, channels)
+    expected = shapes(net)
     bounds = {name.split(".")[0]: 1.0 / math.sqrt(shape[-1]) for name, shape in expected.items() if len(shape) == 2}
     return {
-        name: generator.uniform(-1.0, 1.0, shape).astype(config.dtype)
-        * np.dtype(config.dtype).type(bounds[name.split(".")[0]])
+        name: generator.uniform(-1.0, 1.0, shape).astype(net.dtype)
+        * np.dtype(net.dtype).type(bounds[name.split(".")[0]])
         for name, shape in expected.items()
     }
 
 
-def check(parameters: Mapping[str, np.ndarray], config: Config, channels: int) -> None:
+def check(parameters: Mapping[str, np.ndarray], net: Net) -> None:
     """Raises ValueError if a parameter is missing, unknown, misshapen, of another dtype or not finite."""
-    expected = shapes(config, channels)
+    expected = shapes(net)
     for name in expected.keys() - parameters.keys():
         raise ValueError(f"parameter {name} is missing")
     for name in parameters.keys() - expected.keys():
@@ -53,7 +52,7 @@ def check(parameters: Mapping[str, np.ndarray], config: Config, channels: int) -
     for name, shape in expected.items():
         if parameters[name].shape != shape:
             raise ValueError(f"parameter {name} has shape {parameters[name].shape}, not {shape}")
-        if parameters[name].dtype != config.dtype:
-            raise ValueError(f"parameter {name} is {parameters[name].dtype}, the model is {config.dtype}")
+        if parameters[name].dtype != net.dtype:
+            raise ValueError(f"parameter {name} is {parameters[name].dtype}, the model is {net.dtype}")
         if not np.isfinite(parameters[name]).all():
             raise ValueError(f"parameter {name} holds values that are not finite")

@@ -13,6 +13,7 @@ from twinvae.config import Config
 from twinvae.files.out_of_core import pieces
 from twinvae.network import parameters
 from twinvae.network.backend import Backend
+from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
 from twinvae.network.schedule import (
     CHUNK_STEPS,
@@ -51,6 +52,7 @@ def held_out_steps(length: int, config: Config) -> int:
 
 def train(
     backend: Backend,
+    net: Net,
     scaled: Float[np.ndarray, "time channel"],
     config: Config,
     seed: int,
@@ -69,7 +71,7 @@ def train(
         ValueError: if the parameters do not stay finite.
         KeyboardInterrupt: at Ctrl-C before the first epoch is finished, or at the second.
     """
-    kept = parameters.draw(config, scaled.shape[1], seed)
+    kept = parameters.draw(net, seed)
     part = scaled[: len(scaled) - held_out_steps(len(scaled), config)]
     tail = scaled[len(part) :]
     windows = count(len(part), config.window)
@@ -83,12 +85,12 @@ def train(
     best: tuple[float, int] | None = None  # held-out loss and epoch of what is kept
     with training_progress(config.epochs) as report, _asked_to_stop() as asked:
         try:
-            for state in backend.train(kept, part, _until(stop, schedule), config):
+            for state in backend.train(net, kept, part, _until(stop, schedule), config):
                 _check_finite(state.parameters)
                 unfinished.append(state.terms)
                 finished, rest = divmod(sum(map(len, unfinished)), steps)
                 if finished and not rest:
-                    loss = _loss(backend, state.parameters, tail, config) if len(tail) else 0.0
+                    loss = _loss(backend, net, state.parameters, tail, config) if len(tail) else 0.0
                     terms = np.concatenate(unfinished).astype(np.float64).reshape(finished, steps, -1)
                     unfinished = []
                     for name, values in _means(terms, len(history["loss"]), windows, config).items():
@@ -114,6 +116,7 @@ def train(
 
 def train_together(
     backend: Backend,
+    net: Net,
     series: Sequence[Float[np.ndarray, "_ channel"]],
     epochs: Sequence[int],
     config: Config,
@@ -130,12 +133,12 @@ def train_together(
     windows = [count(len(scaled), config.window) for scaled in series]
     steps = [steps_per_epoch(each, config.batch_size) for each in windows]
     order = sorted(range(len(series)), key=lambda member: -steps[member] * epochs[member])
-    together = np.zeros((len(series), power_of_two(max(map(len, series))), series[0].shape[1]), config.dtype)
+    together = np.zeros((len(series), power_of_two(max(map(len, series))), net.channels), net.dtype)
     for row, member in zip(together, order, strict=True):
         row[: len(series[member])] = series[member]
     schedule = chunks_together([windows[m] for m in order], [epochs[m] for m in order], config, seed)
-    start = parameters.draw(config, together.shape[2], seed)
-    trained = backend.train_together(start, together, _until(stop, schedule), config)
+    start = parameters.draw(net, seed)
+    trained = backend.train_together(net, start, together, _until(stop, schedule), config)
     result: dict[int, tuple[Parameters, History]] = {}
     for member, (learned, terms) in zip(order, trained, strict=True):
         shaped = terms.astype(np.float64).reshape(epochs[member], steps[member], -1)
@@ -214,17 +217,19 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _loss(backend: Backend, trained: Parameters, part: Float[np.ndarray, "time channel"], config: Config) -> float:
+def _loss(
+    backend: Backend, net: Net, trained: Parameters, part: Float[np.ndarray, "time channel"], config: Config
+) -> float:
     """The loss at the posterior mean, averaged over the windows."""
-    result = backend.statistics(trained, part, ("window", "divergence"), config)
-    if config.missing == "mask":
-        total, values = 0.0, observed_values(part, config.window)
+    result = backend.statistics(net, trained, part, ("window", "divergence"), config.device)
+    if net.masked:
+        total, values = 0.0, observed_values(part, net.window)
         for rows in pieces(values):
             errors = (result["window"][rows] * values[rows]).sum(axis=1, dtype=np.float64)
-            share = values[rows].mean(axis=1, dtype=np.float64) / config.window
+            share = values[rows].mean(axis=1, dtype=np.float64) / net.window
             total += float((errors + config.beta * share * result["divergence"][rows, 0]).sum())
         return total / len(values)
-    squared = result["window"].mean(dtype=np.float64) * config.window * part.shape[1]
+    squared = result["window"].mean(dtype=np.float64) * net.window * net.channels
     return float(squared + config.beta * result["divergence"].mean(dtype=np.float64))
 
 

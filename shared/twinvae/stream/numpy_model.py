@@ -56,7 +56,7 @@ class StreamModel:
     def _centred(self, window: Float[np.ndarray, " feature"], gaps: bool) -> Float[np.ndarray, " feature"]:
         steps = window.reshape(-1, self._channels)
         if gaps:
-            return centred(steps[None], "window", True, np)[0].reshape(-1)
+            return centred(steps[None], True, np)[0].reshape(-1)
         return (steps - np.add.reduce(steps) / len(steps)).reshape(-1)  # `mean` takes longer for so little
 
     def _refilled(self, window: Float[np.ndarray, " feature"]) -> Float[np.ndarray, " feature"]:

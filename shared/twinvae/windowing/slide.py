@@ -9,8 +9,6 @@ from typing import Any
 
 from jaxtyping import Float, Int
 
-from twinvae.config import Centring
-
 
 def slide(
     series: Float[Any, "time channel"], starts: Int[Any, " n"], window: int, xp: ModuleType
@@ -20,14 +18,12 @@ def slide(
 
 
 def centred(
-    x: Float[Any, "n window channel"], centring: Centring, masked: bool, xp: ModuleType
-) -> tuple[Float[Any, "n window channel"], Float[Any, "n 1 channel"] | None]:
-    """What the model sees of the windows; and the means that were taken off them, or None if none were.
+    x: Float[Any, "n window channel"], masked: bool, xp: ModuleType
+) -> tuple[Float[Any, "n window channel"], Float[Any, "n 1 channel"]]:
+    """The windows without the mean of each of their channels, and these means.
 
-    If `masked`, NaN is a value left out; the mean of none is 0.
+    If `masked`, NaN is a missing value, which no mean counts; the mean of none is 0.
     """
-    if centring == "none":
-        return x, None
     if masked:
         known = ~xp.isnan(x)
         values = xp.sum(xp.astype(known, x.dtype), axis=1, keepdims=True)
