@@ -269,7 +269,7 @@ def _each(
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in one line."""
+    """What went wrong, in one line; an error that is not of the checks is named by its type."""
     said = one_line(error)
     return said if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: {said}"
 
@@ -277,7 +277,7 @@ def _reason(error: Exception) -> str:
 def _warn_of(
     found: Mapping[str, str], given: Mapping[str, Any], what: str, where: str = "", stacklevel: int = 5
 ) -> None:
-    """One warning for all of them."""
+    """Warns once of all the series that something was found of."""
     if found:
         name, reason = next((name, found[name]) for name in given if name in found)
         warnings.warn(f"{len(found)} of {len(given)} series {what}{where}; {name}: {reason}", stacklevel=stacklevel)

@@ -18,7 +18,7 @@ SUFFIXES = (".csv", ".parquet")
 
 
 class Version(NamedTuple):
-    """What tells that a file is the one that it was."""
+    """Size and time of the last change of a file: a file whose version is another has changed."""
 
     size: int
     modified: int  # ns
@@ -43,7 +43,7 @@ class Folder:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the series that can be read."""
+        """The names of the series that can be read."""
         return tuple(self.file_of)
 
     def read(self, name: str) -> Table:
@@ -60,7 +60,7 @@ class Folder:
         return table
 
     def as_of(self, files: Mapping[str, Version]) -> Self:
-        """The folder as it was with these files in these versions."""
+        """The same folder, expected to hold these files in these versions."""
         return replace(self, files=files, file_of={_text(Path(file).stem): file for file in files})
 
     def _check(self, path: Path, file: str) -> None:
@@ -76,11 +76,11 @@ class Folder:
 
 @dataclass(frozen=True)
 class LongTable:
-    """Series below each other in one file, told apart by a column of keys.
+    """Many series in one file, told apart by a column of keys.
 
-    A Parquet file in which the rows of each series stand together is read where a series is, when it is asked for. Of
-    another one, the columns that are needed are sorted by key: in memory, or as a copy on the disk where there are more
-    than `MOST_ROWS` rows. A CSV is in memory as text.
+    If the rows of each series in a Parquet file stand together, a series is read from the file when it is asked for.
+    Otherwise the columns that are needed are sorted by key first: in memory or, beyond `MOST_ROWS` rows, as a copy on
+    the disk. A CSV file is held in memory as text.
     """
 
     path: Path
@@ -94,7 +94,7 @@ class LongTable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The keys, as text."""
+        """The names of the series: their keys, as text."""
         return tuple(self.place)
 
     def read(self, name: str) -> Table:

@@ -26,7 +26,7 @@ LOOK = 0.5  # seconds between looks at whether the other process is there, and a
 
 
 class Job(NamedTuple):
-    """What the process is told first."""
+    """The first message to this process: what to run, and on which cluster."""
 
     work: bytes  # the pickled function
     address: str | None  # of the cluster; None: start Ray here
@@ -36,11 +36,11 @@ class Job(NamedTuple):
 
 
 class _RefusedError(Exception):
-    """What the user must change."""
+    """The run cannot go on until the user changes something; the message says what."""
 
 
 class _LostError(Exception):
-    """There is no cluster, or no more."""
+    """The cluster cannot be joined, or is gone."""
 
 
 def main(descriptor: int) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Tables(NamedTuple):
-    """What a finished fleet is."""
+    """The two tables and the summary of a finished fleet."""
 
     fleet: "pl.DataFrame"
     events: "pl.DataFrame"
@@ -27,7 +27,7 @@ class Tables(NamedTuple):
 
 
 def write_tables(plan: Plan, folder: FleetFolder) -> Tables:
-    """Makes the tables of all parts, and removes the progress.
+    """Puts the tables together from the parts of all batches, and removes the progress.
 
     Raises:
         DamagedError: if a part is not there.
@@ -104,6 +104,6 @@ def save_members(
 
 
 def input_digest(files: Mapping[str, Version]) -> str:
-    """Tells the versions of an input's files apart."""
+    """A hash of the versions of all files of an input."""
     text = json.dumps({name: list(version) for name, version in files.items()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
