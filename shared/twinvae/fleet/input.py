@@ -106,7 +106,7 @@ class LongTable:
         """
         frame = self.rows(*self.place[name])
         table = as_table(f"{self.path}, {self.key} {name}", frame, self.columns)
-        if _versions(self.path) != self.files:
+        if _version(self.path) != self.files[self.path.name]:
             raise ChangedError(f"{self.path}: the file has changed since the run began")
         return table
 
@@ -163,7 +163,7 @@ def _open_folder(path: Path, columns: Sequence[str] | None, time: str | None, la
     for name, same in sorted(found.items()):
         if len(same) > 1:
             refused[name] = f"two series with one name: {', '.join(sorted(map(_text, same)))}"
-        elif not _is_text(same[0]):
+        elif _text(same[0]) != same[0]:
             refused[name] = "the name of its file is not UTF-8 text: rename it"
         else:
             file_of[name] = same[0]
@@ -180,10 +180,11 @@ def _open_long(
 ) -> LongTable:
     import polars as pl
 
-    files = _versions(path)
+    files = {path.name: _version(path)}
     lazily = path.suffix.lower() == ".parquet"
-    whole = _scan(path) if lazily else read_frame(path).lazy()
-    available = whole.collect_schema().names()
+    with reading(path):
+        whole = pl.scan_parquet(path, glob=False) if lazily else read_frame(path).lazy()
+        available = whole.collect_schema().names()
     if key not in available:
         raise ValueError(f"{path}: no column {key!r}: the file has {', '.join(available)}")
     available.remove(key)
@@ -197,8 +198,9 @@ def _open_long(
     whole = whole.with_columns(pl.col(key).cast(pl.String)).select(key, *wanted)
     with reading(path):
         groups = _groups(path, key, whole)
+    together = (groups["last"] - groups["first"] + 1 == groups["rows"]).all()
     part = whole
-    if not (lazily and _stand_together(groups)):
+    if not (lazily and together):
         if lazily and scratch is not None and groups["rows"].sum() > MOST_ROWS:
             part = _sorted_copy(whole, key, groups, scratch)
         else:
@@ -215,15 +217,6 @@ def _open_long(
     return LongTable(path, key, place, files, rows, chosen, {})
 
 
-def _scan(path: Path) -> "pl.LazyFrame":
-    import polars as pl
-
-    with reading(path):
-        scan = pl.scan_parquet(path, glob=False)
-        scan.collect_schema()
-    return scan
-
-
 def _groups(path: Path, key: str, frame: "pl.LazyFrame") -> "pl.DataFrame":
     """The `first` and the `last` row and the number of `rows` of each key, in the order of keys."""
     import polars as pl
@@ -237,10 +230,6 @@ def _groups(path: Path, key: str, frame: "pl.LazyFrame") -> "pl.DataFrame":
     if groups.height == 0:
         raise ValueError(f"{path}: the file has no rows of data")
     return groups
-
-
-def _stand_together(groups: "pl.DataFrame") -> bool:
-    return bool((groups["last"] - groups["first"] + 1 == groups["rows"]).all())
 
 
 def _sorted_copy(whole: "pl.LazyFrame", key: str, groups: "pl.DataFrame", scratch: Path) -> "pl.LazyFrame":
@@ -264,14 +253,6 @@ def _text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _is_text(name: str) -> bool:
-    return name.isascii() or _text(name) == name
-
-
 def _version(path: Path) -> Version:
     found = path.stat()
     return Version(found.st_size, found.st_mtime_ns)
-
-
-def _versions(path: Path) -> dict[str, Version]:
-    return {path.name: _version(path)}
