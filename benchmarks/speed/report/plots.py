@@ -1,4 +1,4 @@
-"""The pictures of a results file. Colours: Okabe and Ito, told apart by colour-blind readers; shapes differ too."""
+"""The pictures of a results file. Colour-blind readers can tell the colours (Okabe and Ito) and the shapes apart."""
 
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -7,10 +7,11 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks import arithmetic
-from benchmarks.bars import seconds
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.results import Record, Table
+from benchmarks.speed import arithmetic
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.report.bars import seconds
+from benchmarks.speed.report.summary import cold_stages, step_time
+from benchmarks.speed.results import Record, Table
 from twinvae.config import Config
 
 COLOURS = {
@@ -35,7 +36,7 @@ STYLE: dict[Any, Any] = {
 
 
 def pictures(table: Table) -> dict[str, bytes]:
-    """Name -> PNG, of everything that was measured."""
+    """Returns the pictures of everything that was measured, as PNG by name."""
     drawn = {}
     for name, draw in _PICTURES.items():
         with mpl.rc_context(STYLE):
@@ -48,12 +49,10 @@ def pictures(table: Table) -> dict[str, bytes]:
 
 
 def ladder(table: Table) -> Figure | None:
-    """Time of a training step, slowest first, with the floor."""
+    """Draws the time of a training step, the slowest implementation first, with the floor."""
     rows = []
     for name in IMPLEMENTATIONS:
-        fit = table.best("fit", "fit", implementation=name)
-        step = table.best("fit", "step", implementation=name)
-        value = step.value if step else fit.value / 1500 if fit else None
+        value = step_time(table, name)
         if value is not None:
             rows.append((value, name))
     if not rows:
@@ -87,20 +86,12 @@ def ladder(table: Table) -> Figure | None:
 
 
 def time_to_result(table: Table) -> Figure | None:
-    """Stages from the start of a process to scores in hand."""
+    """Draws the stages from the start of a process to scores in hand."""
     rows: list[tuple[str, dict[str, float]]] = []
-    for name in IMPLEMENTATIONS:
-        for cache in ("cold", "warm"):
-            total = table.best("cold", "total", implementation=name, cache=cache)
-            if total is None:
-                continue
-            stages = {
-                stage: table.best("cold", stage, implementation=name, cache=cache, threads=total.threads)
-                for stage in ("start", "import", "first_use", "train", "score")
-            }
-            values = {stage: record.value for stage, record in stages.items() if record}
-            values["import"] = values.get("import", 0.0) + values.pop("start", 0.0)
-            rows.append((IMPLEMENTATIONS[name].label + (", warm cache" if cache == "warm" else ""), values))
+    for label, stages in cold_stages(table):
+        values = {stage: record.value for stage, record in stages.items() if stage != "total"}
+        values["import"] = values.get("import", 0.0) + values.pop("start", 0.0)
+        rows.append((label, values))
     if not rows:
         return None
     totals = sorted(sum(values.values()) for _, values in rows)
@@ -127,7 +118,7 @@ def time_to_result(table: Table) -> Figure | None:
 
 
 def scoring(table: Table) -> Figure | None:
-    """Time of a scored point by length, with the floor."""
+    """Draws the time of a scored point by the length of the series, with the floor."""
     threads = sorted({record.threads for record in table.all("points", "score_point")})
     if not threads:
         return None
@@ -144,7 +135,7 @@ def scoring(table: Table) -> Figure | None:
 
 
 def training(table: Table) -> Figure | None:
-    """Time of a training step by each size, with the floor."""
+    """Draws the time of a training step by each of the sizes, with the floor."""
     axes_of = (
         ("batch", "batch_size", "windows in a batch"), ("hidden", "hidden_dim", "hidden units"),
         ("window-length", "window", "points in a window"), ("channels", "channels", "channels"),
@@ -165,7 +156,7 @@ def training(table: Table) -> Figure | None:
 
 
 def by_threads(table: Table) -> Figure | None:
-    """A training step and a scored point by threads."""
+    """Draws the time of a training step and of a scored point by the number of threads."""
     rows = (("step", "time of a training step (µs)", 1e6), ("score_point", "time of a scored point (ns)", 1e9))
     if not table.all("threads", "step"):
         return None
@@ -191,7 +182,7 @@ def by_threads(table: Table) -> Figure | None:
 
 
 def latency(table: Table) -> Figure | None:
-    """One window at a time: median and 99th percentile."""
+    """Draws the median and the 99th percentile of the time of a single window."""
     records = sorted(table.all("window", "latency"), key=lambda record: -record.value)
     if not records:
         return None
@@ -224,7 +215,7 @@ def _figure(width: float, height: float) -> tuple[Figure, Any]:
 
 
 def _panels(count: int, height: float) -> tuple[Figure, list[Any]]:
-    """At most two panels a row; every panel has room for its labels."""
+    """A figure with at most two panels in a row, so that each panel has room for its labels."""
     rows, columns = (count + 1) // 2, min(count, 2)
     figure = Figure(figsize=(5.2 * columns if columns > 1 else 7.0, height * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)

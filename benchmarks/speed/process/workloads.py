@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.implementations import trainer
+from benchmarks.speed.process.subjects import trainer
 
 SEED = 0
 
@@ -15,7 +15,7 @@ def tutorial_series() -> Any:
 
 
 def long_series(points: int) -> Any:
-    """The tutorial's sine, for longer; with no array beside it that would count as memory."""
+    """Returns the tutorial's sine at this length, made in parts so that no other large array counts as memory."""
     import numpy as np
 
     series = np.empty(points)
@@ -28,7 +28,7 @@ def long_series(points: int) -> Any:
 
 
 def training_run(train: Any, config: Any, series: Any) -> tuple[Callable[[], Any], int]:
-    """A whole training run whose shuffles and noise are drawn already, and its steps."""
+    """Returns a function that does a whole training run, and its steps. Shuffles and noise are drawn before."""
     from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.network.schedule import chunks
@@ -49,7 +49,7 @@ def training_run(train: Any, config: Any, series: Any) -> tuple[Callable[[], Any
 def sized_run(
     name: str, device: str, config: Any, settings: dict[str, Any], channels: int
 ) -> tuple[Callable[[], Any], int]:
-    """Some steps of training at these sizes, and how many."""
+    """Returns a function that trains some steps at these sizes, and the number of steps."""
     steps = max(4, min(200, 200_000 // config.batch_size))
     length = steps * config.batch_size + config.window - 1
     series = long_series(length)[:, None].repeat(channels, axis=1)

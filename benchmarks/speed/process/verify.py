@@ -1,10 +1,10 @@
-"""Verified before timed: ten steps of training against the slow NumPy oracle of the tests."""
+"""Verification before any timing: ten training steps must match the slow NumPy oracle of the tests."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.implementations import Train
+from benchmarks.speed.process.subjects import Train
 
 STEPS = 10
 TOLERANCE = 64.0 * float(np.finfo("float32").eps)  # of each array's largest magnitude, as in the parity tests
@@ -19,7 +19,7 @@ class Verification(NamedTuple):
 
 
 def verify(train: Train, config: Any, *, seed: int = 0) -> Verification:
-    """Trains ten steps from the same parameters and noise as the oracle and compares loss and parameters.
+    """Trains ten steps from the parameters and noise that the oracle gets, and compares losses and parameters.
 
     The chunk has the shape of the timed ones, so the program that is checked is the program that is timed.
     """
@@ -45,7 +45,7 @@ def verify(train: Train, config: Any, *, seed: int = 0) -> Verification:
 
 
 def compare(actual: dict[str, Any], expected: dict[str, Any], tolerance: float = TOLERANCE) -> Verification:
-    """The worst of the arrays; NaN and missing arrays fail."""
+    """Compares arrays by name and returns the largest difference. NaN and missing arrays fail."""
     if actual.keys() != expected.keys():
         return Verification(False, float("inf"), "names of the parameters")
     worst, where = 0.0, "nothing"

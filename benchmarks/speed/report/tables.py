@@ -1,14 +1,14 @@
-"""The tables of the report, as HTML: what was never measured says so."""
+"""The tables of the report as HTML. Their cells say so if something was not measured."""
 
-from collections.abc import Iterable, Sequence
 from html import escape
 
-from benchmarks.bars import NOT_MEASURED, interval, seconds, verdicts
-from benchmarks.cases import CASES
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.results import Results, Table
-from benchmarks.stats import ratio
-from benchmarks.summary import break_evens, step_time
+from benchmarks.markup import NOT_MEASURED, as_table, as_text, missing
+from benchmarks.speed.cases import CASES
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.report.bars import interval, seconds, verdicts
+from benchmarks.speed.report.summary import STAGES, break_evens, cold_stages, step_time
+from benchmarks.speed.results import Record, Results, Table
+from benchmarks.speed.stats import ratio
 
 
 def bars(table: Table) -> str:
@@ -32,9 +32,7 @@ def ladder(results: Results, table: Table) -> str:
         rows.append(
             (
                 escape(implementation.label),
-                f"{seconds(fit.value)} <small>{_spread_time(fit.quartile1, fit.quartile3)}, n={fit.n}</small>"
-                if fit
-                else missing(),
+                f"{seconds(fit.value)} <small>{_quartiles(fit)}, n={fit.n}</small>" if fit else missing(),
                 seconds(step) if step else missing(),
                 interval(ratio(reference.samples, fit.samples)) if fit and reference else missing(),
                 str(fit.threads) if fit else missing(),
@@ -51,25 +49,16 @@ def ladder(results: Results, table: Table) -> str:
 
 
 def cold(table: Table) -> str:
-    stages = ("start", "import", "first_use", "train", "score", "total")
-    rows = []
-    for name, implementation in IMPLEMENTATIONS.items():
-        for cache in ("cold", "warm"):
-            total = table.best("cold", "total", implementation=name, cache=cache)
-            if total is None:
-                continue
-            values = [table.best("cold", s, implementation=name, cache=cache, threads=total.threads) for s in stages]
-            label = f"{implementation.label}{', warm cache' if cache == 'warm' else ''}"
-            rows.append((escape(label), *(seconds(v.value) if v else missing() for v in values), str(total.n)))
+    rows = [
+        (escape(label), *(_time(stages.get(stage)) for stage in STAGES), str(stages["total"].n))
+        for label, stages in cold_stages(table)
+    ]
     columns = ("implementation", "start", "import", "compile, first use", "train 1,500 steps", "score", "total", "n")
     return as_table(columns, rows)
 
 
 def breakeven(table: Table) -> str:
-    rows = [
-        (escape(IMPLEMENTATIONS[e.first].label), escape(IMPLEMENTATIONS[e.second].label), e.text)
-        for e in break_evens(table)
-    ]
+    rows = [(_label(e.first), _label(e.second), e.text) for e in break_evens(table)]
     return "<h3>Break-even, from the start of a cold process</h3>" + as_table(
         ("this", "is done before this", "if it trains"), rows
     )
@@ -89,7 +78,7 @@ def compilation(table: Table) -> str:
         rows.append(
             (
                 escape(implementation.label),
-                *(seconds(v.value) if v else missing() for v in values),
+                *map(_time, values),
                 f"{programs.value:.0f}" if programs else missing(),
                 f"{again.value:.0f}" if again else missing(),
             )
@@ -110,7 +99,7 @@ def scoring(table: Table) -> str:
         different = " *" if record.implementation.startswith("pyod") else ""
         rows.append(
             (
-                escape(IMPLEMENTATIONS[record.implementation].label),
+                _label(record.implementation),
                 f"{record.parameters['points']:,}", str(record.threads),
                 f"{1 / record.value / 1e6:.3g} <small>{_spread(1e-6 / record.high, 1e-6 / record.low)}</small>",
                 share + different, f"{growth.value / 1e6:.0f} MB" if growth else missing(), str(record.n),
@@ -129,7 +118,7 @@ def scoring(table: Table) -> str:
 
 
 def sizes(table: Table) -> str:
-    """Every swept size: time of a step, and how much of the measured sgemm rate that is."""
+    """The time of a training step at every size, and its share of the measured sgemm rate."""
     rate, rows = table.roofline(1), []
     for case in ("batch", "hidden", "window-length", "channels"):
         axis = CASES[case].options["axis"]
@@ -149,8 +138,7 @@ def sizes(table: Table) -> str:
 def latency(table: Table) -> str:
     rows = [
         (
-            escape(IMPLEMENTATIONS[r.implementation].label), seconds(r.value), _spread_time(r.quartile1, r.quartile3),
-            seconds(r.p99) if r.p99 is not None else "needs 1,000 samples", str(r.n),
+            _label(r.implementation), seconds(r.value), _quartiles(r), _p99(r), str(r.n),
         )
         for r in table.all("window", "latency")
     ]  # fmt: skip
@@ -162,17 +150,16 @@ def streams(table: Table) -> str:
         (
             "detector.stream(), NumPy"
             if r.implementation == "numpy"
-            else f"{escape(IMPLEMENTATIONS[r.implementation].label)}, its window_scorer()",
+            else f"{_label(r.implementation)}, its window_scorer()",
             str(r.parameters["window"]), str(r.parameters["channels"]), seconds(r.value),
-            _spread_time(r.quartile1, r.quartile3), seconds(r.p99) if r.p99 is not None else "needs 1,000 samples",
-            str(r.n),
+            _quartiles(r), _p99(r), str(r.n),
         )
         for r in table.all("stream", "point")
     ]  # fmt: skip
     lines = [
         (
             r.parameters["lines"], str(r.threads), f"{1 / r.value:,.0f}", seconds(r.value),
-            _spread_time(r.quartile1, r.quartile3), str(r.n),
+            _quartiles(r), str(r.n),
         )
         for r in table.all("watch", "point")
     ]  # fmt: skip
@@ -186,9 +173,9 @@ def streams(table: Table) -> str:
 def fleets(table: Table) -> str:
     rows = [
         (
-            escape(IMPLEMENTATIONS[r.implementation].label), what, str(r.parameters.get("preset", "tutorial")),
+            _label(r.implementation), what, str(r.parameters.get("preset", "tutorial")),
             f"{r.parameters.get('series', 1):,}", str(r.threads), seconds(r.value),
-            _spread_time(r.quartile1, r.quartile3), f"{1 / r.value:,.1f}", str(r.n),
+            _quartiles(r), f"{1 / r.value:,.1f}", str(r.n),
         )
         for case in ("fleet", "fleet-size")
         for metric, what in (("single_model", "single fit"), ("fleet_model", "fleet"))
@@ -229,34 +216,24 @@ def machine(table: Table) -> str:
     )  # fmt: skip
 
 
-def as_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are HTML already; column names are not."""
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    if not body:
-        return f"<p>{missing()}</p>"
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def as_list(lines: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>" if items else ""
-
-
-def missing() -> str:
-    return f'<span class="none">{NOT_MEASURED}</span>'
-
-
-def as_text(text: str) -> str:
-    return missing() if text == NOT_MEASURED else escape(text)
+def _time(record: Record | None) -> str:
+    return seconds(record.value) if record else missing()
 
 
 def _spread(low: float, high: float) -> str:
     return f"[{low:.3g}, {high:.3g}]"
 
 
-def _spread_time(low: float, high: float) -> str:
-    return f"{seconds(low)} to {seconds(high)}"
+def _quartiles(record: Record) -> str:
+    return f"{seconds(record.quartile1)} to {seconds(record.quartile3)}"
+
+
+def _p99(record: Record) -> str:
+    return "needs 1,000 samples" if record.p99 is None else seconds(record.p99)
+
+
+def _label(name: str) -> str:
+    return escape(IMPLEMENTATIONS[name].label)
 
 
 def _events(events: list[list[int]] | None) -> str:

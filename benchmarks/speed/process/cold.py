@@ -1,24 +1,25 @@
-"""From the start of a process to scores in hand: the stages, with as little as possible of our own in the way.
+"""The stages from the start of a process to scores in hand, with as little code of our own as possible in between.
 
-The stages are found by doing everything twice: what the first time costs beyond the second is compilation and other
-first-use work, by one definition for every implementation.
+Everything is done twice. What the first time costs beyond the second is compilation and other work of a first use; this
+definition is the same for every implementation.
 """
 
 import time
 from typing import Any
 
-from benchmarks.measurement import Measurement
+from benchmarks.speed.process.measurement import Measurement
 
 
 def run(m: Measurement, started: float) -> None:
-    """Adds the seconds of each stage. `started` is the monotonic time at which this process began to run Python."""
-    from benchmarks.implementations import IMPLEMENTATIONS, subject
+    """Measures the seconds of each stage. `started` is the monotonic time at which this process began to run Python."""
+    from benchmarks.speed.implementations import IMPLEMENTATIONS
+    from benchmarks.speed.process.subjects import subject
 
     detector = subject(m.name, m.device)
     normal, anomalous = _series(m.name)
     imported = time.monotonic()
     if IMPLEMENTATIONS[m.name].backend == "jax":
-        from benchmarks.compilation import Watch
+        from benchmarks.speed.process.compilation import Watch
 
         watch = Watch("jax")  # less than a millisecond
     detector.fit(normal)
@@ -27,7 +28,7 @@ def run(m: Measurement, started: float) -> None:
     done = time.monotonic()
 
     if IMPLEMENTATIONS[m.name].backend == "torch":
-        from benchmarks.compilation import Watch
+        from benchmarks.speed.process.compilation import Watch
 
         watch = Watch("torch")
     m.notes["cache"] = vars(watch.now())
@@ -52,7 +53,7 @@ def run(m: Measurement, started: float) -> None:
 
 
 def _series(implementation: str) -> tuple[Any, Any]:
-    """The tutorial makes its own, so that it is not charged for our imports."""
+    """The normal and the anomalous series. The tutorial makes its own, so that it does not pay for our imports."""
     if implementation == "tutorial":
         from benchmarks.peers.tutorial import make_series
 

@@ -1,4 +1,4 @@
-"""The next point of a stream, and lines from a pipe: what the cases `stream` and `watch` measure."""
+"""The time of a stream's next point and of a line from a pipe: what the cases `stream` and `watch` measure."""
 
 import json
 import subprocess
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.measurement import Measurement
-from benchmarks.workloads import SEED, long_series
+from benchmarks.speed.process.measurement import Measurement, limit_threads
+from benchmarks.speed.process.workloads import SEED, long_series
 
 WARM = 500  # points that are not counted: the processor's caches, and the stream's own warming up
 TOLERANCE = 1e-5  # of the largest score: float32 in another order of sums
 
 
 def stream(m: Measurement) -> None:
-    """Seconds of each point; a peer without a stream scores the window that the point ends."""
+    """Measures the seconds of each point. A peer without a stream scores the window that ends at the point."""
     import numpy as np
 
     for window, channels in m.options["sizes"] if m.name == "numpy" else m.options["sizes"][:1]:
@@ -47,7 +47,7 @@ def stream(m: Measurement) -> None:
 
 
 def watch(m: Measurement) -> None:
-    """Seconds a point of `twinvae watch`, from its first result to its last, between two pipes."""
+    """Measures the seconds a point of `twinvae watch` between two pipes, from its first result to its last."""
     points = m.options["points"]
     values = long_series(points).round(6).tolist()
     texts = {
@@ -62,7 +62,7 @@ def watch(m: Measurement) -> None:
 
 
 def _watched(model: Path, text: bytes, points: int) -> float:
-    """Seconds a point, once the process has started."""
+    """The seconds for a point, once the process has started."""
     command = [sys.executable, "-m", "twinvae", "watch", "--model", str(model)]
     with subprocess.Popen(
         command, cwd=machine.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
@@ -91,7 +91,7 @@ def _send(pipe: Any, text: bytes) -> None:
 
 
 def _write_model(path: Path, window: int, channels: int) -> None:
-    """A model of the default preset that nobody has trained: it takes the same time."""
+    """Writes a model of the default preset that nobody has trained. It takes the same time as a trained one."""
     import numpy as np
 
     from twinvae.config import DEFAULT_PRESET, KINDS, resolve
@@ -113,20 +113,18 @@ def _write_model(path: Path, window: int, channels: int) -> None:
 
 
 def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Callable[[Any], Any], Any]:
-    """The function that is timed, and what it is called with in turn."""
+    """The function that is timed, and the points or windows that it is called with in turn."""
     if m.name == "numpy":
         from twinvae.stream.stream import Stream
 
         one = series.shape[1] == 1
         return Stream.load(path).update, series[:, 0].tolist() if one else series.tolist()
-    from benchmarks.implementations import IMPLEMENTATIONS
+    from benchmarks.speed.implementations import IMPLEMENTATIONS
     from twinvae.detector.detector import load_detector
 
     detector = load_detector(IMPLEMENTATIONS[m.name].backend)
     if m.name != "jax-run":
-        import torch
-
-        torch.set_num_threads(m.job["threads"])
+        limit_threads(m)
     windows = [series[at : at + window] for at in range(len(series) - window + 1)]
     device: Any = m.device
     return detector.load(path, device=device).window_scorer(), windows

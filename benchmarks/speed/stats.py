@@ -1,4 +1,4 @@
-"""Medians, quartiles, and bootstrap intervals of samples that come in groups, one from each process."""
+"""Medians, quartiles and bootstrap intervals of samples that come in groups, one group from each process."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -15,7 +15,7 @@ LEVEL = 0.95
 
 
 class Summary(NamedTuple):
-    """What a record says about its samples. `low` and `high` bound the median, `p99` is None below 1,000 samples."""
+    """What a record says about its samples. `low` and `high` bound the median; `p99` is None below 1,000 samples."""
 
     median: float
     quartile1: float
@@ -27,7 +27,7 @@ class Summary(NamedTuple):
 
 
 class Ratio(NamedTuple):
-    """A ratio of medians and its bootstrap interval."""
+    """A ratio of two medians and its bootstrap interval."""
 
     value: float
     low: float
@@ -35,7 +35,7 @@ class Ratio(NamedTuple):
 
 
 def summarise(groups: Groups) -> Summary:
-    """The summary of all samples together.
+    """Returns the summary of all samples together.
 
     Raises:
         ValueError: if there are none.
@@ -44,7 +44,7 @@ def summarise(groups: Groups) -> Summary:
 
 
 def ratio(numerator: Groups, denominator: Groups) -> Ratio:
-    """Median of the first over median of the second; the two are resampled independently."""
+    """Returns the median of the first over that of the second; the two are resampled independently."""
     top, bottom = _frozen(numerator), _frozen(denominator)
     value = float(np.median(np.concatenate(top)) / np.median(np.concatenate(bottom)))
     low, high = _bounds(resampled_medians(top, seed=1) / resampled_medians(bottom, seed=2))
@@ -61,7 +61,7 @@ def _summary(groups: tuple[tuple[float, ...], ...]) -> Summary:
 
 
 def resampled_medians(groups: Groups, *, seed: int = 0) -> np.ndarray[Any, Any]:
-    """Medians of bootstrap samples: processes are drawn with replacement, then samples within each.
+    """Returns the medians of bootstrap samples: processes are drawn with replacement, then samples within each.
 
     Two runs of a program differ by more than two calls within a run (where its memory lies, what else the machine
     did), so an interval from calls alone would be too narrow. Every process counts alike.

@@ -1,18 +1,18 @@
-"""What the machine can do at most: large matrix products, and the way to a device and back."""
+"""The limits of the machine: how fast it multiplies large matrices and copies a series to a device and back."""
 
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.measurement import Measurement, repeat
-from benchmarks.workloads import SEED, long_series
+from benchmarks.speed.process.measurement import Measurement, repeat
+from benchmarks.speed.process.workloads import SEED, long_series
 
 
 def roofline(m: Measurement) -> None:
-    """Operations a second of square float32 products, by the library of the implementation."""
+    """Measures the operations a second of products of square float32 matrices in the library of the implementation."""
     import numpy as np
 
     size = 4096 if m.device == "gpu" else 1024
-    calls = 20 if m.device == "gpu" else 1  # one at a time, a GPU would wait for its host
+    calls = 20 if m.device == "gpu" else 1  # with one at a time, a GPU would wait for its host
     a, b = np.random.default_rng(SEED).normal(size=(2, size, size)).astype(np.float32)
     for precision in ("float32", "tf32") if m.device == "gpu" else ("float32",):
         product = _product(m, a, b, precision, calls)
@@ -22,7 +22,7 @@ def roofline(m: Measurement) -> None:
 
 
 def _product(m: Measurement, a: Any, b: Any, precision: str, calls: int) -> Callable[[], Any]:
-    """`calls` products, finished when it returns."""
+    """A function that computes `calls` products, all of which are finished when it returns."""
     if m.name == "numpy":
         return lambda: a @ b
     if m.name == "jax-run":
@@ -53,7 +53,7 @@ def _product(m: Measurement, a: Any, b: Any, precision: str, calls: int) -> Call
 
 
 def transfer(m: Measurement) -> None:
-    """A long series to the device and back."""
+    """Measures the copying of a long series to the device and back."""
     import numpy as np
 
     host = long_series(m.options["points"]).astype(np.float32)

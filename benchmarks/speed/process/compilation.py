@@ -1,4 +1,4 @@
-"""What a framework compiled, and what it found in its cache on disk: from its own events, not from guesses."""
+"""What a framework compiled and what it found in its cache on disk, as it reports itself."""
 
 import sys
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass
 class Counts:
-    """Programs compiled or fetched since the watch began, seconds spent on it, and cache hits and misses."""
+    """How many programs were compiled or fetched, the seconds that this took, and the hits and misses of the cache."""
 
     programs: int = 0
     seconds: float = 0.0
@@ -24,7 +24,7 @@ class Counts:
 
 
 class Watch:
-    """Counts from its construction on. For JAX it must be made before anything is compiled."""
+    """Counts what is compiled from its construction on. For JAX it must be made before anything is compiled."""
 
     def __init__(self, backend: str) -> None:
         self.backend = backend

@@ -1,4 +1,4 @@
-"""The results file: raw answers of every process, and the records made of them."""
+"""The results file: the raw answer of every process, and the records that are made of them."""
 
 import json
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine as host
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.stats import Groups, summarise
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.stats import Groups, summarise
 from twinvae.files.atomic import write_text
 
 SCHEMA = 1
@@ -17,12 +17,12 @@ FORMAT = "twinvae benchmark"
 
 
 class ResultsError(ValueError):
-    """A results file that cannot be used, with the one line that says why."""
+    """A results file that cannot be used. The message is the one line that says why."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One measured quantity. `samples` has one list for each process; the rest sums it up."""
+    """One measured quantity. `samples` has a list for each process; the other numbers sum them up."""
 
     case: str
     implementation: str
@@ -47,7 +47,7 @@ class Record:
 
 @dataclass
 class Results:
-    """A file in memory. `runs` maps a job's key to its answer; `records` follow from them."""
+    """A results file in memory. `runs` holds the answer to each job by its key; `records` follow from it."""
 
     machine: dict[str, Any]
     command: str
@@ -63,7 +63,7 @@ class Results:
         return make_records(self.runs.values(), self.versions, self.machine["name"])
 
     def refused(self) -> dict[tuple[str, str], str]:
-        """(case, implementation) -> why it has no time."""
+        """Returns why a case and implementation have no time, by these two names."""
         return {
             (run["job"]["case"], run["job"]["implementation"]): run["reason"]
             for run in self.runs.values()
@@ -71,7 +71,7 @@ class Results:
         }
 
     def notes_of(self, case: str, implementation: str) -> dict[str, Any]:
-        """What the first process of an implementation noted beside its times."""
+        """Returns what the first process of an implementation noted beside its times."""
         for run in self.runs.values():
             if (run["job"]["case"], run["job"]["implementation"]) == (case, implementation):
                 notes: dict[str, Any] = run["notes"]
@@ -80,7 +80,7 @@ class Results:
 
 
 def make_records(runs: Iterable[dict[str, Any]], versions: dict[str, str], machine_name: str) -> list[Record]:
-    """One record for each case, implementation, threads, metric and parameters, over all its processes."""
+    """Returns a record over all processes for each case, implementation, thread count, metric and parameters."""
     groups: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
     for run in runs:
         job = run["job"]
@@ -110,7 +110,7 @@ def make_records(runs: Iterable[dict[str, Any]], versions: dict[str, str], machi
 
 
 def write(path: Path, results: Results) -> None:
-    """Writes the file, whole or not at all."""
+    """Writes the results file. It is there as a whole or not at all."""
     records = [{k: v for k, v in vars(record).items() if k != "samples"} for record in results.records]
     content = {
         "format": FORMAT, "schema": SCHEMA, "created": results.created, "command": results.command,
@@ -155,13 +155,13 @@ def read(path: Path) -> Results:
 
 
 class Table:
-    """Records, found by what they are about."""
+    """A table of records, in which they are found by what they are about."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.records = list(records)
 
     def all(self, case: str, metric: str, **wanted: Any) -> list[Record]:
-        """`wanted` names attributes or parameters; a name in neither matches nothing."""
+        """Returns the records whose attributes or parameters are as in `wanted`; an unknown name matches nothing."""
         return [
             record
             for record in self.records
@@ -171,13 +171,13 @@ class Table:
         ]
 
     def best(self, case: str, metric: str, **wanted: Any) -> Record | None:
-        """The one with the lowest median: each implementation at the thread count that suits it best."""
+        """Returns the record with the lowest median, which is that at the thread count that suits best."""
         return min(self.all(case, metric, **wanted), key=lambda record: record.value, default=None)
 
     def roofline(self, threads: int, library: str | None = None) -> float | None:
-        """Operations a second of large float32 matrix products: the highest median of the libraries, or one's.
+        """Returns the operations a second of large float32 matrix products, in the fastest library or in the one named.
 
-        The highest, because a library may not know the processor: OpenBLAS has run at half of what XLA reached.
+        The fastest counts, because a library may not know the processor: OpenBLAS has run at half of what XLA reached.
         """
         found = self.all("roofline", "matmul", threads=threads, precision="float32")
         chosen = [record.value for record in found if library in (None, record.implementation)]

@@ -1,15 +1,14 @@
-"""One self-contained page of a results file, and its pictures beside it."""
+"""The page of a results file, which needs no other file, and its pictures beside it."""
 
-import base64
 from html import escape
 from pathlib import Path
 
-from benchmarks import tables
-from benchmarks.bars import NOT_MEASURED
-from benchmarks.cases import CASES
-from benchmarks.plots import pictures
-from benchmarks.results import Results, Table
-from benchmarks.summary import sentences
+from benchmarks.markup import NOT_MEASURED, as_figure, as_list, document, missing
+from benchmarks.speed.cases import CASES
+from benchmarks.speed.report import tables
+from benchmarks.speed.report.plots import pictures
+from benchmarks.speed.report.summary import sentences
+from benchmarks.speed.results import Results, Table
 from twinvae.files.atomic import replacing, write_text
 
 CAPTIONS = {
@@ -36,14 +35,6 @@ METHOD = (
     "but in rows that name it.",
     "Start-up times count from the creation of the process. Files are in the operating system's cache.",
 )
-STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
-h1{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #ccc}table{border-collapse:collapse;width:100%;
-font-size:.85rem;margin:1rem 0}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd;
-vertical-align:top}th{background:#f3f3f3}img{max-width:100%;height:auto}figcaption,small{color:#555}
-figure{margin:1.5rem 0}pre{background:#f3f3f3;padding:.8rem;overflow-x:auto}.wide{overflow-x:auto}
-.met{font-weight:600;color:#005a42}.missed{font-weight:600;color:#9a3d00}.none{color:#767676}
-"""
 
 
 def write_report(results: Results, source: Path, folder: Path) -> Path:
@@ -59,11 +50,11 @@ def write_report(results: Results, source: Path, folder: Path) -> Path:
 
 
 def html(results: Results, source: str, drawn: dict[str, bytes]) -> str:
-    """The page; `drawn` are the pictures by name."""
+    """Returns the page. `drawn` holds the pictures by name."""
     table = Table(results.records)
     parts = [
         _head(results),
-        "<h2>In plain words</h2>", tables.as_list(sentences(table)) or f"<p>{NOT_MEASURED}</p>",
+        "<h2>In plain words</h2>", as_list(sentences(table)) or f"<p>{NOT_MEASURED}</p>",
         "<h2>What was promised</h2>", tables.bars(table),
         "<h2>The ladder: training the tutorial's job, warm</h2>", _picture("ladder", drawn),
         tables.ladder(results, table),
@@ -78,14 +69,9 @@ def html(results: Results, source: str, drawn: dict[str, bytes]) -> str:
         "<h2>Threads</h2>", _picture("threads", drawn),
         "<h2>The machine's limits</h2>", tables.machine(table),
         "<h2>Not measured</h2>", _missing(results, table),
-        "<h2>How it was measured, and how to repeat it</h2>", tables.as_list(METHOD), _reproduce(results, source),
+        "<h2>How it was measured, and how to repeat it</h2>", as_list(METHOD), _reproduce(results, source),
     ]  # fmt: skip
-    title = "twinvae: JAX, PyTorch and the tutorial, measured"
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>'
-        f"<body><h1>{title}</h1>{''.join(parts)}</body></html>\n"
-    )
+    return document("twinvae: JAX, PyTorch and the tutorial, measured", parts)
 
 
 def _head(results: Results) -> str:
@@ -101,7 +87,7 @@ def _head(results: Results) -> str:
     loads = [run["load"] for run in results.runs.values() if run.get("load") is not None]
     if loads:
         facts.append(f"load average before each process: {min(loads):.2f} to {max(loads):.2f}, ours included")
-    return tables.as_list([*facts, *results.notes])
+    return as_list([*facts, *results.notes])
 
 
 def _missing(results: Results, table: Table) -> str:
@@ -115,7 +101,7 @@ def _missing(results: Results, table: Table) -> str:
             lines.append(f"{case.title}: {name}: {refused.get((case.name, name), NOT_MEASURED)}")
     if results.device == "cpu":
         lines.append("everything on a GPU: not measured in this file")
-    return tables.as_list(lines) or "<p>Nothing is missing.</p>"
+    return as_list(lines) or "<p>Nothing is missing.</p>"
 
 
 def _reproduce(results: Results, source: str) -> str:
@@ -132,10 +118,4 @@ def _reproduce(results: Results, source: str) -> str:
 
 
 def _picture(name: str, drawn: dict[str, bytes]) -> str:
-    if name not in drawn:
-        return f"<p>{tables.missing()}</p>"
-    data = base64.b64encode(drawn[name]).decode()
-    caption = escape(CAPTIONS[name])
-    return (
-        f'<figure><img alt="{caption}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
-    )
+    return as_figure(drawn[name], CAPTIONS[name], CAPTIONS[name]) if name in drawn else f"<p>{missing()}</p>"

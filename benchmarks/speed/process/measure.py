@@ -1,6 +1,6 @@
-"""One measurement, in a fresh process that the orchestrator started: `python -m benchmarks.measure JOB`.
+"""One measurement in a process of its own, which `run` starts: `python -m benchmarks.speed.process.measure JOB`.
 
-JOB is JSON, and the last line of the output is JSON. Nothing here imports a framework before its time is taken.
+JOB is JSON. The last line of the output is the answer, as JSON. Nothing imports a framework before the time is taken.
 """
 
 import time
@@ -12,7 +12,7 @@ import os  # noqa: E402
 import sys  # noqa: E402
 
 from benchmarks import machine  # noqa: E402
-from benchmarks.measurement import ANSWER, Measurement  # noqa: E402
+from benchmarks.speed.process.measurement import ANSWER, Measurement  # noqa: E402
 
 
 def main() -> None:
@@ -20,10 +20,10 @@ def main() -> None:
     machine.pin(job["cores"])
     measurement = Measurement(job)
     if job["measure"] == "cold":  # nothing may be imported first
-        from benchmarks import cold
+        from benchmarks.speed.process import cold
 
         cold.run(measurement, STARTED)
-    from benchmarks.measures import MEASURES, finish
+    from benchmarks.speed.process.measures import MEASURES, finish
 
     MEASURES[job["measure"]](measurement)
     finish(measurement)

@@ -1,19 +1,19 @@
-"""Models a second of a fleet, beside the single fit: what the cases `fleet` and `fleet-size` measure."""
+"""The time that a model takes in a fleet and in a fit of its own: what the cases `fleet` and `fleet-size` measure."""
 
 import importlib
 import time
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.measurement import Measurement
-from benchmarks.workloads import SEED
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.process.measurement import Measurement, limit_threads
+from benchmarks.speed.process.workloads import SEED
 
-TOLERANCE = 1e-2  # of the threshold: in float32, trainings that differ in the last digits drift apart
+TOLERANCE = 1e-2  # as a share of the threshold: trainings in float32 that differ in the last digits drift apart
 
 
 def fleet(m: Measurement) -> None:
-    """Seconds a model, of the single fit and of a fleet, in turns."""
+    """Measures the seconds that a model takes, in a fit of its own and in a fleet, in turns."""
     module = _module(m)
     points = m.options["points"]
     for preset in m.options["presets"]:
@@ -39,7 +39,7 @@ def fleet(m: Measurement) -> None:
 
 
 def fleet_size(m: Measurement) -> None:
-    """Seconds a model by the number of series, all of a batch trained in one step."""
+    """Measures the seconds that a model takes by the number of series; a step trains all models of a batch together."""
     module, points = _module(m), m.options["points"]
     for members in m.options["values"]:
         series = many_series(members, points)
@@ -51,7 +51,7 @@ def fleet_size(m: Measurement) -> None:
 
 
 def many_series(members: int, points: int) -> dict[str, Any]:
-    """Sines of different periods and phases with noise, by name."""
+    """Returns noisy sines of different periods and phases, by name."""
     import numpy as np
 
     generator = np.random.default_rng(SEED)
@@ -67,9 +67,7 @@ def _module(m: Measurement) -> Any:
     backend = IMPLEMENTATIONS[m.name].backend
     module = importlib.import_module(f"vae_{backend}")
     if backend == "torch":
-        import torch
-
-        torch.set_num_threads(m.job["threads"])
+        limit_threads(m)
     m.notes["cores"] = machine.cores()
     return module
 

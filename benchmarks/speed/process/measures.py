@@ -1,25 +1,27 @@
-"""What each kind of case does inside its fresh process: from a `Measurement` to its metrics."""
+"""What is measured in the fresh process: a function for each kind of case, which adds metrics to a `Measurement`."""
 
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import arithmetic, machine
-from benchmarks.compilation import Watch
-from benchmarks.fleets import fleet, fleet_size
-from benchmarks.hardware import roofline, transfer
-from benchmarks.implementations import IMPLEMENTATIONS, Subject, subject, trainer
-from benchmarks.measurement import Measurement, repeat
-from benchmarks.streams import stream, watch
-from benchmarks.workloads import SEED, long_series, sized_run, training_run, tutorial_series
+from benchmarks import machine
+from benchmarks.speed import arithmetic
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.process.compilation import Watch
+from benchmarks.speed.process.fleets import fleet, fleet_size
+from benchmarks.speed.process.hardware import roofline, transfer
+from benchmarks.speed.process.measurement import Measurement, limit_threads, repeat, seconds_of
+from benchmarks.speed.process.streams import stream, watch
+from benchmarks.speed.process.subjects import Subject, subject, trainer
+from benchmarks.speed.process.workloads import SEED, long_series, sized_run, training_run, tutorial_series
 from twinvae.config import Config
 
-BRIEF = 5  # epochs of a detector that is made to score
+BRIEF = 5  # epochs of a detector that is only made to score
 
 
 def fit(m: Measurement) -> None:
-    """The tutorial's job: verified, then first call, then warm; through the training function and the public class."""
+    """Measures the tutorial's job with the training function and with the public class: verified, then timed."""
     detector, watch = _import(m)
     both = tutorial_series()
     if IMPLEMENTATIONS[m.name].difference is None:
@@ -27,18 +29,9 @@ def fit(m: Measurement) -> None:
         if not _verified(m, train, config, timed=True):
             return
         run, steps = training_run(train, config, both.normal)
-        before = time.perf_counter()
-        run()
-        m.add("first_run", "s", time.perf_counter() - before)
-        m.add(
-            "step",
-            "s",
-            [s / steps for s in repeat(run, budget=m.budget)],
-            operations=arithmetic.training_step(config),
-        )
-    before = time.perf_counter()
-    detector.fit(both.normal)
-    m.add("first_fit", "s", time.perf_counter() - before)
+        m.add("first_run", "s", seconds_of(run))
+        _steps(m, run, steps, arithmetic.training_step(config), budget=m.budget)
+    m.add("first_fit", "s", seconds_of(lambda: detector.fit(both.normal)))
     compiled = watch.now()
     m.add("compile", "s", compiled.seconds)
     m.add("programs", "programs", compiled.programs)
@@ -53,7 +46,7 @@ def fit(m: Measurement) -> None:
 
 
 def cold(m: Measurement) -> None:
-    """The stages are taken (`benchmarks.cold`); now assert that a warm cache was hit, and verify."""
+    """Checks, after the module `cold` has timed the stages, that a warm cache was hit, and verifies the training."""
     if m.job["cache"] == "warm" and (not m.notes["cache"]["hits"] or m.notes["cache"]["misses"]):
         m.refuse(f"the compilation cache was not hit: {m.notes['cache']}")
     elif IMPLEMENTATIONS[m.name].difference is None:
@@ -61,40 +54,29 @@ def cold(m: Measurement) -> None:
 
 
 def score(m: Measurement) -> None:
-    """Points a second, and how much the process grows by the first time."""
+    """Measures the time of a scored point of a long series, and how much the process grows in the first pass."""
     detector, watch = _import(m, epochs=BRIEF)
     detector.fit(tutorial_series().normal)
     points = m.options.get("fewer", {}).get(m.name, m.options["points"])
     series = long_series(points)
-    baseline = machine.resident()
-    counting = machine.reset_peak()
-    before = time.perf_counter()
-    detector.score(series)
-    m.add("first_score", "s", time.perf_counter() - before, points=points)
-    _growth(m, baseline if counting else None, points)
+    _growing(m, "first_score", lambda: detector.score(series), points=points)
     compiled = watch.now().programs
-    seconds = repeat(lambda: detector.score(series), budget=m.budget, least=1 if m.quick else 3)
+    _scores(m, detector, series, budget=m.budget, least=1 if m.quick else 3, points=points)
     m.notes["compiled_again"] = watch.now().programs - compiled
-    m.add("score_point", "s", [s / points for s in seconds], operations=arithmetic.score_point(Config()), points=points)
 
 
 def train_memory(m: Measurement) -> None:
-    """One epoch on a long series through the public class: growth, and seconds a step."""
+    """Measures the time and the growth of the process in one epoch on a long series, with the public class."""
     warm = subject(m.name, m.device)
     warm.fit(tutorial_series().normal)
     points = m.options["points"]
     series = long_series(points)
     detector = subject(m.name, m.device, epochs=1, batch_size=1024)
-    baseline = machine.resident()
-    counting = machine.reset_peak()
-    before = time.perf_counter()
-    detector.fit(series)
-    m.add("fit", "s", time.perf_counter() - before, points=points, batch_size=1024)
-    _growth(m, baseline if counting else None, points)
+    _growing(m, "fit", lambda: detector.fit(series), points=points, batch_size=1024)
 
 
 def window(m: Measurement) -> None:
-    """Latency of one window: NumPy in, score out, parameters bound once."""
+    """Measures the latency of one window: a NumPy array in, a score out, with parameters that are bound once."""
     import numpy as np
 
     detector, _ = _import(m, epochs=BRIEF)
@@ -102,9 +84,7 @@ def window(m: Measurement) -> None:
     detector.fit(both.normal)
     scorer = detector.window_scorer()
     windows = np.lib.stride_tricks.sliding_window_view(both.anomalous, 50)
-    before = time.perf_counter()
-    scorer(windows[0])
-    m.add("first_call", "s", time.perf_counter() - before)
+    m.add("first_call", "s", seconds_of(lambda: scorer(windows[0])))
     samples = []
     for i in range(m.options["samples"]):
         one = windows[i % len(windows)]
@@ -115,7 +95,7 @@ def window(m: Measurement) -> None:
 
 
 def recompile(m: Measurement) -> None:
-    """Programs compiled by a second fit and score, with a new detector and other data of the same shape."""
+    """Counts the programs that a second fit and score compile, with a new detector and other data of the same shape."""
     import numpy as np
 
     detector, watch = _import(m)
@@ -134,7 +114,7 @@ def recompile(m: Measurement) -> None:
 
 
 def sweep_points(m: Measurement) -> None:
-    """Seconds a point, by the length of the series."""
+    """Measures the time of a scored point by the length of the series."""
     detector, _ = _import(m, epochs=BRIEF)
     detector.fit(tutorial_series().normal)
     largest = m.options.get("largest", {}).get(m.name, max(m.options["values"]))
@@ -143,18 +123,11 @@ def sweep_points(m: Measurement) -> None:
             continue
         series = long_series(points)
         detector.score(series)
-        seconds = repeat(lambda: detector.score(series), budget=m.budget / 2, least=1 if points >= 10**7 else 3)  # noqa: B023
-        m.add(
-            "score_point",
-            "s",
-            [s / points for s in seconds],
-            operations=arithmetic.score_point(Config()),
-            points=points,
-        )
+        _scores(m, detector, series, budget=m.budget / 2, least=1 if points >= 10**7 else 3, points=points)
 
 
 def sweep_training(m: Measurement) -> None:
-    """Seconds a training step, by one of the sizes."""
+    """Measures the time of a training step by one of the sizes."""
     if IMPLEMENTATIONS[m.name].difference is None and not _verified(m, *trainer(m.name, m.device)):
         return
     axis = m.options["axis"]
@@ -163,26 +136,22 @@ def sweep_training(m: Measurement) -> None:
         config = Config(**settings)
         run, steps = sized_run(m.name, m.device, config, settings, channels)
         run()
-        seconds = repeat(run, budget=m.budget / 2, least=3)
-        operations = arithmetic.training_step(config, channels)
-        m.add("step", "s", [s / steps for s in seconds], operations=operations, **{axis: value})
+        _steps(m, run, steps, arithmetic.training_step(config, channels), budget=m.budget / 2, **{axis: value})
 
 
 def threads(m: Measurement) -> None:
-    """A training step and a scored point, with the threads of this process."""
+    """Measures a training step and a scored point with the threads of this process."""
     detector, _ = _import(m, epochs=BRIEF)
     both = tutorial_series()
     config = Config()
     run, steps = sized_run(m.name, m.device, config, {}, 1)
     run()
-    operations = arithmetic.training_step(config)
-    m.add("step", "s", [s / steps for s in repeat(run, budget=m.budget)], operations=operations)
+    _steps(m, run, steps, arithmetic.training_step(config), budget=m.budget)
     detector.fit(both.normal)
     points = m.options.get("fewer", {}).get(m.name, m.options["points"])
     series = long_series(points)
     detector.score(series)
-    seconds = repeat(lambda: detector.score(series), budget=m.budget)
-    m.add("score_point", "s", [s / points for s in seconds], operations=arithmetic.score_point(Config()))
+    _scores(m, detector, series, budget=m.budget)
 
 
 MEASURES: dict[str, Callable[[Measurement], None]] = {
@@ -195,9 +164,9 @@ MEASURES: dict[str, Callable[[Measurement], None]] = {
 
 
 def finish(m: Measurement) -> None:
-    """Memory, and the facts of this process that a sceptic asks for."""
+    """Adds the peak memory, and notes the cores, flags, frameworks and threads that this process had."""
     peak = machine.peak_resident()
-    if m.metrics and peak is not None and m.job["measure"] not in ("score", "train_memory"):  # they reset it
+    if m.metrics and peak is not None and m.job["measure"] not in ("score", "train_memory"):  # those two reset the peak
         m.add("peak_resident", "byte", peak)
     if m.metrics and m.device == "gpu":
         device = _device_memory(m)
@@ -217,21 +186,35 @@ def finish(m: Measurement) -> None:
 
 
 def _import(m: Measurement, **settings: Any) -> tuple[Subject, Watch]:
-    """A fresh subject and a watch on what compiles."""
+    """Times the import; gives a new detector and a watch that counts what is compiled."""
     before = time.perf_counter()
     detector = subject(m.name, m.device, **settings)
     m.add("import", "s", time.perf_counter() - before)
     watch = Watch(IMPLEMENTATIONS[m.name].backend)
     if IMPLEMENTATIONS[m.name].backend == "torch":
-        import torch
-
-        torch.set_num_threads(m.job["threads"])
+        limit_threads(m)
     return detector, watch
 
 
+def _steps(
+    m: Measurement, run: Callable[[], Any], steps: int, operations: int, *, budget: float, **parameters: Any
+) -> None:
+    """Times a run of so many training steps again and again; a sample is a run's time over its steps."""
+    samples = [seconds / steps for seconds in repeat(run, budget=budget)]
+    m.add("step", "s", samples, operations=operations, **parameters)
+
+
+def _scores(
+    m: Measurement, detector: Subject, series: Any, *, budget: float, least: int = 3, **parameters: Any
+) -> None:
+    """Times the scoring of a series again and again; a sample is the time of one pass over its points."""
+    samples = [s / len(series) for s in repeat(lambda: detector.score(series), budget=budget, least=least)]
+    m.add("score_point", "s", samples, operations=arithmetic.score_point(Config()), **parameters)
+
+
 def _verified(m: Measurement, train: Any, config: Any, *, timed: bool = False) -> bool:
-    """Ten steps against the oracle, timed as the first call; without a match there is no time at all."""
-    from benchmarks.verify import TOLERANCE, verify
+    """Compares ten training steps with the oracle's, and refuses the measurement if they differ."""
+    from benchmarks.speed.process.verify import TOLERANCE, verify
 
     begin = time.perf_counter()
     result = verify(train, config, seed=SEED)
@@ -241,13 +224,17 @@ def _verified(m: Measurement, train: Any, config: Any, *, timed: bool = False) -
         m.refuse(f"differs from the oracle by {result.worst:.2g} of the largest magnitude in {result.where}")
         return False
     if timed:
-        m.add("first_call", "s", seconds)  # ten steps, the oracle's (about 10 ms) among them
+        m.add("first_call", "s", seconds)  # ten steps, and those of the oracle (about 10 ms)
     return True
 
 
-def _growth(m: Measurement, baseline: int | None, points: int) -> None:
+def _growing(m: Measurement, metric: str, function: Callable[[], Any], *, points: int, **parameters: Any) -> None:
+    """Times one call, and notes by how many bytes the process grows in it, where the system can tell."""
+    baseline = machine.resident()
+    counting = machine.reset_peak()
+    m.add(metric, "s", seconds_of(function), points=points, **parameters)
     peak = machine.peak_resident()
-    if baseline is not None and peak is not None:
+    if counting and baseline is not None and peak is not None:
         m.add("growth", "byte", peak - baseline, points=points)
 
 

@@ -1,75 +1,18 @@
-"""What is compared, and how each is driven: the table, and one small class per kind.
+"""How each implementation is driven: one small class for each kind, all with the methods of `Subject`.
 
-Importing this module imports no framework; making a subject imports its own and no other, so that a fresh process
-can time the import.
+Importing this module imports no framework. Making a subject imports its own framework and no other, so that a fresh
+process can time the import.
 """
 
-import importlib.util
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType, SimpleNamespace
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any, ClassVar, Protocol
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Implementation:
-    """One way to do the job. `difference` says how it is a different computation; None claims parity."""
-
-    name: str
-    label: str
-    backend: str  # the framework in its process
-    packages: tuple[str, ...]
-    difference: str | None = None
-    arguments: Mapping[str, Any] = field(default_factory=lambda: NOTHING)  # of the detector's constructor
-
-
-_JAX, _TORCH = ("jax", "flax", "optax"), ("torch", "array_api_compat")
-_PYOD = "its loss has no KL term and a weight decay; windows standardised one by one; 14 steps an epoch, not 15"
-
-IMPLEMENTATIONS: dict[str, Implementation] = {
-    one.name: one
-    for one in (
-        Implementation(
-            "tutorial", "tutorial's own loop", "torch", ("torch",),
-            "the same model, loss and number of steps, but its own random numbers",
-        ),
-        Implementation(
-            "pyod", "PyOD VAE, its defaults", "torch", ("torch", "pyod", "tqdm", "sklearn"),
-            f"layers of 128, 64, 32 and latent 2, dropout; {_PYOD}",
-        ),
-        Implementation(
-            "pyod-same-size", "PyOD VAE, our sizes", "torch", ("torch", "pyod", "tqdm", "sklearn"),
-            f"our sizes, but {_PYOD}", {"same_size": True},
-        ),
-        Implementation("torch-eager", "vae_torch", "torch", _TORCH),
-        Implementation("torch-compiled", "vae_torch, compile=True", "torch", _TORCH, arguments={"compile": True}),
-        Implementation("jax-step", "JAX, one jitted step a call", "jax", _JAX),
-        Implementation("jax-run", "vae_jax", "jax", _JAX),
-    )
-}  # fmt: skip
-PRODUCT = ("torch-eager", "torch-compiled", "jax-run")
-
-
-def unavailable(name: str) -> str | None:
-    """Why an implementation cannot run here, or None if it can."""
-    implementation = IMPLEMENTATIONS[name]
-    missing = [package for package in implementation.packages if importlib.util.find_spec(package) is None]
-    if missing:
-        hint = " (pip install pyod tqdm)" if name.startswith("pyod") else f" (pip install 'twinvae[{missing[0]}]')"
-        return f"{name} is not available: {', '.join(missing)} not installed{hint}"
-    if name in PRODUCT:
-        from twinvae.config import HYPERPARAMETERS
-
-        unknown = [argument for argument in implementation.arguments if argument not in HYPERPARAMETERS]
-        if unknown:
-            return f"{name} is not available: this version of VAEDetector has no {unknown[0]}="
-    return None
+from benchmarks.speed.implementations import IMPLEMENTATIONS
 
 
 class Subject(Protocol):
-    """A detector under test."""
+    """A detector that is measured."""
 
     def fit(self, series: Any) -> None: ...
 
@@ -83,7 +26,7 @@ class Subject(Protocol):
 
 
 def subject(name: str, device: str = "cpu", **settings: Any) -> Subject:
-    """A fresh detector; `settings` are hyperparameters of `twinvae.config.Config`."""
+    """Returns a new detector. `settings` are hyperparameters of `twinvae.config.Config`."""
     if name == "tutorial":
         return Tutorial(device, **settings)
     if name.startswith("pyod"):
@@ -92,7 +35,7 @@ def subject(name: str, device: str = "cpu", **settings: Any) -> Subject:
 
 
 class Product:
-    """A detector of this project, through its public class."""
+    """A detector of this project, driven by its public class."""
 
     def __init__(self, name: str, device: str, **settings: Any) -> None:
         arguments = {"preset": "tutorial", "device": device} | settings
@@ -172,7 +115,7 @@ class Tutorial:
 
 
 class Pyod:
-    """PyOD's detector of windows."""
+    """PyOD's detector, which scores windows."""
 
     def __init__(
         self, device: str, *, window: int = 50, epochs: int = 100, batch_size: int = 32, same_size: bool = False
@@ -193,14 +136,14 @@ class Pyod:
         return self.detector.events(series)
 
     def final_loss(self) -> float | None:
-        return None  # another loss, which it does not keep
+        return None  # its loss is another one, and it does not keep it
 
     def window_scorer(self) -> Callable[[Any], Any]:
         return lambda window: self.detector.score_windows(window[None])
 
 
 def step_backend() -> Any:
-    """The JAX backend, but trained one compiled step at a time."""
+    """Returns the JAX backend with a `train` that calls one compiled step at a time."""
     from benchmarks.peers import jax_step
     from vae_jax import backend
 
@@ -212,7 +155,7 @@ Train = Callable[[Any, Any, Any, Iterable[Any], Any], Iterator[Any]]
 
 
 def trainer(name: str, device: str = "cpu", **settings: Any) -> tuple[Train, Any]:
-    """The training function of an implementation that claims parity, and the configuration to give it."""
+    """Returns the training function of an implementation that claims parity, and the configuration to call it with."""
     from twinvae.config import resolve
 
     if name == "jax-step":

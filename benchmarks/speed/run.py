@@ -1,4 +1,4 @@
-"""The orchestrator: every measurement in a fresh process of its own, interleaved, kept as it comes."""
+"""The run: every measurement has a fresh process, implementations take turns, and every answer is kept at once."""
 
 import json
 import math
@@ -14,24 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.cases import CASES, Job, jobs
-from benchmarks.implementations import IMPLEMENTATIONS, unavailable
-from benchmarks.measurement import ANSWER
-from benchmarks.results import Results, ResultsError, read, write
+from benchmarks.errors import RunError
+from benchmarks.speed.cases import CASES, Job, jobs
+from benchmarks.speed.implementations import IMPLEMENTATIONS, unavailable
+from benchmarks.speed.process.measurement import ANSWER
+from benchmarks.speed.results import Results, read, write
 
 TIMEOUT = 900.0  # seconds for one process
 QUICK = 165.0  # seconds for a quick run
-
-
-class RunError(Exception):
-    """A request that cannot be met, with the one line that says why."""
 
 
 def plan(
     *, cases: Sequence[str], implementations: Sequence[str], threads: Sequence[int], device: str, quick: bool,
     rounds: int | None,
 ) -> list[Job]:  # fmt: skip
-    """All jobs, in the order they run.
+    """Returns all jobs in the order in which they run.
 
     Raises:
         RunError: if a name is unknown, or nothing is left to measure.
@@ -55,9 +52,9 @@ def plan(
             quick=quick and not cases, rounds=rounds,
         )
     ]  # fmt: skip
-    if quick and cases:  # named cases run whole, but briefly
+    if quick and cases:  # cases that were named run with all implementations, but briefly
         wanted = [Job(**asdict(job) | {"quick": True}) for job in wanted if rounds or job.round < 2]
-    if quick:  # every case once before any twice: time may run out
+    if quick:  # every case once before any a second time, because the time may run out
         wanted.sort(key=lambda job: job.round)
     if not wanted:
         raise RunError("nothing to measure: no case has these implementations, threads and device")
@@ -70,7 +67,7 @@ def run(
 ) -> bool:  # fmt: skip
     """Measures what is not in `results` yet, and writes the file after each process.
 
-    It stops when `limit` seconds have passed. False after Ctrl-C.
+    It stops when `limit` seconds have passed. Returns False after Ctrl-C, else True.
     """
     measure = measure or measure_in_process
     end = time.monotonic() + limit
@@ -84,7 +81,7 @@ def run(
         note = f"the machine was busy at the start: load average {load} on {machine.available_cores()} cores"
         say(f"note: {note}; times will be too long and too wide")
         results.notes.append(note)
-    write(out, results)  # says at once whether it can be written
+    write(out, results)  # fails at once if the file cannot be written
     left = [job for job in wanted if job.key not in results.runs and job.implementation not in reasons]
     with tempfile.TemporaryDirectory(prefix="twinvae-benchmark-") as scratch:
         for index, job in enumerate(left):
@@ -109,13 +106,13 @@ def run(
 
 
 def _unavailable(wanted: list[Job]) -> dict[str, str]:
-    """Implementations that cannot run here, and why."""
+    """Why implementations cannot run here, by their names."""
     names = dict.fromkeys(job.implementation for job in wanted if job.implementation in IMPLEMENTATIONS)
     return {name: reason for name in names if (reason := unavailable(name)) is not None}
 
 
 def measure_in_process(job: Job, scratch: Path, timeout: float) -> dict[str, Any]:
-    """The answer of one fresh process. What goes wrong in it becomes an answer too."""
+    """Returns the answer of one fresh process. If the process fails, the answer says why."""
     case = CASES[job.case]
     cores = machine.cores()[-job.threads :]  # interrupts tend to be served by the first core
     message: dict[str, Any] = asdict(job) | {
@@ -134,7 +131,7 @@ def measure_in_process(job: Job, scratch: Path, timeout: float) -> dict[str, Any
 
 
 def _cache_environment(job: Job, scratch: Path) -> dict[str, str]:
-    """Compilation caches on disk: none, a fresh one, or one that a process before has filled."""
+    """The variables for the compilation caches on disk: none, a new one, or one that an earlier process has filled."""
     if job.cache == "warm":
         folder = scratch / f"cache-{job.implementation}-{job.threads}"
     elif job.case in ("cold", "fit"):
@@ -153,8 +150,8 @@ def _cache_environment(job: Job, scratch: Path) -> dict[str, str]:
 
 
 def _child(message: dict[str, Any], environment: dict[str, str], timeout: float) -> dict[str, Any]:
-    """The answer of the process that this message starts, or subprocess.TimeoutExpired if there is none in time."""
-    command = [sys.executable, "-m", "benchmarks.measure"]
+    """Starts a process for this job and returns its answer; raises subprocess.TimeoutExpired if it takes too long."""
+    command = [sys.executable, "-m", "benchmarks.speed.process.measure"]
     # A session of its own: Ctrl-C reaches this process alone, which then ends the child and its compilers.
     with subprocess.Popen(
         [*command, json.dumps(message | {"spawned": time.monotonic()})],
@@ -179,7 +176,7 @@ def _failed(reason: str) -> dict[str, Any]:
 
 
 def gpu_seen() -> bool:
-    """Whether a framework that is installed sees a GPU; asked of a process of its own."""
+    """Returns whether an installed framework sees a GPU. Another process answers, so that none is imported here."""
     question = (
         "import importlib.util as u\n"
         "seen = u.find_spec('torch') is not None and __import__('torch').cuda.is_available()\n"
@@ -193,7 +190,7 @@ def gpu_seen() -> bool:
 
 
 def start_results(out: Path, *, device: str, quick: bool, resume: bool, command: str) -> Results:
-    """New results, or those of a file to go on with.
+    """Returns new results, or those of the file that the run goes on with.
 
     Raises:
         RunError: if the file is there and should not be, or is of another machine, device or length.
@@ -213,8 +210,5 @@ def start_results(out: Path, *, device: str, quick: bool, resume: bool, command:
 
 
 def dated_path(device: str) -> Path:
-    """Where results go if nobody says: among the ignored outputs."""
+    """Returns the file for the results if none is named, in the folder for outputs, which git ignores."""
     return Path("out") / f"benchmark-{device}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-
-
-__all__ = ["ResultsError", "RunError", "dated_path", "gpu_seen", "plan", "run", "start_results"]

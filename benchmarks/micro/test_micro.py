@@ -1,6 +1,7 @@
-"""Micro cases under pytest-benchmark: `pytest benchmarks`, or with `-k jax` or `-k torch` for one framework a process.
+"""Small cases for pytest-benchmark: `pytest benchmarks`; add `-k jax` or `-k torch` for one framework a process.
 
-They are for a look before and after a change. The comparison, in fresh processes, is `python -m benchmarks run`.
+They are for a quick look before and after a change. The comparison proper, which runs every case in a fresh process,
+is `python -m benchmarks run`.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 
 from benchmarks import machine
-from benchmarks.compilation import Watch
-from benchmarks.implementations import IMPLEMENTATIONS, PRODUCT, subject, trainer, unavailable
-from benchmarks.verify import verify
-from benchmarks.workloads import long_series, training_run, tutorial_series
+from benchmarks.speed.implementations import IMPLEMENTATIONS, PRODUCT, unavailable
+from benchmarks.speed.process.compilation import Watch
+from benchmarks.speed.process.subjects import subject, trainer
+from benchmarks.speed.process.verify import verify
+from benchmarks.speed.process.workloads import long_series, training_run, tutorial_series
 
 SLOW = [pytest.param(name, marks=pytest.mark.slow) if name == "torch-compiled" else name for name in PRODUCT]
 LENGTHS = (10**3, 10**5, 10**6)
@@ -23,7 +25,7 @@ LENGTHS = (10**3, 10**5, 10**6)
 
 @pytest.fixture(scope="module", autouse=True)
 def one_core() -> Iterator[None]:
-    """One core and one thread: what two threads give on a shared machine is not repeatable."""
+    """Keeps the process on one core: what two threads give on a shared machine is not repeatable."""
     before = machine.cores()
     machine.pin(before[-1:])
     yield
@@ -32,7 +34,7 @@ def one_core() -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=SLOW)
 def name(request: pytest.FixtureRequest) -> str:
-    """An implementation that is here and does the oracle's computation."""
+    """The name of an implementation that is installed and was verified against the oracle."""
     reason = unavailable(request.param)
     if reason:
         pytest.skip(reason)
@@ -47,7 +49,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def fitted(name: str) -> Any:
-    """A detector, fitted on the tutorial's series."""
+    """A detector that is fitted on the tutorial's series."""
     detector = subject(name)
     detector.fit(tutorial_series().normal)
     return detector
@@ -55,7 +57,7 @@ def fitted(name: str) -> Any:
 
 @pytest.fixture
 def measure(benchmark: Any, name: str, request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Times a function after a first call, whose compilation is noted beside it."""
+    """A function that times another one after a first call, whose compilation it notes beside the times."""
     case, _, parameters = request.node.name.rstrip("]").removeprefix("test_").partition("[")
     benchmark.group = f"{case} {parameters.removeprefix(name).strip('-')}".strip()
 

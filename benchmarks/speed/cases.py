@@ -1,18 +1,19 @@
-"""The cases: what is measured, by which implementations, with how many threads, how often."""
+"""The cases: what is measured, with which implementations, with how many threads and how often."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.speed.implementations import PRODUCT
+
 EVERY = ("tutorial", "pyod", "pyod-same-size", "torch-eager", "torch-compiled", "jax-step", "jax-run")
 NO_PYOD = ("tutorial", "torch-eager", "torch-compiled", "jax-step", "jax-run")
-PRODUCT = ("torch-eager", "torch-compiled", "jax-run")
 
 ONE, ALL = "one", "all"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A question. `measure` names the function of `benchmarks.measure` that answers it in a fresh process."""
+    """A question that the benchmark answers. `measure` names the function of `process.measures` that measures it."""
 
     name: str
     title: str
@@ -25,13 +26,13 @@ class Case:
     quick_threads: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     quick_options: dict[str, Any] = field(default_factory=dict)
-    caches: tuple[str, ...] = ("cold",)  # compilation caches: cold, or filled by an untimed process before
-    device: str | None = None  # only on this one
+    caches: tuple[str, ...] = ("cold",)  # compilation caches: cold, or filled before by a process that is not timed
+    device: str | None = None  # the only device on which the case is measured
 
 
 @dataclass(frozen=True)
 class Job:
-    """One measurement: a fresh process."""
+    """One measurement, which runs in a fresh process of its own."""
 
     case: str
     implementation: str
@@ -43,7 +44,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        """What tells jobs apart in a results file."""
+        """The key of this job in a results file."""
         parts = (self.case, self.implementation, self.threads, self.device, self.cache, self.round)
         return "/".join(map(str, parts))
 
@@ -83,7 +84,7 @@ _CASES = (
         options={
             "series": 1000, "points": 2000, "on_one_core": 64, "alone": 5, "warm": 4,
             "presets": ["tutorial", "auto"],
-            "epochs": None,  # the preset's
+            "epochs": None,  # as many as the preset has
         },
         quick_options={"series": 32, "on_one_core": 8, "alone": 2, "presets": ["tutorial"], "epochs": 10},
     ),
@@ -147,9 +148,11 @@ def jobs(
     case: Case, *, implementations: tuple[str, ...], threads: tuple[int, ...], cores: int, device: str, quick: bool,
     rounds: int | None = None,
 ) -> list[Job]:  # fmt: skip
-    """The jobs of a case in the order they run: A B A B, so that what drifts in the machine hits all alike.
+    """Returns the jobs of a case in the order in which they run.
 
-    `implementations` and `threads` restrict what the case asks for; empty is no restriction.
+    Implementations take turns (A B A B), so that what drifts in the machine changes all of them alike.
+
+    `implementations` and `threads` restrict what the case asks for, unless they are empty.
     """
     if case.device not in (None, device) or (quick and not case.quick):
         return []

@@ -1,23 +1,22 @@
-"""What was promised, and whether the measurements keep it."""
+"""The bars: what was promised of the speed, and whether the measurements keep it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks import arithmetic
-from benchmarks.cases import PRODUCT
-from benchmarks.implementations import IMPLEMENTATIONS
-from benchmarks.results import Record, Table
-from benchmarks.stats import Ratio, ratio
+from benchmarks.markup import NOT_MEASURED
+from benchmarks.speed import arithmetic
+from benchmarks.speed.implementations import IMPLEMENTATIONS, PRODUCT
+from benchmarks.speed.results import Record, Table
+from benchmarks.speed.stats import Ratio, ratio
 from twinvae.config import Config
 
-NOT_MEASURED = "not measured"
 GROWTH = 400e6  # bytes over the series itself
-FLAT = 1.25  # a point of a long series may cost this many times one of a short series
+FLAT = 1.25  # a point of a long series may take this many times as long as one of a short series
 TORCH = ("torch-eager", "torch-compiled")
 
 
 class Verdict(NamedTuple):
-    """A bar, what was measured, and whether it is met; None if it was not measured."""
+    """A bar, what was measured, and whether the bar is met: None if nothing was measured."""
 
     bar: str
     measured: str
@@ -25,7 +24,7 @@ class Verdict(NamedTuple):
 
 
 def verdicts(table: Table) -> list[Verdict]:
-    """Every bar, in order."""
+    """Returns the verdict on every bar, in the order of the page."""
     return [
         _faster(table, "Warm fit, JAX against the tutorial's loop", 25, ("jax-run",), "tutorial"),
         _faster(table, "Warm fit, JAX against PyOD's VAE (its defaults)", 100, ("jax-run",), "pyod"),
@@ -120,7 +119,7 @@ def _growth(table: Table, title: str, case: str) -> Verdict:
     found = [record for record in table.all(case, "growth", points=10**7) if record.implementation in PRODUCT]
     if not found:
         return Verdict(bar, NOT_MEASURED, None)
-    worst = _worst_by_implementation(found)
+    worst = {one.implementation: max(r.value for r in found if r.implementation == one.implementation) for one in found}
     return Verdict(bar, _each(worst, lambda value: f"{value / 1e6:.0f} MB"), max(worst.values()) <= GROWTH)
 
 
@@ -174,7 +173,7 @@ def _watch(table: Table) -> Verdict:
 
 
 def _fleet(table: Table, name: str, bar: str, least: float) -> Verdict:
-    """The single fit is that on one core in JAX, the faster of one and all cores in PyTorch."""
+    """A fleet against the single fit: in JAX that on one core, in PyTorch the faster of one core and all cores."""
     found = []
     for fleet in table.all("fleet", "fleet_model", implementation=name, threads=_most(table, "fleet")):
         preset = fleet.parameters["preset"]
@@ -205,19 +204,12 @@ def _most(table: Table, case: str) -> int:
     return max((record.threads for record in table.records if record.case == case), default=1)
 
 
-def _worst_by_implementation(records: list[Record]) -> dict[str, float]:
-    worst: dict[str, float] = {}
-    for record in records:
-        worst[record.implementation] = max(record.value, worst.get(record.implementation, 0.0))
-    return worst
-
-
 def _each(values: dict[str, float], text: Callable[[float], str]) -> str:
     return "; ".join(f"{IMPLEMENTATIONS[name].label} {text(value)}" for name, value in values.items())
 
 
 def seconds(value: float) -> str:
-    """A duration with a unit that suits it."""
+    """Returns a duration as text, in a unit that suits it."""
     for unit, factor in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
         if abs(value) >= factor:
             return f"{value / factor:.3g} {unit}"
@@ -225,5 +217,5 @@ def seconds(value: float) -> str:
 
 
 def interval(value: Ratio) -> str:
-    """A ratio and its bootstrap interval."""
+    """Returns a ratio and its bootstrap interval as text."""
     return f"{value.value:.3g} [{value.low:.3g}, {value.high:.3g}]"

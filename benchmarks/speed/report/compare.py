@@ -1,23 +1,23 @@
-"""What changed between two results files, beyond noise."""
+"""The comparison of two results files: what changed by more than noise."""
 
 import json
 from typing import NamedTuple
 
-from benchmarks.results import Record, Results
-from benchmarks.stats import Ratio, ratio
+from benchmarks.speed.results import Record, Results
+from benchmarks.speed.stats import Ratio, ratio
 
 LOWER_IS_BETTER = ("s", "byte", "programs")
 
 
 class Change(NamedTuple):
-    """A record in both files, and new over old."""
+    """A record that both files have, and the ratio of the new value to the old one."""
 
     record: Record
     old: float
     times: Ratio
 
     def is_beyond(self, least: float) -> bool:
-        """Whether the interval leaves no change out, and the change is at least this share."""
+        """Returns whether the interval does not contain 1 and the change is at least this share."""
         outside = self.times.low > 1.0 or self.times.high < 1.0
         return outside and abs(self.times.value - 1.0) >= least
 
@@ -30,7 +30,7 @@ class Change(NamedTuple):
 
 
 def changes(old: Results, new: Results) -> list[Change]:
-    """Every record that both files have."""
+    """Returns the change of every record that both files have."""
     before = {_key(record): record for record in old.records}
     found = []
     for record in new.records:
@@ -46,7 +46,7 @@ def changes(old: Results, new: Results) -> list[Change]:
 
 
 def compare(old: Results, new: Results, *, least: float) -> str:
-    """The report, as text."""
+    """Returns the comparison as text. Changes smaller than the share `least` are counted, not listed."""
     lines = []
     if old.machine["name"] != new.machine["name"]:
         lines.append(f"different machines: {old.machine['name']}; {new.machine['name']}. Differences say little.")
