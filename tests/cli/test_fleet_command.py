@@ -8,8 +8,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import BACKENDS, detector_of
-from tests.fleet.test_fleet_run import errors, files
-from tests.helpers.command import misuse
+from tests.helpers.command import errors, files, misuse
 from twinvae.cli import main as cli
 from twinvae.tables.table import read_table
 

@@ -57,13 +57,12 @@ def test_without_tasks_nothing_is_started() -> None:
 
 def test_a_node_with_another_version_is_refused_by_name() -> None:
     wanted = ray_driver._versions(("torch",))
-    kind, value = ray_driver._attempt(pickle.dumps(ray_tasks.raising), pickle.dumps(3), wanted, ())
-    assert (kind, pickle.loads(value)) == ("done", 30)
+    refused, value = ray_driver._attempt(pickle.dumps(ray_tasks.raising), pickle.dumps(3), wanted, ())
+    assert (refused, pickle.loads(value)) == ("", 30)
     other = wanted | {"numpy": "1.0", "torch": "9.9"}
-    kind, value = ray_driver._attempt(b"never read", b"", other, ())
-    assert kind == "refused"
-    assert f"{socket.gethostname()} has numpy {wanted['numpy']}, torch {wanted['torch']}, this machine" in value
-    assert "numpy 1.0, torch 9.9: install" in value
+    refused, _ = ray_driver._attempt(b"never read", b"", other, ())
+    assert f"{socket.gethostname()} has numpy {wanted['numpy']}, torch {wanted['torch']}, this machine" in refused
+    assert "numpy 1.0, torch 9.9: install" in refused
 
 
 # On a cluster of several nodes.

@@ -27,7 +27,7 @@ from twinvae.fleet.work import Result
 PROGRESS, MODELS, SCORES = ".progress", "models", "scores"
 TABLES = ("fleet.parquet", "events.parquet")
 SUMMARY = "fleet.json"
-WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what a file system says that has none
+WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system says that has none
 
 
 class Part(NamedTuple):
@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 
 class FleetFolder:
-    """The files of one fleet. `check` first; only `lock` makes the folder."""
+    """The files of one fleet. Only `lock` makes the folder: what is checked before leaves no trace."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,12 +50,12 @@ class FleetFolder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it holds a whole fleet."""
+        """Whether the folder holds a whole fleet."""
         return (self.path / SUMMARY).exists()
 
     @property
     def is_begun(self) -> bool:
-        """Whether it holds something to go on with."""
+        """Whether the folder holds an unfinished run that --resume can go on with."""
         return self._plan.exists() or any(True for _ in self._parts())
 
     def check_new(self) -> None:
@@ -116,7 +116,7 @@ class FleetFolder:
     # The plan and the parts.
 
     def write_plan(self, plan: Plan) -> None:
-        """Writes the plan."""
+        """Writes the plan, so that it lasts through a power failure."""
         plan.write(self._plan)
         _sync(self.progress)
 

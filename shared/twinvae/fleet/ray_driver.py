@@ -1,7 +1,7 @@
 """The process that has joined a Ray cluster: passes tasks from `twinvae.fleet.ray_engine` on to it, and results back.
 
 It sees tasks and results as bytes only. It sends tuples: ("next",), which is answered by a numbered task or None;
-("done", number, result); ("killed" or "failed", number, why); and ("refused" or "lost", why) before it ends.
+("done", number, result or exception); and ("refused" or "lost", why) before it ends.
 """
 
 import importlib.util
@@ -26,7 +26,7 @@ LOOK = 0.5  # seconds between looks at whether the other process is there, and a
 
 
 class Job(NamedTuple):
-    """What the process is told first."""
+    """The first message to this process: what to run, and on which cluster."""
 
     work: bytes  # the pickled function
     address: str | None  # of the cluster; None: start Ray here
@@ -36,11 +36,11 @@ class Job(NamedTuple):
 
 
 class _RefusedError(Exception):
-    """What the user must change."""
+    """The run cannot go on until the user changes something; the message says what."""
 
 
 class _LostError(Exception):
-    """There is no cluster, or no more."""
+    """The cluster cannot be joined, or is gone."""
 
 
 def main(descriptor: int) -> None:
@@ -80,23 +80,24 @@ def _serve(connection: Connection) -> None:
         if connection.poll():  # nothing was asked for: it has closed
             return
         for reference in ray.wait(list(running), timeout=LOOK)[0] if running else ():
-            connection.send(_outcome(ray, reference, running.pop(reference)))
+            connection.send(("done", running.pop(reference), _outcome(ray, reference)))
 
 
-def _outcome(ray: Any, reference: Any, number: int) -> tuple[object, ...]:
+def _outcome(ray: Any, reference: Any) -> bytes:
+    """The pickled result of a task, or an exception that says why there is none."""
     errors = ray.exceptions
     try:
-        kind, value = ray.get(reference)
+        refused, value = ray.get(reference)
     except (errors.OutOfMemoryError, errors.WorkerCrashedError, errors.NodeDiedError):
         often = f"{RETRIES + 1} times"
-        return "killed", number, f"its process on a node was killed {often}, most likely for lack of memory"
+        return pickle.dumps(MemoryError(f"its process on a node was killed {often}, most likely for lack of memory"))
     except errors.LocalRayletDiedError:
         raise _LostError("Ray's process on this machine has died: what is finished is kept") from None
     except errors.RayError as error:
-        return "failed", number, f"Ray failed: {_line(error)}"
-    if kind == "refused":
-        raise _RefusedError(value)
-    return "done", number, value
+        return pickle.dumps(RuntimeError(f"Ray failed: {_line(error)}"))
+    if refused:
+        raise _RefusedError(refused)
+    return value
 
 
 # Joining.
@@ -153,20 +154,19 @@ def _line(error: BaseException) -> str:
 # On a node. Ray sends these functions themselves, so that they run where there is another twinvae, or none.
 
 
-def _attempt(work: bytes, task: bytes, wanted: Mapping[str, str], path: Sequence[str]) -> tuple[str, Any]:
-    """What a worker does with a task."""
+def _attempt(work: bytes, task: bytes, wanted: Mapping[str, str], path: Sequence[str]) -> tuple[str, bytes]:
+    """What a worker does with a task: gives why it refuses to, or "", and the pickled result or exception."""
     sys.path.extend(folder for folder in path if folder not in sys.path)
     found = _versions([name for name in wanted if name not in ("Python", "twinvae")])
     different = [name for name, version in wanted.items() if found[name] != version]
     if different:
         there = ", ".join(f"{name} {found[name]}" for name in different)
         here = ", ".join(f"{name} {wanted[name]}" for name in different)
-        return "refused", f"the node {socket.gethostname()} has {there}, this machine {here}: install the same on all"
+        return f"the node {socket.gethostname()} has {there}, this machine {here}: install the same on all", b""
     try:
-        done = pickle.dumps(pickle.loads(work)(pickle.loads(task)))
+        return "", pickle.dumps(pickle.loads(work)(pickle.loads(task)))
     except Exception as error:
-        done = _pickled(error)
-    return "done", done
+        return "", _pickled(error)
 
 
 def _pickled(error: Exception) -> bytes:

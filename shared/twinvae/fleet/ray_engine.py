@@ -90,9 +90,6 @@ def _exchange(connection: Connection, tasks: Iterator[Task]) -> Iterator[tuple[T
         elif kind == "done":
             number, value = rest
             yield in_flight.pop(number), pickle.loads(value)
-        elif kind in ("killed", "failed"):
-            number, why = rest
-            yield in_flight.pop(number), (MemoryError if kind == "killed" else RuntimeError)(why)
         else:
             raise (ValueError if kind == "refused" else ConnectionError)(rest[0])
 

@@ -17,7 +17,7 @@ from twinvae.series.series import Series
 
 
 class Member(NamedTuple):
-    """What became of one series."""
+    """The outcome of the training on one series: its detector, or why there is none."""
 
     name: str
     detector: VAEDetector | None  # None: it failed
@@ -31,7 +31,7 @@ def fit_batch(
     names: Sequence[str] | None = None,
     stop: Callable[[], bool] = cancelled,
 ) -> list[Member]:
-    """Fits such a detector on each series, or on those named: each as if alone, trained together where they can be.
+    """Fits a detector on each series, or on those named, as if it were alone; they are trained together where possible.
 
     A series that cannot be read or fails its checks, or whose training diverges, is a member without a detector.
 
@@ -62,7 +62,7 @@ def fit_batch(
 
 
 def _read(series: Mapping[str, Any], name: str) -> Any:
-    """One of the series, which a mapping may read from anywhere: whatever goes wrong there is about this series."""
+    """One of the series. A mapping may read it from anywhere: whatever goes wrong there concerns this one alone."""
     try:
         return series[name]
     except (MemoryError, ValueError, TypeError, OSError):
@@ -72,7 +72,7 @@ def _read(series: Mapping[str, Any], name: str) -> Any:
 
 
 class _Begun(NamedTuple):
-    """A member that waits for its training."""
+    """A member whose series is prepared and whose training has not begun."""
 
     name: str
     detector: VAEDetector
@@ -82,7 +82,7 @@ class _Begun(NamedTuple):
 
 @contextmanager
 def _member(members: dict[str, Member], name: str, detector: VAEDetector) -> Iterator[None]:
-    """Keeps what its body warns of and what it fails with, beside what was known of the member."""
+    """Records the warnings of its body and the error that ends it, as those of this member."""
     before = members[name].warnings if name in members else ()
     error = ""
     with collected() as warnings:

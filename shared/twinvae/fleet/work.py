@@ -1,4 +1,4 @@
-"""What is done to one batch of a fleet: train its detectors together, score each series. A pure function."""
+"""The work on one batch of a fleet, as a pure function: trains its detectors together and scores each series."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from twinvae.series.series import Series
 
 
 class Settings(NamedTuple):
-    """What is the same for all batches. Can be pickled, and is plain data for JSON."""
+    """The settings that all batches share: plain data, which can be pickled and written as JSON."""
 
     backend: str
     preset: str
@@ -29,7 +29,7 @@ class Settings(NamedTuple):
         return load_detector(self.backend)(preset=self.preset, seed=self.seed, **self.hyperparameters)
 
     def training_part(self, table: Series) -> Series:
-        """What a detector is fitted on.
+        """The rows of a series that its detector is fitted on.
 
         Raises:
             ValueError: if the series has fewer rows than are to be fitted on.
@@ -40,7 +40,7 @@ class Settings(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One batch: all that a worker needs, and nothing of the disk. Can be pickled."""
+    """One batch with its series: all that a worker needs, so that it reads nothing from a disk. Can be pickled."""
 
     number: int  # of the batch
     names: tuple[str, ...]
@@ -48,7 +48,7 @@ class Task(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What came of one series. Can be pickled."""
+    """The outcome of the work on one series. Can be pickled."""
 
     row: Row  # without `model`: where its file will lie is not known yet
     events: tuple[EventRow, ...] = ()
