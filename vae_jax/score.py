@@ -106,7 +106,7 @@ def _every_window(net: Net, values: Float[Array, "length channel"]) -> Float[Arr
 
 def _inputs(net: Net, model: VAE, x: Float[Array, "n *window"]) -> Float[Array, "n feature"]:
     """The windows as the model takes them."""
-    flat = x.reshape(x.shape[0], -1)  # perhaps a symbol, which `len` refuses
+    flat = x.reshape(len(x), -1)
     return refilled(flat, lambda values: model.decode(model.encode(values)[0]), jnp) if net.masked else flat
 
 
@@ -154,13 +154,9 @@ def _window_program(net: Net) -> Callable[[Array, np.ndarray], Array]:
 
     @jax.jit
     def run(vector: Float[Array, " parameter"], windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
-        return window_errors(net, build(net, unflatten(vector, net)), windows)
+        model = build(net, unflatten(vector, net))
+        x = seen(windows, net, jnp)[0].reshape(len(windows), -1)
+        error = x - model.decode(model.encode(_inputs(net, model, x))[0])
+        return jnp.nanmean(error * error, axis=1) if net.masked else jnp.mean(error * error, axis=1)
 
     return run
-
-
-def window_errors(net: Net, model: VAE, windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
-    """The mean squared error of each window over its values; if `net.masked`, of those that are not NaN."""
-    x = seen(windows, net, jnp)[0].reshape(windows.shape[0], -1)
-    error = x - model.decode(model.encode(_inputs(net, model, x))[0])
-    return jnp.nanmean(error * error, axis=1) if net.masked else jnp.mean(error * error, axis=1)

@@ -229,23 +229,17 @@ def watch(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Writes the window scorer of a saved detector for other runtimes."""
-    paths = {form: path for form in ("onnx", "jax") if (path := getattr(options, form))}
-    if not paths:
-        raise ValueError("nothing to write: give --onnx FILE, --jax FILE or both")
-    for path in paths.values():
-        _check_writable(path)
+    _check_writable(options.onnx)
     backend = _backend(options)
-    detector = load_detector(backend).load(options.model)
-    result: dict[str, Any] = {"model": str(options.model), "checked_with": backend}
-    lines = []
-    for form, path in paths.items():
-        checked = detector.export_onnx(path) if form == "onnx" else detector.export_jax(path)
-        result[form] = {"file": str(path), "bytes": path.stat().st_size} | checked._asdict()
-        lines.append(
-            f"{path}: {result[form]['bytes']} bytes; on {checked.windows} windows its scores are those of "
-            f"vae_{backend} to {checked.difference:.1e}"
-        )
-    _print(options, result, "\n".join(lines))
+    checked = load_detector(backend).load(options.model).export_onnx(options.onnx)
+    size = options.onnx.stat().st_size
+    written = {"file": str(options.onnx), "bytes": size} | checked._asdict()
+    _print(
+        options,
+        {"model": str(options.model), "checked_with": backend, "onnx": written},
+        f"{options.onnx}: {size} bytes; on {checked.windows} windows its scores are those of vae_{backend} to "
+        f"{checked.difference:.1e}",
+    )
 
 
 def doctor(options: argparse.Namespace) -> None:

@@ -232,8 +232,7 @@ def _add_export(commands: Any) -> None:
         "twinvae export --model model.safetensors --onnx model.onnx",
     )  # fmt: skip
     export.add_argument("--model", type=Path, required=True, metavar="FILE")
-    export.add_argument("--onnx", type=_file(".onnx"), metavar="FILE", help="an ONNX file, .onnx, for ONNX Runtime")
-    export.add_argument("--jax", type=_file(".jax"), metavar="FILE", help="a program of jax.export, .jax")
+    export.add_argument("--onnx", type=_file(".onnx"), required=True, metavar="FILE", help="an ONNX file, .onnx")
     export.add_argument(
         "--backend", choices=BACKENDS, help="which the file is checked against; default: the one installed, JAX first"
     )
