@@ -97,7 +97,7 @@ def test_all_members_in_one_step_as_on_a_gpu_are_the_same_training(monkeypatch: 
     given = SMALL | {"preset": "tutorial", "dtype": "float64"}
     series = waves(*LENGTHS[:3])
     one_by_one = fleet_of("jax", **given).fit(series)
-    monkeypatch.setattr(vae_jax.train, "on_cpu", lambda: False)
+    monkeypatch.setattr(vae_jax.train, "_on_cpu", lambda: False)
     at_once = fleet_of("jax", **given).fit(series)
     for name in series:
         assert_same_detector(at_once[name], one_by_one[name], 1e-10)
