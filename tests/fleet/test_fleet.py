@@ -54,8 +54,9 @@ def assert_same_detector(actual: VAEDetector, reference: VAEDetector, tolerance:
     assert actual.config_ == reference.config_
     for name, array in reference.parameters_.items():
         assert_close(actual.parameters_[name], array, tolerance, name)
-    for name, values in reference.history_.items():
-        assert_close(actual.history_[name], values, tolerance, name)
+    assert actual.history_.keys() == reference.history_.keys()
+    for (name, values), found in zip(reference.history_.items(), actual.history_.values(), strict=True):
+        assert_close(found, values, tolerance, name)
     assert_close(list(actual.thresholds_.values()), list(reference.thresholds_.values()), tolerance)
     assert_close(actual.decision_scores_, reference.decision_scores_, tolerance)
     np.testing.assert_array_equal(actual.labels_, reference.labels_)

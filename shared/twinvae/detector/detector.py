@@ -30,6 +30,7 @@ from twinvae.model.export_check import Checked
 from twinvae.network.backend import Backend, Statistic, require_backend
 from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
+from twinvae.network.seeds import generator
 from twinvae.network.training import History, held_out_steps, train
 from twinvae.process.notices import warn
 from twinvae.scoring.events import Event, find_events, with_expectation
@@ -433,7 +434,7 @@ class VAEDetector(Estimator):
             yield from self._parts(scaled, statistics, kinds, left_out)
             return
         # One draw serves all windows, so that a score does not depend on where in a series it is.
-        draws = np.random.default_rng([self.arguments_["seed"], 3]).standard_normal((config.draws, config.latent_dim))
+        draws = generator(self.arguments_["seed"], "draws").standard_normal((config.draws, config.latent_dim))
         totals: dict[Kind, np.ndarray] = {}
         for noise in draws.astype(config.dtype):
             statistics = self.backend.statistics(net, self.parameters_, scaled, wanted, config.device, noise)

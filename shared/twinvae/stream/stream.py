@@ -14,6 +14,7 @@ from jaxtyping import Float
 from twinvae.config import Missing
 from twinvae.model import checkpoint
 from twinvae.model.checkpoint import Checkpoint
+from twinvae.network.seeds import generator
 from twinvae.stream.event_tracker import Change, EventTracker
 from twinvae.stream.numpy_model import StreamModel
 
@@ -68,7 +69,7 @@ class Stream:
 
         noise = None
         if config.draws:  # those of `VAEDetector._contributions`
-            draws = np.random.default_rng([model.seed, 3]).standard_normal((config.draws, config.latent_dim))
+            draws = generator(model.seed, "draws").standard_normal((config.draws, config.latent_dim))
             noise = draws.astype(dtype)
         self._model = StreamModel(model.parameters, config, channels, noise)
         self.reset()
