@@ -1,4 +1,4 @@
-"""Facts about the machine and the process that a measurement needs beside it. Imports no framework."""
+"""Facts about the machine and the process that are noted beside every measurement. It imports no framework."""
 
 import os
 import platform
@@ -12,11 +12,11 @@ from typing import Any
 PACKAGES = ("numpy", "jax", "jaxlib", "flax", "optax", "torch", "array-api-compat", "pyod", "scikit-learn", "scipy")
 FLAGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XLA_FLAGS", "JAX_PLATFORMS")
 ROOT = Path(__file__).parent.parent
-BUSY = 0.5  # load average per core above which the others' work is worth a warning
+BUSY = 0.5  # a load average per core above this means that other programs disturb the measurements
 
 
 def facts() -> dict[str, Any]:
-    """Processor, cores, memory and system; `name` is short and stands in every record."""
+    """Returns facts about the processor, cores, memory and system. `name` is short and stands in every record."""
     cpu, cores, memory = _processor(), available_cores(), _memory()
     gpu = _gpu()
     name = f"{cpu}, {cores} cores" + (f", {gpu}" if gpu else "")
@@ -27,24 +27,24 @@ def facts() -> dict[str, Any]:
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Returns how many cores this process may use."""
     return len(cores())
 
 
 def cores() -> list[int]:
-    """The numbers of the cores that this process may use."""
+    """Returns the numbers of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
 
 
 def load_average() -> float | None:
-    """Processes that wanted a core in the last minute, on average."""
+    """Returns how many processes wanted a core in the last minute, on average; None if the system does not say."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that matter and are installed."""
+    """Returns the versions of Python and of those packages that matter and are installed."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -61,12 +61,12 @@ def pin(chosen: list[int]) -> None:
 
 
 def flags() -> dict[str, str]:
-    """The variables of this process that decide about threads and devices."""
+    """Returns the environment variables of this process that decide about threads and devices."""
     return {name: os.environ[name] for name in FLAGS if name in os.environ}
 
 
 def thread_environment(threads: int, cores_here: int) -> dict[str, str]:
-    """The environment that holds every library of a child process to `threads` threads."""
+    """Returns the environment variables that hold every library of a child process to `threads` threads."""
     count = str(threads)
     environment = {f"{prefix}_NUM_THREADS": count for prefix in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")}
     one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
@@ -74,17 +74,17 @@ def thread_environment(threads: int, cores_here: int) -> dict[str, str]:
 
 
 def resident() -> int | None:
-    """Bytes of this process in memory now."""
+    """Returns how many bytes of this process are in memory now; None if the system does not say."""
     return _status("VmRSS")
 
 
 def peak_resident() -> int | None:
-    """The most bytes of this process in memory, since its start or since `reset_peak`."""
+    """Returns the most bytes of this process that were in memory at once, since its start or since `reset_peak`."""
     return _status("VmHWM")
 
 
 def reset_peak() -> bool:
-    """Makes `peak_resident` count from now; False where the system has no such thing."""
+    """Makes `peak_resident` count from now on; returns False where the system cannot do so."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -93,30 +93,27 @@ def reset_peak() -> bool:
 
 
 def _status(field: str) -> int | None:
-    try:
-        text = Path("/proc/self/status").read_text()
-    except OSError:
-        return None
-    found = re.search(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    found = _line("/proc/self/status", rf"{field}:\s+(\d+) kB")
+    return int(found) * 1024 if found else None
 
 
 def _processor() -> str:
-    try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        found = None
-    return found[1].strip() if found else platform.processor() or platform.machine()
+    return _line("/proc/cpuinfo", r"model name\s*:\s*(.+)") or platform.processor() or platform.machine()
 
 
 def _instructions() -> list[str]:
     """The vector instruction sets, which decide the sgemm rate."""
+    found = (_line("/proc/cpuinfo", r"flags\s*:\s*(.+)") or "").split()
+    return [flag for flag in ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile") if flag in found]
+
+
+def _line(path: str, pattern: str) -> str | None:
+    """The group of the pattern in the first line that matches it; None if there is no such line or file."""
     try:
-        found = re.search(r"^flags\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        found = re.search(f"^{pattern}$", Path(path).read_text(), re.MULTILINE)
     except OSError:
-        found = None
-    known = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile")
-    return [flag for flag in known if found and flag in found[1].split()]
+        return None
+    return found[1].strip() if found else None
 
 
 def _memory() -> int | None:
@@ -145,5 +142,5 @@ def _output(*command: str) -> str | None:
 
 
 def command_line() -> str:
-    """The command that started this process, as a reader would type it."""
+    """Returns the command that started this process, as a reader would type it."""
     return " ".join(["python -m benchmarks", *sys.argv[1:]])

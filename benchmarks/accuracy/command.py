@@ -1,6 +1,5 @@
-"""`python -m benchmarks accuracy`: how well twinvae finds anomalies, beside what it has to beat."""
+"""`python -m benchmarks accuracy` measures how well twinvae and the baselines that it has to beat find anomalies."""
 
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -13,16 +12,19 @@ from benchmarks.accuracy.methods import baselines, products
 from benchmarks.accuracy.published import read_published
 from benchmarks.accuracy.records import Accuracy, write
 from benchmarks.accuracy.run import measure_all
-from benchmarks.run import RunError
+from benchmarks.errors import RunError, complain
 from twinvae.data.datasets import BadFile, Dataset, read_datasets
 from twinvae.network.backend import installed_backends
+from twinvae.process.notices import one_line
 
 
 def accuracy(
     sources: Sequence[str], *, backend: str | None, preset: str | None, seeds: Sequence[int],
     wanted: Sequence[str] | None, json: Path | None, out: Path | None,
 ) -> int:  # fmt: skip
-    """Measures, prints, writes; the exit code: 0, or 1 if a series, a method or everything failed.
+    """Measures every method on every series, prints the tables and writes the files that were asked for.
+
+    The exit code is 0, or 1 if a series, a method or everything failed.
 
     Raises:
         RunError: if the request cannot be met.
@@ -44,12 +46,12 @@ def accuracy(
                 from benchmarks.accuracy import report  # matplotlib takes half a second
 
                 draw = partial(report.draw, out, name)
-            measure_all(run, name, series, methods, complain=_complain, draw=draw)
+            measure_all(run, name, series, methods, complain=complain, draw=draw)
     finally:  # also of an interrupted run
         if json is not None and run.records:
             write(json, run)
     if not run.records:
-        _complain("nothing was measured")
+        complain("nothing was measured")
         return 1
     for name in run.datasets:
         rows = tables.summary(run, name, methods, published[name], spreads=("vus_pr",))
@@ -63,30 +65,30 @@ def accuracy(
 
         print(f"wrote {report.write_report(run, methods, published, out)} and its pictures")
     if run.failures:
-        _complain(f"{len(run.failures)} failed: see above")
+        complain(f"{len(run.failures)} failed: see above")
     return 1 if run.failures else 0
 
 
 def _names(sources: Sequence[str]) -> dict[str, str]:
-    """Short names of the sets; the whole path where two would have the same."""
+    """The sources by the short names of their data sets, or by their whole paths where two short names are equal."""
     short = [Path(source).stem if Path(source).is_file() else Path(source).name or source for source in sources]
     return {name if short.count(name) == 1 else source: source for name, source in zip(short, sources, strict=True)}
 
 
 def _opened(source: str) -> Iterator[Dataset | BadFile]:
-    """The series of a set, the first already read: a wrong name is known before anything is measured."""
+    """The series of a data set. The first is read at once, so a wrong name is known before anything is measured."""
     try:
         series = read_datasets(source)
         first = next(series)
     except StopIteration:
         raise RunError(f"{source}: no series in it") from None
     except (ValueError, OSError) as error:
-        raise RunError(" ".join(str(error).split())) from None
+        raise RunError(one_line(error)) from None
     return chain([first], series)
 
 
 def _check_writable(json: Path | None, out: Path | None) -> None:
-    """Raises OSError now, not after hours, where a file could not be written."""
+    """Raises OSError for a file that cannot be written: now, and not after hours of measuring."""
     if json is not None and json.is_dir():
         raise RunError(f"{json} is a folder: --json names a file")
     for folder in (json.parent if json is not None else None, out):
@@ -94,7 +96,3 @@ def _check_writable(json: Path | None, out: Path | None) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
-
-
-def _complain(message: str) -> None:
-    print(f"benchmarks: {message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What is compared by accuracy: twinvae in each backend, and the baselines that any detector has to beat."""
+"""The methods whose accuracy is compared: twinvae in each backend, and baselines that any detector has to beat."""
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.run import RunError
+from benchmarks.errors import RunError
 from twinvae.config import Config
 from twinvae.detector.detector import load_detector
 from twinvae.network.backend import require_backend
@@ -15,13 +15,15 @@ from twinvae.windowing.intervals import intervals
 
 MERGED = Config().merge_gap
 QUANTILE = 0.99  # a baseline alarms above this quantile of its scores of the fitted rows
-MOST_VALUES = 1000  # in a window of the principal components, over all channels: their covariance has its square
-FLOOR = 1e-3  # least variance of a principal component, in mean variances
+MOST_VALUES = (
+    1000  # values in a window of the principal components, over all channels: the covariance has the square of it
+)
+FLOOR = 1e-3  # the least variance that a principal component counts with, as a share of their mean variance
 BLOCK = 4096  # windows at a time
 
 
 class Answer(NamedTuple):
-    """What a method says of a series: a score for each step, its threshold, and the alarms [start, end)."""
+    """What a method finds in a series: a score for each time step, a threshold, and the alarms as [start, end)."""
 
     scores: np.ndarray
     threshold: float
@@ -29,7 +31,9 @@ class Answer(NamedTuple):
 
 
 class Method(NamedTuple):
-    """`run(fitted, values, period, seed)`: fits on the (time, channel) rows of the first, scores the second."""
+    """A method that is compared. `run(fitted, values, period, seed)` fits it on `fitted` and makes it score `values`.
+
+    Both have the shape (time, channel). The period is that of the series, in time steps."""
 
     name: str
     label: str
@@ -40,7 +44,7 @@ class Method(NamedTuple):
 
 
 def products(backend: str, preset: str | None) -> list[Method]:
-    """The detectors of this project: `backend` is jax, torch or both.
+    """Returns the detectors of this project. `backend` is jax, torch or both.
 
     Raises:
         RunError: if a backend is not installed.
@@ -63,7 +67,7 @@ def products(backend: str, preset: str | None) -> list[Method]:
 
 
 def baselines(wanted: Sequence[str] | None = None) -> list[Method]:
-    """The baselines of these names; all without names.
+    """Returns the baselines of these names, or all of them if no names are given.
 
     Raises:
         RunError: if a name is unknown.
@@ -75,7 +79,7 @@ def baselines(wanted: Sequence[str] | None = None) -> list[Method]:
 
 
 def unavailable(method: Method) -> str | None:
-    """Why a method cannot run here, or None if it can."""
+    """Says why a method cannot run here; None if it can."""
     if method.name != "pyod-vae":
         return None
     missing = [name for name in ("pyod", "torch", "tqdm", "sklearn") if importlib.util.find_spec(name) is None]
@@ -101,14 +105,16 @@ def _z_score(fitted: np.ndarray, values: np.ndarray, period: int, seed: int) -> 
 
 
 def _sub_pca(fitted: np.ndarray, values: np.ndarray, period: int, seed: int) -> Answer:
-    """The squared distance from the mean window along the principal axes, each over its variance: Shyu et al. 2003."""
+    """Scores a window by its squared distance from the mean window along the principal axes (Shyu et al. 2003).
+
+    The distance along each axis is divided by the variance of the fitted windows along it."""
     del seed
     window = max(1, min(period, MOST_VALUES // fitted.shape[1], len(fitted) // 2))
     known = _windows(_standardised(fitted, fitted), window)
     mean = sum(block.sum(axis=0) for block in _blocks(known)) / len(known)
     covariance = sum((block - mean).T @ (block - mean) for block in _blocks(known)) / len(known)
     variances, axes = np.linalg.eigh(covariance)
-    variances = np.maximum(variances, FLOOR * variances.mean() or 1.0)  # 1: a constant series
+    variances = np.maximum(variances, FLOOR * variances.mean() or 1.0)  # 1.0 for a constant series
     seen = _windows(_standardised(fitted, values), window)
     distances = np.concatenate([((block - mean) @ axes) ** 2 @ (1 / variances) for block in _blocks(seen)])
     covering = np.convolve(np.ones(len(distances)), np.ones(window))
@@ -156,7 +162,7 @@ BASELINES = {
 
 
 def _answer(scores: np.ndarray, fitted_rows: int) -> Answer:
-    """The answer of a baseline, which has no threshold of its own: a common rule, and events merged as twinvae does."""
+    """The answer of a baseline, which has no threshold of its own: one rule for all; alarms merge as in twinvae."""
     threshold = float(np.quantile(scores[:fitted_rows], QUANTILE))
     alarms = intervals((scores > threshold).astype(np.int8), merge_gap=MERGED)
     return Answer(scores, threshold, alarms)

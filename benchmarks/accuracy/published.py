@@ -1,4 +1,4 @@
-"""Figures that others published for the same series: `published_METRIC.csv` in a folder of data.
+"""Figures that others published for the same series, read from the files `published_METRIC.csv` in a folder of data.
 
 The first column is called file and names the series; each other column is a method, each cell a value of the metric.
 """
@@ -16,7 +16,7 @@ ALWAYS = ("AutoEncoder", "Donut")  # the methods nearest to ours; the best one s
 
 
 class Published(NamedTuple):
-    """A file of figures: method -> series -> value."""
+    """One file of published figures. `values` holds the value of each series for each method."""
 
     metric: str
     source: str
@@ -24,7 +24,7 @@ class Published(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A published method in a table: its mean over the series that were measured here too, and how many those are."""
+    """A row of a table: a published method, its mean over the series that were measured here too, and their number."""
 
     method: str
     note: str
@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
 
 def read_published(source: Path) -> list[Published]:
-    """Every such file of a folder, or beside a file; none if it is neither.
+    """Reads every file of published figures in a folder, or beside a file; returns nothing if there is no such place.
 
     Raises:
         ValueError: if a file has another form.
@@ -59,7 +59,7 @@ def read_published(source: Path) -> list[Published]:
 
 
 def rows(published: Published, cases: Sequence[str]) -> list[Row]:
-    """The best published method over the measured series, and those nearest to ours."""
+    """Returns the rows of the published method that is best over the measured series, and of those nearest to ours."""
     means = {}
     for method, values in published.values.items():
         known = [values[stem(case)] for case in cases if not math.isnan(values.get(stem(case), math.nan))]
@@ -79,7 +79,7 @@ def rows(published: Published, cases: Sequence[str]) -> list[Row]:
 
 
 def stem(case: str) -> str:
-    """The name of a series without its folder and ending."""
+    """Returns the name of a series without its folder and its ending."""
     return case.rsplit("/", 1)[-1].removesuffix(".csv")
 
 

@@ -1,4 +1,4 @@
-"""The numbers of an accuracy run: one record for each series, method, seed and metric, and the means over them."""
+"""The numbers of an accuracy run: a record for each series, method, seed and metric, and the means over them."""
 
 import json
 import statistics
@@ -16,7 +16,7 @@ SCHEMA = 1
 
 
 class Metric(NamedTuple):
-    """A column of the tables. `best` says which end is good."""
+    """A metric, which is a column of the tables. `best` says whether high or low values are good."""
 
     name: str
     title: str
@@ -80,7 +80,7 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Record:
-    """One measured number. `value` is None where the metric is not defined: the delay of nothing."""
+    """One measured number. `value` is None where the metric is not defined, such as the delay if nothing was found."""
 
     dataset: str
     case: str  # the series
@@ -94,7 +94,7 @@ class Record:
 
 
 class Summary(NamedTuple):
-    """A mean over series, the standard deviation of that mean over seeds (None for one seed), and the counts."""
+    """A mean over series, and the standard deviation of that mean over the seeds, which is None for a single seed."""
 
     mean: float
     spread: float | None
@@ -104,7 +104,7 @@ class Summary(NamedTuple):
 
 @dataclass
 class Accuracy:
-    """A run: what was measured, where, and what went wrong."""
+    """An accuracy run: what was measured, on which machine, and what went wrong."""
 
     command: str
     preset: str | None
@@ -130,7 +130,7 @@ class Accuracy:
     def summary(
         self, dataset: str, implementation: str, metric: str, cases: Sequence[str] | None = None
     ) -> Summary | None:
-        """Mean over the series of a set, or over some of them; None if nothing was measured."""
+        """Returns the mean over the series of a data set, or over some of them; None if nothing was measured."""
         return summarise(
             record
             for record in self.records
@@ -139,9 +139,10 @@ class Accuracy:
         )
 
     def mean_ranks(self, dataset: str, cases: Sequence[str] | None = None, metric: str = "vus_pr") -> dict[str, float]:
-        """The mean over the series of each method's rank among the methods of the run: 1 is best, equals share theirs.
+        """Returns the mean rank of each method: 1 is best, and methods with equal values share the mean of their ranks.
 
-        A series counts where every method that measured any has a value; a value is the mean over the seeds.
+        Methods are ranked on each series by their means over the seeds. A series counts only if every method that
+        measured any series has a value for it.
         """
         values: dict[str, dict[str, list[float]]] = {}
         for record in self.records:
@@ -156,12 +157,12 @@ class Accuracy:
 
 
 def _rank(value: float, values: Sequence[float]) -> float:
-    """1 for the highest; equal values share the mean of their places."""
+    """The rank of a value: 1 for the highest; equal values share the mean of their places."""
     return 1 + sum(other > value for other in values) + (sum(other == value for other in values) - 1) / 2
 
 
 def summarise(records: Iterable[Record]) -> Summary | None:
-    """First the mean over the series for each seed, then mean and standard deviation over the seeds."""
+    """Takes the mean over the series for each seed, then the mean and standard deviation of these over the seeds."""
     seeds: dict[int | None, dict[str, float]] = {}
     for record in records:
         if record.value is not None:
@@ -174,7 +175,7 @@ def summarise(records: Iterable[Record]) -> Summary | None:
 
 
 def shown(summary: Summary | None, metric: str, *, spread: bool = True) -> str:
-    """A mean as it stands in a table, with its spread if there is one."""
+    """Returns a mean as it stands in a table, with its spread over the seeds if there is one."""
     if summary is None:
         return "-"
     digits = METRICS[metric].digits
@@ -183,7 +184,7 @@ def shown(summary: Summary | None, metric: str, *, spread: bool = True) -> str:
 
 
 def write(path: Path, run: Accuracy) -> None:
-    """Writes the file, whole or not at all."""
+    """Writes the results file. It is there as a whole or not at all."""
     content = {"format": FORMAT, "schema": SCHEMA} | {k: v for k, v in vars(run).items() if k != "records"}
     content["mean_ranks"] = {dataset: run.mean_ranks(dataset) for dataset in run.datasets}  # by VUS-PR
     content["records"] = [asdict(record) for record in run.records]

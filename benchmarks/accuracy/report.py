@@ -1,6 +1,5 @@
-"""The page of an accuracy run: self-contained HTML, with the pictures in it and beside it."""
+"""The page of an accuracy run: HTML that needs no other file; its pictures also lie beside it."""
 
-import base64
 import re
 from collections.abc import Sequence
 from html import escape
@@ -10,8 +9,7 @@ from benchmarks.accuracy import tables
 from benchmarks.accuracy.methods import MERGED, QUANTILE, Answer, Method
 from benchmarks.accuracy.published import Published
 from benchmarks.accuracy.records import METRICS, Accuracy
-from benchmarks.report import STYLE
-from benchmarks.tables import as_list, as_table
+from benchmarks.markup import as_figure, as_list, as_table, document
 from twinvae.data.datasets import Dataset
 from twinvae.files.atomic import write_text
 from twinvae.plots.pictures import plot_detection
@@ -40,12 +38,12 @@ METHOD = (
 
 
 def picture_name(dataset: str, case: str) -> str:
-    """A file name for the picture of a series."""
+    """Returns the file name for the picture of a series."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", f"{dataset}-{case}") + ".png"
 
 
 def draw(folder: Path, name: str, dataset: Dataset, answer: Answer, method: Method) -> None:
-    """Writes the picture of a series."""
+    """Writes the picture of a series with the answer of one method."""
     times = dataset.times
     plot_detection(
         folder / picture_name(name, dataset.name), dataset.values, dataset.channels, answer.scores, answer.threshold,
@@ -72,13 +70,7 @@ def write_report(run: Accuracy, methods: Sequence[Method], published: dict[str, 
         f"<h2>Notes</h2>{as_list(run.notes)}" if run.notes else "",
         *(_details(run, dataset, methods, published.get(dataset, []), folder) for dataset in run.datasets),
     ]  # fmt: skip
-    style = STYLE + RIGHT
-    write_text(
-        page,
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{style}</style></head>'
-        f"<body><h1>{title}</h1>{''.join(parts)}</body></html>\n",
-    )
+    write_text(page, document(title, parts, RIGHT))
     return page
 
 
@@ -147,7 +139,7 @@ def _bold(cell: str) -> str:
 
 
 def _html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns but the first stand to the right, spreads below the values."""
+    """A table in which all columns but the first are set to the right, and spreads stand below the values."""
     table = re.sub(r" ± ([\d.,]+)", r"<br><small>± \1</small>", as_table(columns, rows))
     head, *others = re.split(r"(?=<tr>)", table)
     right = [re.sub(r"<(td|th)>", r'<\1 class="n">', row).replace(' class="n"', "", 1) for row in others]
@@ -157,8 +149,4 @@ def _html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _picture(path: Path, case: str) -> str:
     if not path.exists():
         return ""
-    data = base64.b64encode(path.read_bytes()).decode()
-    return (
-        f'<figure><img alt="{escape(case)}: series, score and events" src="data:image/png;base64,{data}">'
-        f"<figcaption>{CAPTION}</figcaption></figure>"
-    )
+    return as_figure(path.read_bytes(), f"{case}: series, score and events", CAPTION)

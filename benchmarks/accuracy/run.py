@@ -1,4 +1,4 @@
-"""The accuracy run: every method on every series, kept going when one of them fails."""
+"""The accuracy run: every method is measured on every series, and the run goes on when one of them fails."""
 
 import signal
 import threading
@@ -16,6 +16,7 @@ from twinvae.data.datasets import BadFile, Dataset
 from twinvae.metrics.alarms import alarm_quality
 from twinvae.metrics.ranking import average_precision, check_labels
 from twinvae.metrics.vus import vus
+from twinvae.process.notices import one_line
 from twinvae.series.conversion import as_series
 from twinvae.windowing.period import period
 
@@ -26,7 +27,9 @@ def measure_all(
     run: Accuracy, name: str, series: Iterable[Dataset | BadFile], methods: Sequence[Method], *,
     say: Callable[[str], None] = print, complain: Callable[[str], None] = print, draw: Draw | None = None,
 ) -> None:  # fmt: skip
-    """Adds the records of a set to the run. `draw` is given the first answer of the first method for each series."""
+    """Measures the methods on the series of a data set and adds the records to the run.
+
+    `draw` is called for each series with the answer of the first method that has one, from its first seed."""
     usable = []
     for method in methods:
         reason = unavailable(method)
@@ -63,7 +66,7 @@ def measure_all(
                             draw(dataset, answer, method)
                             drawn = True
                     except OSError:
-                        raise  # the disk, not the method
+                        raise  # the disk has failed, not the method
                     except Exception as error:  # a method of others may raise anything; the run goes on
                         check()
                         fail(f"{dataset.name}: {method.label}: {_line(error)}")
@@ -78,7 +81,7 @@ def measure_all(
 
 
 def _checked(dataset: Dataset) -> tuple[Dataset, np.ndarray, int]:
-    """The series without gaps, the rows to fit on, and its period.
+    """The series without gaps, the rows to fit on, and the period of its first channel.
 
     Raises:
         ValueError: if the labels cannot be used, there are no rows to fit on, or a channel is empty.
@@ -117,7 +120,7 @@ def _measure(
 
 
 def qualities(labels: np.ndarray, answer: Answer, buffer: int) -> dict[str, float | None]:
-    """Every metric of an answer.
+    """Returns every metric of an answer, by name. `buffer` is the greatest tolerance of VUS in time steps.
 
     Raises:
         ValueError: if a score is not finite, or there are too few or too many.
@@ -133,8 +136,8 @@ def qualities(labels: np.ndarray, answer: Answer, buffer: int) -> dict[str, floa
 
 
 def _line(error: Any) -> str:
-    """An error in one line; its kind too where it was not written for people."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """An error in one line. Its type stands before it unless the message was written for users."""
+    text = one_line(error) or type(error).__name__
     return text if isinstance(error, ValueError | Warning) else f"{type(error).__name__}: {text}"
 
 

@@ -1,4 +1,4 @@
-"""The tables of an accuracy run, as rows of text: the same on the terminal and on the page."""
+"""The tables of an accuracy run as rows of text, which are the same in the terminal and on the page."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,10 @@ def summary(
     run: Accuracy, dataset: str, methods: Sequence[Method], published: Sequence[Published], cases: Sequence[str] = (),
     *, spreads: Sequence[str] = tuple(METRICS),
 ) -> Rows:  # fmt: skip
-    """A row for each method, ours first: its name, every metric, its mean rank by VUS-PR, the number of series.
+    """Returns a row for each method: its name, every metric, its mean rank by VUS-PR, and the number of series.
 
-    `cases` picks some series, `spreads` the metrics that have their spread over the seeds beside them.
+    Our detectors come first, published figures last. `cases` restricts the table to some series; `spreads` names the
+    metrics that are shown with their spread over the seeds.
     """
     chosen = list(cases) or run.cases(dataset)
     ranks = run.mean_ranks(dataset, chosen)
@@ -44,7 +45,7 @@ def summary(
 
 
 def by_case(run: Accuracy, dataset: str, methods: Sequence[Method], metric: str = "vus_pr") -> tuple[list[str], Rows]:
-    """Column names, and a row for each series with the metric of every method."""
+    """Returns the column names, and a row for each series with the metric of every method."""
     here = [method for method in methods if method.name in run.implementations]
     table = [
         [case, *(shown(run.summary(dataset, method.name, metric, [case]), metric) for method in here)]
@@ -54,7 +55,7 @@ def by_case(run: Accuracy, dataset: str, methods: Sequence[Method], metric: str 
 
 
 def sentences(run: Accuracy, methods: Sequence[Method], published: dict[str, list[Published]]) -> list[str]:
-    """What came out, in plain words."""
+    """Returns a sentence for each data set that says what came out."""
     lines = []
     for dataset in run.datasets:
         cases = run.cases(dataset)
@@ -81,7 +82,7 @@ def sentences(run: Accuracy, methods: Sequence[Method], published: dict[str, lis
 
 
 def as_lines(columns: Sequence[str], table: Rows) -> str:
-    """A table for the terminal: the first column left, the others right."""
+    """Returns a table for the terminal: its first column is set to the left, the others to the right."""
     widths = [max(len(row[index]) for row in (list(columns), *table)) for index in range(len(columns))]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()

@@ -1,10 +1,9 @@
-"""`python -m benchmarks thresholds`: how often each threshold alarms on normal data that was not fitted on.
+"""`python -m benchmarks thresholds` measures how often each threshold alarms on normal data that was held out.
 
-Each series gives its training part: the first 70 % of it are fitted on, the rest is held out.
+Of each series only the training part is used. The detector is fitted on the first 70 % of it; the rest is held out.
 """
 
 import statistics
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.accuracy.tables import Rows, as_lines
+from benchmarks.errors import complain
 from twinvae.config import Kind
 from twinvae.data.datasets import BadFile, Dataset, read_datasets
 from twinvae.detector.detector import VAEDetector, load_detector
 from twinvae.files.atomic import as_json, write_text
+from twinvae.process.notices import one_line
 from twinvae.scoring.false_alarms import asked_rate, false_alarms
 from twinvae.scoring.threshold import threshold
 from twinvae.series.conversion import as_series
@@ -40,7 +41,7 @@ COLUMNS = (
 
 
 class Found(NamedTuple):
-    """What one threshold did on the held-out part of one series."""
+    """What one threshold did on the held-out part of one series: the rate of false alarms asked for, and that found."""
 
     kind: str
     setting: str
@@ -53,7 +54,9 @@ class Found(NamedTuple):
 
 
 def found_rates(detector: VAEDetector, fitted: np.ndarray, held_out: np.ndarray) -> Iterator[Found]:
-    """The rate of each threshold on the held-out rows. One fit serves all: scores do not depend on the threshold."""
+    """Yields the rate of false alarms of each threshold on the held-out rows.
+
+    One fit serves all thresholds, because the scores do not depend on the threshold."""
     for kind in KINDS:
         known, fresh = (
             np.asarray(detector.decision_function(rows, kind=kind))[fully_covered(len(rows), detector.config_.window)]
@@ -71,7 +74,7 @@ def found_rates(detector: VAEDetector, fitted: np.ndarray, held_out: np.ndarray)
 
 
 def table(found: Sequence[Found]) -> Rows:
-    """A row for each score and threshold: means over the series, and how many intervals miss the asked rate."""
+    """Returns a row for each kind of score and threshold: means over series, and how many intervals miss the rate."""
     rows = []
     for key in dict.fromkeys((one.kind, one.setting) for one in found):
         some = [one for one in found if (one.kind, one.setting) == key]
@@ -95,7 +98,7 @@ def table(found: Sequence[Found]) -> Rows:
 
 
 def thresholds(sources: Sequence[str], backend: str, json: Path | None) -> int:
-    """Measures and prints a table for each set; the exit code: 0, or 1 if a series failed."""
+    """Measures and prints a table for each data set; returns the exit code: 0, or 1 if a series failed."""
     failures, content = 0, {}
     for source in sources:
         found: list[Found] = []
@@ -104,7 +107,7 @@ def thresholds(sources: Sequence[str], backend: str, json: Path | None) -> int:
                 found += _measure(dataset, backend)
             except (ValueError, TypeError) as error:
                 failures += 1
-                print(f"benchmarks: {dataset.name}: {' '.join(str(error).split())}", file=sys.stderr)
+                complain(f"{dataset.name}: {one_line(error)}")
         print(f"\n{source}: fitted on the first {FITTED:.0%} of the training rows, found on the rest")
         print(as_lines(COLUMNS, table(found)))
         content[source] = [one._asdict() for one in found]
@@ -121,6 +124,6 @@ def _measure(dataset: Dataset | BadFile, backend: str) -> list[Found]:
     normal = as_series(dataset.values, missing="interpolate")[: dataset.train_rows]
     cut = int(FITTED * len(normal))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of constant channels
+        warnings.simplefilter("ignore")  # they are about constant channels
         detector = load_detector(backend)().fit(normal[:cut])
     return list(found_rates(detector, normal[:cut], normal[cut:]))

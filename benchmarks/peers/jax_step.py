@@ -1,6 +1,7 @@
 """JAX as most tutorials use it: one compiled step, called from a Python loop.
 
-The same model, loss and optimiser as the product, so the difference is the price of coming back to Python each step.
+The model, the loss and the optimiser are those of the product, so the difference is what it costs to return to Python
+after every step.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,7 @@ from vae_jax.runtime import runtime
 def train(
     net: Net, parameters: Parameters, series: np.ndarray, chunks: Iterable[Chunk], config: Config
 ) -> Iterator[Trained]:
-    """As `twinvae.network.backend.Backend.train`."""
+    """Trains as the `train` of `twinvae.network.backend.Backend` does, but with one call of a program for each step."""
     with runtime(net, config.device):
         state: Any = jax.device_put(to_state(parameters))
         adam: Any = optax.adam(config.learning_rate).init(state)

@@ -1,12 +1,13 @@
 """PyOD's VAE on the same windows: what a user of the best-known library for anomaly detection gets.
 
-An extra: `pip install pyod tqdm` (its VAE needs tqdm and PyTorch). It is a different computation:
+It has to be installed: `pip install pyod tqdm` (its VAE needs tqdm and PyTorch). It is a different computation:
 
 - its own layers by default (128, 64, 32, latent 2, dropout 0.2); `same_size=True` asks for ours, without dropout;
 - a mean-squared-error loss, whose KL term its default `capacity=0` clamps to zero; Adam with weight decay;
 - each feature standardised, in the data loader, one window at a time;
 - the last, partial batch of an epoch is dropped: 14 steps where the tutorial has 15;
-- one score a window, not a time step; here a step's score is the mean over the windows that cover it;
+- it gives one score for a window and not for a time step; here the score of a time step is the mean over the windows
+  that cover it;
 - windows are copied, so a long series costs window times its memory.
 """
 
@@ -61,6 +62,6 @@ class Detector:
         return total / covered
 
     def events(self, series: np.ndarray) -> list[tuple[int, int]]:
-        """PyOD's own threshold: its default calls a tenth of the training windows anomalous."""
+        """Returns the events above PyOD's own threshold; its default calls a tenth of all fitted windows anomalous."""
         labels = (self.decision_function(series) > self.model.threshold_).astype(np.int8)
         return intervals(labels, merge_gap=20)

@@ -1,6 +1,6 @@
 """The tutorial: find an anomaly in a noisy sine with a VAE, as a beginner's script in plain PyTorch would.
 
-Stands alone (NumPy and PyTorch; matplotlib and scikit-learn for the pictures), so that it is a fair picture of
+It stands alone (NumPy and PyTorch; matplotlib and scikit-learn for the pictures), so that it is a fair picture of
 what a reader would have without this project. It differs from its source in two points: it keeps the last window,
 and it adds the score with a threshold.
 
@@ -57,7 +57,7 @@ def loss_function(reconstruction: Tensor, x: Tensor, mean: Tensor, log_variance:
 
 
 def make_series(seed: int = 0, length: int = 500) -> tuple[np.ndarray, np.ndarray]:
-    """A noisy sine, and a copy with a bump at points 300 to 319."""
+    """Returns a noisy sine, and a copy of it with a bump at points 300 to 319."""
     x = np.linspace(0, 20 * np.pi, length)
     normal = np.sin(x) + np.random.default_rng(seed).normal(0, 0.1, length)
     anomalous = normal.copy()
@@ -79,7 +79,7 @@ def train(
     device: str = "cpu",
     verbose: bool = False,
 ) -> float:
-    """The tutorial's loop. Returns the mean loss of a window in the last epoch."""
+    """Trains with the tutorial's loop and returns the mean loss of a window in the last epoch."""
     model.to(device)
     loader = DataLoader(TensorDataset(windows), batch_size=batch, shuffle=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
@@ -102,7 +102,7 @@ def train(
 
 
 def reconstruct(model: VAE, series: np.ndarray, window: int = WINDOW, device: str = "cpu") -> np.ndarray:
-    """The mean, at each point, of the reconstructions of the windows that cover it."""
+    """Returns at each point the mean of the reconstructions of all windows that cover it."""
     model.eval()
     with torch.no_grad():
         mean, _ = model.encode(make_windows(series, window).to(device))
@@ -116,7 +116,7 @@ def reconstruct(model: VAE, series: np.ndarray, window: int = WINDOW, device: st
 
 
 def find_events(labels: np.ndarray, merge_gap: int = 20) -> list[tuple[int, int]]:
-    """[start, end) of each run of anomalous points; runs at most `merge_gap` apart are one."""
+    """Returns [start, end) of each run of anomalous points; runs that are at most `merge_gap` apart become one."""
     events: list[tuple[int, int]] = []
     for t in np.flatnonzero(labels).tolist():
         if events and t - events[-1][1] <= merge_gap:
@@ -137,7 +137,7 @@ class Result(NamedTuple):
 
 
 def run(normal: np.ndarray, anomalous: np.ndarray, *, seed: int = 0, verbose: bool = False) -> Result:
-    """Everything but the pictures: train on the normal series, score the anomalous one."""
+    """Trains on the normal series and scores the anomalous one: everything but the pictures."""
     torch.manual_seed(seed)
     model = VAE()
     loss = train(model, make_windows(normal), verbose=verbose)

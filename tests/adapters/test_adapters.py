@@ -1,4 +1,4 @@
-"""The adapters, each against the contract of its own project: PyOD, aeon, TSB-AD, scikit-learn."""
+"""The adapters, each against the contract of its own project: PyOD, aeon, scikit-learn."""
 
 import inspect
 import io
@@ -25,7 +25,6 @@ import twinvae.detector.detector
 from tests.conftest import BACKENDS, assert_close, detector_of, unchecked
 from twinvae.adapters.aeon import AeonVAE
 from twinvae.adapters.pyod import PyODVAE
-from twinvae.adapters.tsb_ad import run_TwinVAE
 
 MODEL: dict[str, Any] = {
     "preset": "tutorial",
@@ -254,23 +253,6 @@ def test_aeon_missing_values_follow_the_detector(detector_class: Any) -> None:
         adapter.set_params(detector__missing=missing)
         assert np.isfinite(adapter.fit(gap).predict(gap)).all()
     assert AeonVAE(detector_class()).get_tag("capability:missing_values"), "the default leaves them out"
-
-
-# TSB-AD.
-
-
-def test_tsb_ad_scores_the_test_series(backend_name: str) -> None:
-    own = detector_of(backend_name)(**MODEL, window=6).fit(SERIES)
-    scores = run_TwinVAE(SERIES, SPIKE, backend=backend_name, **MODEL, window=6)
-    assert scores.dtype == np.float64
-    assert (scores == own.decision_function(SPIKE)).all()
-
-
-def test_tsb_ad_refuses_an_unknown_backend_and_unknown_hyperparameters() -> None:
-    with pytest.raises(ValueError, match="unknown backend 'numpy'"):
-        run_TwinVAE(SERIES, SPIKE, backend="numpy")
-    with pytest.raises(TypeError, match="windw"):
-        run_TwinVAE(SERIES, SPIKE, windw=6)
 
 
 # scikit-learn. That `clone` works is tested with the detector.

@@ -17,7 +17,7 @@ from benchmarks.accuracy.methods import BASELINES, Answer, Method, baselines, un
 from benchmarks.accuracy.published import Published, read_published, rows
 from benchmarks.accuracy.records import METRICS, Accuracy, Record, shown, summarise
 from benchmarks.accuracy.run import measure_all
-from benchmarks.run import RunError
+from benchmarks.errors import RunError
 from twinvae.data.datasets import BadFile, Dataset
 from twinvae.metrics.vus import vus
 from twinvae.windowing.period import period

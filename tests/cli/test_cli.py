@@ -1,64 +1,21 @@
-"""The command, from arguments to files, output and exit codes."""
+"""The command, from arguments to files and output."""
 
-import errno
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from twinvae.cli import commands
+from tests.helpers.command import QUICK, failure, misuse
 from twinvae.cli import main as cli
 from twinvae.data import datasets
 from twinvae.data.synthetic import noisy_sine
 from twinvae.files.atomic import replacing
 
-QUICK = ("--preset", "standard", "--epochs", "2", "--window", "10", "--hidden-dim", "4", "--latent-dim", "2")
 PICTURES = ("signal.png", "latent.png", "reconstruction.png", "score.png", "events.png")
 DEMO_PICTURES = ("signal.png", "latent.png", "reconstruction_train.png", "reconstruction_test.png", "score.png")
-
-
-@pytest.fixture
-def sensors(tmp_path: Path) -> Path:
-    """Two channels with time stamps and labels; the anomaly is in rows 150 to 159 of channel b."""
-    generator = np.random.default_rng(0)
-    time = np.arange(200)
-    b = np.cos(time / 3) + generator.normal(0, 0.05, 200)
-    b[150:160] += 8.0
-    frame = pl.DataFrame(
-        {
-            "timestamp": [f"2026-01-01 {t // 60:02}:{t % 60:02}:00" for t in time],
-            "a": np.sin(time / 3) + generator.normal(0, 0.05, 200),
-            "b": b,
-            "fault": ((time >= 150) & (time < 160)).astype(int),
-        }
-    )
-    path = tmp_path / "sensors.csv"
-    frame.write_csv(path)
-    return path
-
-
-def failure(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    """The one line on stderr of a command that fails with exit code 1."""
-    assert cli.main([str(argument) for argument in arguments]) == 1
-    captured = capsys.readouterr()
-    errors = [line for line in captured.err.splitlines() if "error" in line]
-    assert len(errors) == 1
-    assert captured.out == ""
-    return errors[0]
-
-
-def misuse(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    """The one line on stderr of a command that is used wrongly: exit code 2."""
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(argument) for argument in arguments])
-    assert stop.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    return line
 
 
 def test_demo_of_both_backends_finds_the_spike_and_agrees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,28 +182,6 @@ def test_doctor_fails_where_sums_of_squares_are_wrong(
     assert "jaxlib" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        (("detect", "x.csv", "--out", "o", "--window", "-3"), "at least 1"),
-        (("detect", "x.csv", "--out", "o", "--window", "ten"), "whole number"),
-        (("detect", "x.csv", "--out", "o", "--learning-rate", "0"), "above 0"),
-        (("detect", "x.csv", "--out", "o", "--backend", "tensorflow"), "invalid choice"),
-        (("detect", "x.csv", "--out", "o", "--train-rows", "0"), "at least 1"),
-        (("detect", "--out", "o"), "required"),
-        (("detect", "x.csv", "--dataset", "ucr-135", "--out", "o"), "not allowed"),
-        (("detect", "x.csv", "--out", "o", "--windw", "3"), "unrecognized"),
-        (("demo", "--out", "o", "--seed", "-1"), "at least 0"),
-        (("fly",), "invalid choice"),
-        ((), "required"),
-    ],
-)
-def test_wrong_use_is_one_line_and_exit_code_2(
-    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], word: str
-) -> None:
-    assert word in misuse(capsys, *arguments)
-
-
 @pytest.mark.parametrize("command", ["demo", "fit", "score", "detect", "doctor"])
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -255,59 +190,10 @@ def test_help_shows_an_example(capsys: pytest.CaptureFixture[str], command: str)
     assert f"example: twinvae {command}" in " ".join(capsys.readouterr().out.split())
 
 
-def test_failures_are_one_line(sensors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "out"
-    assert "no such file" in failure(capsys, "detect", tmp_path / "none.csv", "--out", out)
-    assert "nosuch" in failure(capsys, "detect", sensors, "--columns", "nosuch", "--out", out)
-    assert "500" in failure(capsys, "detect", sensors, "--train-rows", "500", "--out", out)
-    assert "window" in failure(capsys, "detect", sensors, "--train-rows", "20", "--out", out, *QUICK[:2])
-    garbage = tmp_path / "garbage.safetensors"
-    garbage.write_bytes(b"not a model")
-    assert "garbage" in failure(capsys, "score", sensors, "--model", garbage, "--out", tmp_path / "s.csv")
-    assert "No such file" in failure(capsys, "score", sensors, "--model", "none", "--out", tmp_path / "s.csv")
-    assert not out.exists()
-
-
-def test_a_backend_that_is_not_installed_is_named_with_its_extra(
-    sensors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("twinvae.network.backend.installed_backends", lambda: ("jax",))
-    message = failure(capsys, "detect", sensors, "--backend", "torch", "--out", tmp_path / "out")
-    assert "twinvae[torch]" in message
-    monkeypatch.setattr(commands, "installed_backends", tuple)
-    assert "twinvae[jax]" in failure(capsys, "detect", sensors, "--out", tmp_path / "out")
-
-
 def test_a_data_set_whose_package_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"twinvae\[datasets\]"):
         datasets.load_dataset("ucr-135")
-
-
-def test_an_output_folder_that_cannot_be_made_is_one_line(
-    sensors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    in_the_way = tmp_path / "file"
-    in_the_way.write_text("")
-    arguments = ("--columns", "a,b", "--train-rows", "120", "--out", in_the_way / "out", *QUICK)
-    message = failure(capsys, "detect", sensors, *arguments)
-    assert str(in_the_way) in message
-
-
-def test_a_full_disk_keeps_the_old_model(
-    sensors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = tmp_path / "m.safetensors"
-    model.write_bytes(b"old")
-
-    def full(self: Path, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    message = failure(capsys, "fit", sensors, "--columns", "a,b", "--model", model, *QUICK)
-    assert "No space left" in message
-    assert model.read_bytes() == b"old"
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_file_is_readable_by_others_as_the_umask_says(tmp_path: Path) -> None:
@@ -318,22 +204,6 @@ def test_a_file_is_readable_by_others_as_the_umask_says(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o644
-
-
-def test_warnings_are_one_line_and_bad_input_gives_no_traceback(sensors: Path, tmp_path: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "twinvae", "detect", sensors, "--columns", "a", "--out", tmp_path / "out", *QUICK],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    (warning,) = run.stderr.splitlines()
-    assert warning.startswith("twinvae: warning: fitted on the whole file")
-    run = subprocess.run(
-        [sys.executable, "-m", "twinvae", "detect", tmp_path / "none.csv", "--out", tmp_path / "out"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert run.returncode == 1
-    (error,) = run.stderr.splitlines()
-    assert error.startswith("twinvae: error: ")
 
 
 def test_the_demo_series_is_the_tutorials() -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.cli.test_cli import misuse
 from tests.conftest import BACKENDS, detector_of
 from tests.fleet.test_fleet_run import errors, files
+from tests.helpers.command import misuse
 from twinvae.cli import main as cli
 from twinvae.tables.table import read_table
 
@@ -142,9 +142,7 @@ def test_what_one_should_know_is_warned_of_once(
 def test_ray_that_is_not_installed_names_its_extra(
     machines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        "twinvae.cli.fleet_command.importlib.util.find_spec", lambda name: None if name == "ray" else name
-    )
+    monkeypatch.setattr("twinvae.cli.fleet.importlib.util.find_spec", lambda name: None if name == "ray" else name)
     assert fleet(machines, tmp_path / "out", "torch", "--engine", "ray") == 1
     (line,) = errors(capsys)
     assert "pip install 'twinvae[ray]'" in line

@@ -1,4 +1,4 @@
-"""`twinvae watch`: the reader of lines, and the process with its pipes, signals and restarts."""
+"""`twinvae watch`: the process with its pipes, signals and restarts."""
 
 import errno
 import itertools
@@ -6,165 +6,20 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import PATH, in_a_fresh_process
+from tests.conftest import in_a_fresh_process
+from tests.helpers.watching import jsonl, process, watch
 from tests.stream.test_stream import holes, model, points
 from twinvae.model import checkpoint
 from twinvae.stream import state as stream_state
-from twinvae.stream.lines import LineReader, Point, UnsuitedHeaderError
+from twinvae.stream.lines import LineReader
 from twinvae.stream.stream import Stream
 from twinvae.stream.watch import Watch
-
-NAN: Any = pytest.approx(float("nan"), nan_ok=True)
-
-
-@pytest.fixture
-def saved(tmp_path: Path) -> Path:
-    """A model of the channels a and b."""
-    path = tmp_path / "m.safetensors"
-    checkpoint.write(path, model(2))
-    return path
-
-
-def process(*arguments: str | Path, **options: Any) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "twinvae", "watch", *map(str, arguments)]
-    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    running: subprocess.Popen[bytes] = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": PATH}, **pipes)
-    return running
-
-
-def watch(text: str | bytes, *arguments: str | Path) -> tuple[int, list[dict[str, Any]], list[str]]:
-    """The exit code, what was written, and the lines on stderr."""
-    with process(*arguments) as running:
-        out, err = running.communicate(text.encode() if isinstance(text, str) else text, timeout=120)
-    assert b"Traceback" not in err
-    return running.returncode, [json.loads(line) for line in out.splitlines()], err.decode().splitlines()
-
-
-def jsonl(length: int) -> list[bytes]:
-    return [f"{json.dumps(row)}\n".encode() for row in points(length, 2).tolist()]
-
-
-# Lines.
-
-
-@pytest.mark.parametrize(
-    ("lines", "expected"),
-    [
-        (["[1, 2.5]", " [3, null] "], [Point([1, 2.5], None), Point([3, NAN], None)]),
-        (['{"b": 2, "a": 1, "time": "x", "c": "?"}'], [Point([1, 2], "x")]),
-        (['{"b": 2, "a": 1}', "", "[NaN, 4]"], [Point([1, 2], None), None, Point([NAN, 4], None)]),
-        (["1,2", "3,"], [Point([1, 2], None), Point([3, NAN], None)]),
-        (["2026-01-01 00:00;1;2", "x;3;NA"], [Point([1, 2], "2026-01-01 00:00"), Point([3, NAN], "x")]),
-        (["\ufeffb\tc\tTime\ta\r\n", "1\tx\t7\t2", "b\tc\tTime\ta"], [None, Point([2, 1], "7"), None]),
-        (['"a",b', '"1","2"'], [None, Point([1, 2], None)]),
-    ],
-)
-def test_lines_by_example(lines: list[str], expected: list[Point | None]) -> None:
-    reader = LineReader(("a", "b"))
-    assert [reader.read(line) for line in lines] == expected
-
-
-@pytest.mark.parametrize(
-    ("options", "line", "expected"),
-    [
-        ({"columns": ("x", "y")}, '{"y": 2, "x": 1, "a": 5}', Point([1, 2], None)),
-        ({"time": "at"}, '{"a": 1, "b": 2, "time": 3, "at": [4]}', Point([1, 2], [4])),
-        ({"time": "none"}, '{"a": 1, "b": 2, "time": 3}', Point([1, 2], None)),
-        ({}, "2026-01-01,,NaN", Point([NAN, NAN], "2026-01-01")),
-        ({}, ";", Point([NAN, NAN], None)),
-    ],
-)
-def test_columns_and_time_are_chosen_by_name(options: dict[str, Any], line: str, expected: Point) -> None:
-    assert LineReader(("a", "b"), **options).read(line) == expected
-
-
-@pytest.mark.parametrize("line", ["7.5", "[7.5]", '{"temperature": 7.5}', '{"value": 7.5, "time": null}'])
-def test_one_unnamed_channel_is_the_only_number(line: str) -> None:
-    assert LineReader(("0",)).read(line) == Point(7.5, None)
-
-
-def test_one_unnamed_channel_takes_the_only_column() -> None:
-    reader = LineReader(("0",))
-    assert [reader.read(line) for line in ("date,temperature", "x,7.5")] == [None, Point(7.5, "x")]
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("[1, 2", "not JSON"),
-        ("[" * 100_000, "not JSON"),
-        ('{"a": 1}', "no channel 'b': the line has a"),
-        ('[1, "2"]', '"2" is not a number'),
-        ("[true, 2]", "true is not a number"),
-        ('{"a": 1, "b": 2, "time": NaN}', "the time stamp is not a finite number"),
-        ("[[1], 2]", "is not a number"),
-        ("[1, 1" + "0" * 400 + "]", "too large"),
-        ("[1, 1" + "0" * 9000 + "]", "not JSON"),
-        ('1,"' + "2" * 200_000, "cannot be read"),
-    ],
-)
-def test_a_bad_line_says_what_is_wrong_and_the_next_is_read(line: str, message: str) -> None:
-    reader = LineReader(("a", "b"))
-    with pytest.raises(ValueError, match=message) as raised:
-        reader.read(line)
-    assert len(str(raised.value)) < 200
-    assert reader.read("[1, 2]") == Point([1, 2], None)
-
-
-def test_bad_rows_of_a_csv() -> None:
-    reader = LineReader(("a", "b"))
-    reader.read("a,b")
-    for row, message in (("1,x", "'x' is not a number"), ("1", "1 cells, the header has 2"), ("1,2,3", "3 cells")):
-        with pytest.raises(ValueError, match=message):
-            reader.read(row)
-    assert reader.read("1,2") == Point([1, 2], None)
-
-
-def test_rows_without_a_header_have_the_cells_of_the_first() -> None:
-    first, second = LineReader(("a", "b")), LineReader(("a", "b"))
-    assert first.read("1,2") == Point([1, 2], None)
-    second.restore(json.loads(json.dumps(first.state)))
-    for reader in (first, second):
-        with pytest.raises(ValueError, match="3 cells, the first row has 2"):  # not a time stamp before two channels
-            reader.read("1,2,3")
-        assert reader.read("3,4") == Point([3, 4], None)
-
-
-@pytest.mark.parametrize(("header", "message"), [("a,c", "no column 'b'"), ("a,a,b", "a column is there twice")])
-def test_a_header_without_the_channels_ends_it(header: str, message: str) -> None:
-    with pytest.raises(UnsuitedHeaderError, match=message):
-        LineReader(("a", "b")).read(header)
-
-
-@pytest.mark.parametrize("channels", [("a", "b"), ("0",), ("0", "1")])
-@pytest.mark.parametrize("row", ["1,2", "[1, 2]"])
-def test_a_bad_first_line_does_not_decide_the_format(channels: tuple[str, ...], row: str) -> None:
-    row = row if len(channels) == 2 else row.replace("2", "").replace(",", "").replace(" ", "")
-    reader = LineReader(channels)
-    if len(channels) == 2:
-        with pytest.raises(ValueError, match="neither"):
-            reader.read("oops")
-    else:
-        reader.read("oops")  # may be the name of the column
-    assert reader.read(row) == Point([1, 2] if len(channels) == 2 else 1, None)
-
-
-def test_a_reader_continues_where_another_knew_the_header() -> None:
-    first, second = LineReader(("a", "b")), LineReader(("a", "b"))
-    first.read("b;time;a")
-    second.restore(json.loads(json.dumps(first.state)))
-    assert second.read("1;x;2") == first.read("1;x;2") == Point([2, 1], "x")
-
-
-# The process.
 
 
 def test_each_point_gets_its_line_and_events_open_and_close(saved: Path) -> None:

@@ -158,7 +158,7 @@ def interrupt_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
                     raise KeyboardInterrupt
                 yield one
 
-    monkeypatch.setattr("twinvae.cli.fleet_command.run_local", engine)
+    monkeypatch.setattr("twinvae.cli.fleet.run_local", engine)
 
 
 @pytest.fixture

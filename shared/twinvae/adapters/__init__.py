@@ -1,1 +1,1 @@
-"""The detector where its users already are: in PyOD, in aeon, in TSB-AD. Each module imports its project."""
+"""The detector where its users already are: in PyOD and in aeon. Each module imports its project."""

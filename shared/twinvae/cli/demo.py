@@ -1,5 +1,6 @@
-"""The tutorial from data to pictures, in one backend or in both."""
+"""`twinvae demo`: the tutorial from data to pictures, in one backend or in both."""
 
+import argparse
 import json
 import time
 from collections.abc import Sequence
@@ -9,12 +10,51 @@ from typing import Any
 
 import numpy as np
 
+from twinvae.cli.options import chosen_backend, seed
 from twinvae.data.synthetic import LabelledSeries, noisy_sine
 from twinvae.detector.detector import VAEDetector, load_detector
 from twinvae.files.atomic import write_text
 from twinvae.metrics.ranking import average_precision, roc_auc
+from twinvae.network.backend import BACKENDS, require_backend
 from twinvae.plots import pictures as plots
 from twinvae.windowing.intervals import intervals
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("--backend", choices=(*BACKENDS, "both"), help="default: the one installed, JAX first")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the pictures and summary.json"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Runs the tutorial, and prints what each backend took and found."""
+    backends = BACKENDS if options.backend == "both" else (chosen_backend(options),)
+    for name in backends:
+        require_backend(name)
+    summary = run_demo(backends, options.seed, options.out)
+    if options.json:
+        print(json.dumps(summary, indent=2))
+        return
+    heads = "".join(f"{part:>8} " for part in ("import", "compile", "train", "score"))
+    print(f"{'backend':8}{heads}{'loss':>7} {'ROC AUC':>8} {'AP':>6}  events")
+    for name, made in summary["backends"].items():
+        seconds = "".join(f"{made['seconds'][part]:7.3f} s" for part in ("import", "compile", "train", "score"))
+        events = ", ".join(f"[{start}, {end})" for start, end in made["events"]) or "none"
+        print(
+            f"{name:8}{seconds} {made['loss']:7.3f} {made['roc_auc']:8.4f} {made['average_precision']:6.3f}  {events}"
+        )
+    print("injected anomaly:", ", ".join(f"[{start}, {end})" for start, end in summary["injected"]))
+    parity = summary["parity"]
+    if parity is not None:
+        print(
+            f"trained apart in float64, the scores differ by {parity['max_score_difference']:.1e} of their range, "
+            f"the labels {'are equal' if parity['labels_equal'] else 'DIFFER'}"
+        )
+        print(f"trained apart in float32, by {parity['max_score_difference_float32']:.1e} of their range")
+    print(f"pictures and summary.json are in {options.out}")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
-"""What is installed here, and whether it is fit for use."""
+"""`twinvae doctor`: what is installed here, and whether it is fit for use."""
 
+import argparse
 import importlib
 import importlib.metadata
+import json
 import os
 import platform
 from collections.abc import Sequence
@@ -14,6 +16,32 @@ PACKAGES = (
     "twinvae", "numpy", "jax", "jaxlib", "flax", "optax", "torch", "array-api-compat", "safetensors", "polars",
     "scipy", "matplotlib",
 )  # fmt: skip
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("--backend", choices=BACKENDS, help="default: all that are installed")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints what was found.
+
+    Raises:
+        ValueError: if something is not fit for use.
+    """
+    report = diagnose((options.backend,) if options.backend else BACKENDS)
+    if options.json:
+        print(json.dumps(report, indent=2))
+    else:
+        for section, values in report.items():
+            if isinstance(values, dict):
+                print(section)
+                for key, value in values.items():
+                    print(f"  {key:22} {value}")
+    if report["problems"]:
+        raise ValueError("; ".join(report["problems"]))
+    if not options.json:
+        print("fit for use")
 
 
 def diagnose(backends: Sequence[str] = BACKENDS) -> dict[str, Any]:

@@ -24,7 +24,6 @@ _SHIPPED = {
         "InternalBleeding16, UCR anomaly archive",
         1200,
     ),
-    "daphnet": _Shipped(("Daphnet_S06R02E0", "S06R02E0.csv"), "S06R02E0, Daphnet freezing of gait", 0),
 }
 DATASETS = tuple(_SHIPPED)
 SYNTHETIC = "synthetic"
@@ -41,8 +40,7 @@ def load_dataset(name: str) -> Dataset:
     """Reads a series that the package aeon carries.
 
     `ucr-135` is the series InternalBleeding16 of the UCR anomaly archive (Wu and Keogh 2021): an arterial blood
-    pressure with one short anomaly. `daphnet` is nine channels of acceleration of a walking patient with Parkinson's
-    disease (Roggen et al. 2013), an excerpt without a labelled anomaly and without a training part.
+    pressure with one short anomaly.
 
     Raises:
         ValueError: if there is no such data set, or the package that carries it is not installed.

@@ -1,17 +1,24 @@
 """Lines of text -> points of a stream: JSON lines, or CSV with or without a header."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 from twinvae.series.conversion import are_numbers
-from twinvae.tables.columns import MISSING_CELLS
-from twinvae.tables.table import NO_TIME, TIME_NAMES
+from twinvae.tables.dialect import (
+    MISSING_CELLS,
+    NO_TIME,
+    TIME_NAMES,
+    cells_of,
+    is_header,
+    is_number_or_missing,
+    number_of,
+    separator_of,
+    time_column,
+)
 
 LineFormat = Literal["auto", "jsonl", "csv"]
 LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
-SEPARATORS = (",", ";", "\t")
 NAN = float("nan")
 
 
@@ -30,9 +37,9 @@ class LineReader:
     """Reads lines of one format. What it finds out of the first ones holds for the rest.
 
     - `jsonl`: a number, a list, or an object of channel names and numbers, which may have a time stamp;
-    - `csv`: cells between commas, semicolons or tabs. A first line without a single number is the header, and chooses
-      the columns by name. Without one the cells are the channels in the order of the model, perhaps after a time stamp,
-      as in the first row.
+    - `csv`: cells as `twinvae.tables.dialect` has them. A first line that names the columns is the header, and chooses
+      them by name. Without one the cells are the channels in the order of the model, perhaps after a time stamp, as in
+      the first row. A line with too few cells is refused, since it may be torn.
     - `auto`: jsonl if the first good line begins with a bracket or a brace, else csv.
 
     `columns` are the names of the model's channels in the input, if they are called otherwise there. The time stamp is
@@ -68,7 +75,7 @@ class LineReader:
             UnsuitedHeaderError: if a header lacks a channel.
         """
         text = line.strip(" \r\n\ufeff")
-        if not text.strip():
+        if not text or (text.isspace() and self._separator != "\t"):  # a row of nothing but tabs has empty cells
             return None
         form = self._form
         if form == "auto":
@@ -93,7 +100,7 @@ class LineReader:
         return Point(_number(value), None)
 
     def _object(self, value: dict[str, Any]) -> Point:
-        time = self._time_name(value)
+        time = self._time_name(tuple(value))
         names = self._channels
         if not self._named and len(names) == 1:  # the only other key is the channel, whatever its name
             names = tuple(key for key in value if key != time)[:2]
@@ -104,45 +111,55 @@ class LineReader:
                 raise ValueError(f"no channel {name!r}: the line has {_short(', '.join(value))}; see --columns")
         return Point(_one([_number(value[name]) for name in names]), None if time is None else _stamp(value[time]))
 
-    def _time_name(self, names: Mapping[str, Any] | Sequence[str]) -> str | None:
+    def _time_name(self, names: Sequence[str]) -> str | None:
         """Which of the names is the time stamp."""
-        if self._time is not None:
-            return self._time if self._time in names and self._time.lower() != NO_TIME else None
-        return next((name for name in names if name.lower() in TIME_NAMES and name not in self._channels), None)
+        name = time_column(names, self._time, self._channels)
+        return name if name in names else None
 
     # CSV.
 
     def _row(self, text: str) -> Point | None:
-        separator = self._separator or max(SEPARATORS, key=text.count)
+        separator = self._separator or separator_of(text)
         try:
-            cells = next(csv.reader([text], delimiter=separator)) if '"' in text else text.split(separator)
-        except csv.Error as error:
-            raise ValueError(f"cannot be read ({error}): {_short(text)}") from None
-        cells = [cell.strip() for cell in cells]
+            cells = cells_of(text, separator)
+        except ValueError as error:
+            raise ValueError(f"{error}: {_short(text)}") from None
         if cells == self._header:
             return None  # again, as in a log that is rotated
         if self._places is None and self._header is None:
-            extra = len(cells) - len(self._channels)
-            empty = extra in (0, 1) and all(cell in MISSING_CELLS for cell in cells[extra:])
-            if not empty and not any(map(_is_number, cells)):
-                if len(cells) == 1 < len(self._channels):
-                    raise ValueError(f"neither a header nor numbers: {_short(text)}")
+            header = is_header(cells) and (self._suits(cells) or not self._may_be_data(cells))
+            if header and len(cells) == 1 < len(self._channels):
+                raise ValueError(f"neither a header nor numbers: {_short(text)}")
+            if header:
                 self._take_header(cells)
-                self._separator = separator if len(cells) > 1 else None
+            else:
+                self._header = []  # there is none
+            self._separator = separator if len(cells) > 1 else None
+            if header:
                 return None
-            self._header, self._separator = [], separator if len(cells) > 1 else None  # there is none
         if self._places is None:
             if self._width not in (None, len(cells)):
                 raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {_short(text)}")
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME
             self._width = len(cells) if extra == has_time else None
-            return Point(_one([_cell(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
+            return Point(_one([number_of(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
         assert self._header is not None
         if len(cells) != len(self._header):
             raise ValueError(f"{len(cells)} cells, the header has {len(self._header)}: {_short(text)}")
         time = None if self._time_place is None else cells[self._time_place]
-        return Point(_one([_cell(cells[place]) for place in self._places]), time)
+        return Point(_one([number_of(cells[place]) for place in self._places]), time)
+
+    def _suits(self, cells: Sequence[str]) -> bool:
+        """Whether a first line that may be a header or data has the names of this model."""
+        named = set(self._channels) <= set(cells)
+        return named or (not self._named and cells[0].lower() in TIME_NAMES)
+
+    def _may_be_data(self, cells: Sequence[str]) -> bool:
+        """Whether a first line that looks like a header could also be a row, with any text as its time stamp."""
+        extra = len(cells) - len(self._channels)
+        empty = extra in (0, 1) and all(cell in MISSING_CELLS for cell in cells[extra:])
+        return empty or any(is_number_or_missing(cell) and cell not in MISSING_CELLS for cell in cells)
 
     def _take_header(self, cells: list[str]) -> None:
         if len(set(cells)) != len(cells):
@@ -206,23 +223,6 @@ def _stamp(value: Any) -> Any:
         except ValueError:
             raise ValueError("the time stamp is not a finite number") from None
     return value
-
-
-def _cell(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        if cell in MISSING_CELLS:
-            return NAN
-        raise ValueError(f"{_short(cell)!r} is not a number") from None
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return cell not in MISSING_CELLS
 
 
 def _short(text: str) -> str:

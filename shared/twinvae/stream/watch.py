@@ -138,7 +138,7 @@ class Watch:
             step = self._stream.step(point.values, point.time)
         except UnsuitedHeaderError:
             raise
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             self._bad += 1
             self._complain(f"line {number}", error)
             return ""

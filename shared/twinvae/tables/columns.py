@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int8
 
+from twinvae.tables.dialect import MISSING_CELLS
+
 if TYPE_CHECKING:
     import polars as pl
-
-MISSING_CELLS = ("", "NaN", "nan", "NA", "N/A", "null", "NULL", "None")
 
 
 def is_binary(parts: Iterable["pl.Series"]) -> bool:
@@ -40,7 +40,7 @@ def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.n
     import polars as pl
 
     if column.dtype == pl.String:
-        text = column.str.strip_chars()
+        text = column.str.strip_chars()  # polars takes as numbers what `dialect.number_of` does
         numbers = text.cast(pl.Float64, strict=False)
         bad = (numbers.is_null() & text.is_not_null() & ~text.is_in(list(MISSING_CELLS))).arg_true()
         if len(bad):

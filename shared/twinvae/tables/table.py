@@ -12,6 +12,7 @@ from jaxtyping import Float, Int8
 from twinvae.files.out_of_core import by_rows, on_disk
 from twinvae.series.index import Named
 from twinvae.tables.columns import check_times, counts, is_binary, label_values, numbers
+from twinvae.tables.dialect import LABEL_NAMES, NO_TIME, cells_of, is_header, separator_of, time_column
 from twinvae.tables.long_parquet import (
     LongParquet,
     Stamps,
@@ -24,11 +25,6 @@ from twinvae.tables.long_parquet import (
 
 if TYPE_CHECKING:
     import polars as pl
-
-TIME_NAMES = ("timestamp", "time", "datetime", "date")
-LABEL_NAMES = ("label", "labels", "is_anomaly", "anomaly")
-NO_TIME = "none"
-SEPARATORS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -128,10 +124,7 @@ def choose_columns(
         ValueError: if a column is unknown or named twice, or none is left for the values.
     """
     taken = set(columns or ())
-    if time is None:
-        time = next((c for c in available if c.lower() in TIME_NAMES and c not in taken), None)
-    elif time.lower() == NO_TIME and time not in available:
-        time = None
+    time = time_column(available, time, taken)
     if labels is None and columns is None:
         whole = parts or (lambda name: [column(name)])
         labels = next((c for c in available if c.lower() in LABEL_NAMES and is_binary(whole(c))), None)
@@ -241,31 +234,28 @@ def _read_whole(path: Path) -> "pl.DataFrame":
             frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator)
         except pl.exceptions.ComputeError as error:
             raise ValueError(_unreadable(path, separator, header, str(error))) from None
-        return frame.rename({name: name.strip() for name in frame.columns})
+        frame.columns = header
+        quoted = [name for name in header if frame[name].str.contains('"', literal=True).any()]  # after a space
+        return frame.with_columns(pl.col(quoted).str.replace(r'^\s*"(.*)"\s*$', "${1}"))
 
 
 def read_header(path: Path) -> tuple[str, list[str]]:
-    """The separator of a CSV and its column names.
+    """The separator of a CSV and the names of its columns; no names if the file is empty.
 
     Raises:
-        ValueError: if the names are numbers: a file without a header.
+        ValueError: if the first line is a row of numbers: a file without a header.
         OSError, UnicodeDecodeError: if the file cannot be read.
     """
     with path.open(newline="", encoding="utf-8-sig") as lines:
-        first = lines.readline()
-    separator = max(SEPARATORS, key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
-    if names and all(_is_number(name) for name in names):
+        first = next((text for line in lines if (text := line.strip("\r\n"))), "")
+    separator = separator_of(first)
+    try:
+        names = cells_of(first, separator) if first else []
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if names and not is_header(names):
         raise ValueError(f"{path}: the first line is {first.strip()[:40]!r}: it must name the columns")
     return separator, names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _unreadable(path: Path, separator: str, header: list[str], reason: str) -> str:

@@ -1,0 +1,190 @@
+"""The cases: what is measured, with which implementations, with how many threads and how often."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.speed.implementations import PRODUCT
+
+EVERY = ("tutorial", "pyod", "pyod-same-size", "torch-eager", "torch-compiled", "jax-step", "jax-run")
+NO_PYOD = ("tutorial", "torch-eager", "torch-compiled", "jax-step", "jax-run")
+
+ONE, ALL = "one", "all"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question that the benchmark answers. `measure` names the function of `process.measures` that measures it."""
+
+    name: str
+    title: str
+    measure: str
+    implementations: tuple[str, ...]
+    threads: tuple[str, ...] = (ONE,)
+    rounds: int = 5  # fresh processes for each implementation
+    quick: tuple[str, ...] = ()  # the implementations of a quick run
+    quick_rounds: int = 1
+    quick_threads: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    quick_options: dict[str, Any] = field(default_factory=dict)
+    caches: tuple[str, ...] = ("cold",)  # compilation caches: cold, or filled before by a process that is not timed
+    device: str | None = None  # the only device on which the case is measured
+
+
+@dataclass(frozen=True)
+class Job:
+    """One measurement, which runs in a fresh process of its own."""
+
+    case: str
+    implementation: str
+    threads: int
+    device: str
+    round: int
+    cache: str
+    quick: bool
+
+    @property
+    def key(self) -> str:
+        """The key of this job in a results file."""
+        parts = (self.case, self.implementation, self.threads, self.device, self.cache, self.round)
+        return "/".join(map(str, parts))
+
+
+_CASES = (
+    Case(
+        "roofline", "Rate of large matrix products: what the machine can do at most", "roofline",
+        ("numpy", "torch-eager", "jax-run"), threads=(ONE, ALL), rounds=3, quick=("numpy", "torch-eager", "jax-run"),
+    ),
+    Case(
+        "fit", "The tutorial's job (451 windows of 50, batch 32, 1,500 steps), warm, in one process", "fit",
+        EVERY, threads=(ONE, ALL), quick=(*NO_PYOD, "pyod"), quick_rounds=2, quick_threads=(ONE,),
+    ),
+    Case(
+        "cold", "Fresh process from its start to scores in hand, no pictures", "cold",
+        EVERY, threads=(ONE, ALL), caches=("cold", "warm"),
+        quick=("tutorial", "torch-eager", "jax-run"), quick_rounds=2, quick_threads=(ALL,),
+    ),
+    Case(
+        "window", "One window at a time: a sensor's next point", "window",
+        ("tutorial", "pyod", *PRODUCT), rounds=3, quick=("tutorial", "torch-eager", "jax-run"),
+        options={"samples": 5000}, quick_options={"samples": 2000},
+    ),
+    Case(
+        "stream", "A stream's next point, in a process without a framework; peers score its window", "stream",
+        ("numpy", "torch-eager", "jax-run"), rounds=3, quick=("numpy", "torch-eager", "jax-run"),
+        options={"samples": 1000, "sizes": [[64, 1], [64, 8], [256, 1], [256, 8]]},
+    ),
+    Case(
+        "watch", "Points from a pipe to a pipe through twinvae watch", "watch",
+        ("numpy",), threads=(ONE, ALL), rounds=3, quick=("numpy",), quick_threads=(ALL,),
+        options={"points": 50_000, "size": [64, 1], "runs": 3}, quick_options={"runs": 1},
+    ),
+    Case(
+        "fleet", "Many series, a model each: a model's share of the fleet beside the single fit", "fleet",
+        ("torch-eager", "jax-run"), threads=(ONE, ALL), rounds=1, quick=("torch-eager", "jax-run"),
+        options={
+            "series": 1000, "points": 2000, "on_one_core": 64, "alone": 5, "warm": 4,
+            "presets": ["tutorial", "auto"],
+            "epochs": None,  # as many as the preset has
+        },
+        quick_options={"series": 32, "on_one_core": 8, "alone": 2, "presets": ["tutorial"], "epochs": 10},
+    ),
+    Case(
+        "fleet-size", "Models a second against the size of the fleet", "fleet_size",
+        ("torch-eager", "jax-run"), threads=(ALL,), rounds=1, device="gpu",
+        options={"values": [1, 10, 100, 1000, 10_000], "points": 2000, "together": 1024},
+    ),
+    Case(
+        "recompile", "A second fit and score with other data of the same shape", "recompile",
+        (*PRODUCT, "jax-step"), rounds=1, quick=("torch-eager", "jax-run"),
+    ),
+    Case(
+        "score", "Scores of a long series, and the memory they take", "score",
+        ("tutorial", "pyod", *PRODUCT), threads=(ONE, ALL), rounds=3,
+        quick=("pyod", "torch-eager", "jax-run"), quick_threads=(ALL,),
+        options={"points": 10**7, "fewer": {"tutorial": 10**5, "pyod": 2 * 10**5}},
+        quick_options={"points": 10**7, "fewer": {"pyod": 2 * 10**4}},
+    ),
+    Case(
+        "train-memory", "One epoch on 10 million points, batch 1024: time and memory", "train_memory",
+        PRODUCT, threads=(ALL,), rounds=1, options={"points": 10**7},
+    ),
+    Case(
+        "points", "Scoring by length of the series", "sweep_points",
+        ("tutorial", "pyod", *PRODUCT), threads=(ONE, ALL), rounds=2,
+        quick=("torch-eager", "jax-run"), quick_threads=(ALL,),
+        options={"values": [10**3, 10**4, 10**5, 10**6, 10**7], "largest": {"tutorial": 10**5, "pyod": 10**5}},
+        quick_options={"values": [10**3, 10**4, 10**5, 10**6]},
+    ),
+    Case(
+        "batch", "A training step by batch size", "sweep_training", NO_PYOD, rounds=2,
+        options={"axis": "batch_size", "values": [32, 128, 512, 2048, 8192]},
+    ),
+    Case(
+        "hidden", "A training step by hidden units", "sweep_training", NO_PYOD, rounds=2,
+        options={"axis": "hidden_dim", "values": [32, 64, 128, 256, 512, 1024]},
+    ),
+    Case(
+        "window-length", "A training step by window length", "sweep_training", NO_PYOD, rounds=2,
+        options={"axis": "window", "values": [25, 50, 100, 200, 400]},
+    ),
+    Case(
+        "channels", "A training step by channels", "sweep_training", NO_PYOD, rounds=2,
+        options={"axis": "channels", "values": [1, 4, 16, 64]},
+    ),
+    Case(
+        "threads", "A training step and a scored point by threads", "threads",
+        ("tutorial", *PRODUCT), threads=("each",), rounds=2, options={"points": 10**6, "fewer": {"tutorial": 10**4}},
+    ),
+    Case(
+        "transfer", "A series of 10 million points to the device and back", "transfer",
+        ("torch-eager", "jax-run"), threads=(ALL,), rounds=3, options={"points": 10**7}, device="gpu",
+        quick=("torch-eager", "jax-run"), quick_threads=(ALL,),
+    ),
+)  # fmt: skip
+CASES: dict[str, Case] = {case.name: case for case in _CASES}
+
+
+def jobs(
+    case: Case, *, implementations: tuple[str, ...], threads: tuple[int, ...], cores: int, device: str, quick: bool,
+    rounds: int | None = None,
+) -> list[Job]:  # fmt: skip
+    """Returns the jobs of a case in the order in which they run.
+
+    Implementations take turns (A B A B), so that what drifts in the machine changes all of them alike.
+
+    `implementations` and `threads` restrict what the case asks for, unless they are empty.
+    """
+    if case.device not in (None, device) or (quick and not case.quick):
+        return []
+    chosen = [
+        name
+        for name in case.implementations
+        if (name in implementations if implementations else not quick or name in case.quick)
+    ]
+    counts = _threads(case.quick_threads or case.threads if quick else case.threads, cores)
+    if threads:
+        counts = [count for count in counts if count in threads]
+    repeats = rounds or (case.quick_rounds if quick else case.rounds)
+    return [
+        Job(case.name, name, count, device, turn, cache, quick)
+        for turn in range(repeats)
+        for count in counts
+        for name in chosen
+        for cache in case.caches
+        if _wanted(name, cache, turn, device, quick)
+    ]
+
+
+def _threads(names: tuple[str, ...], cores: int) -> list[int]:
+    if names == ("each",):
+        return sorted({1, cores, *(2**i for i in range(1, 12) if 2**i < cores)})
+    return sorted({1 if name == ONE else cores for name in names})
+
+
+def _wanted(name: str, cache: str, turn: int, device: str, quick: bool) -> bool:
+    if cache == "warm" and name not in ("torch-compiled", "jax-step", "jax-run"):
+        return False  # nothing is compiled, so there is nothing to find in a cache
+    if name == "numpy" and device == "gpu":
+        return False
+    slow = name.startswith("pyod") or name == "torch-compiled"
+    return not (quick and slow and turn > 0)

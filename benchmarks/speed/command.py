@@ -1,0 +1,101 @@
+"""The commands of the speed benchmark: `python -m benchmarks run`, `report`, `compare` and `list`."""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.errors import RunError, complain
+from benchmarks.speed import run
+from benchmarks.speed.cases import CASES
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.results import read
+
+
+def measure(options: argparse.Namespace) -> int:
+    """Measures and writes the results file; the exit code: 0, or 1 if something was not measured.
+
+    Raises:
+        RunError: if the request cannot be met.
+        ResultsError: if the file to go on with cannot be used.
+    """
+    wanted = run.plan(
+        cases=options.case, implementations=options.implementation, threads=options.threads,
+        device=options.device, quick=options.quick, rounds=options.rounds,
+    )  # fmt: skip
+    out = options.out or run.dated_path(options.device)
+    if options.device == "gpu" and not run.gpu_seen():
+        raise RunError("no GPU here that PyTorch or JAX can use: run with --device cpu")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    results = run.start_results(
+        out, device=options.device, quick=options.quick, resume=options.resume, command=machine.command_line()
+    )
+    finished = run.run(wanted, results, out, limit=run.QUICK if options.quick else math.inf)
+    refused = results.refused()
+    for (case, implementation), reason in refused.items():
+        print(f"not measured: {case}, {implementation}: {reason}", file=sys.stderr)
+    if not any(answer["metrics"] for answer in results.runs.values()):
+        complain("nothing was measured")
+        return 1
+    if finished:
+        print(f"wrote {out}; next: python -m benchmarks report {out}")
+    return 0 if finished and not refused else 1
+
+
+def report(options: argparse.Namespace) -> int:
+    """Writes the page and the pictures of a results file."""
+    from benchmarks.speed.report.page import write_report  # matplotlib takes half a second
+
+    page = write_report(read(options.file), options.file, options.out or options.file.with_suffix(""))
+    print(f"wrote {page} and its pictures")
+    return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Prints what changed between two results files."""
+    from benchmarks.speed.report.compare import compare
+
+    print(compare(read(options.old), read(options.new), least=options.least / 100))
+    return 0
+
+
+def names(options: argparse.Namespace) -> int:
+    """Prints the names of the cases and of the implementations."""
+    del options
+    for title, table in (
+        ("cases", {case.name: case.title for case in CASES.values()}),
+        ("implementations", {one.name: one.label for one in IMPLEMENTATIONS.values()}),
+    ):
+        print(f"{title}:")
+        for name, text in table.items():
+            print(f"  {name:16}{text}")
+    return 0
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the parsers of these commands. Each sets `command` to the function that runs it."""
+    one = commands.add_parser("run", help="measure, each implementation in fresh processes; write a JSON file")
+    one.add_argument("--quick", action="store_true", help="a short run of the main cases, within three minutes")
+    one.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    one.add_argument("--case", action="append", default=[], help="only this case; may be repeated")
+    one.add_argument("--implementation", action="append", default=[], help="only this one; may be repeated")
+    one.add_argument("--threads", action="append", default=[], type=int, help="only this thread count")
+    one.add_argument("--rounds", type=int, choices=range(1, 1001), metavar="N", help="fresh processes for each")
+    one.add_argument("--out", type=Path, help="the results file; default: a dated one in out/")
+    one.add_argument("--resume", action="store_true", help="go on with the file of --out")
+    one.set_defaults(command=measure)
+
+    two = commands.add_parser("report", help="write an HTML page and pictures of a results file")
+    two.add_argument("file", type=Path)
+    two.add_argument("--out", type=Path, help="the folder; default: beside the file, by its name")
+    two.set_defaults(command=report)
+
+    three = commands.add_parser("compare", help="say what changed between two results files, beyond noise")
+    three.add_argument("old", type=Path)
+    three.add_argument("new", type=Path)
+    three.add_argument("--least", type=float, default=5.0, help="smallest change that counts, in percent (5)")
+    three.set_defaults(command=compare)
+
+    four = commands.add_parser("list", help="name the cases and implementations")
+    four.set_defaults(command=names)

@@ -1,0 +1,1 @@
+"""What happens in the fresh process that measures: nothing here knows of the reports."""

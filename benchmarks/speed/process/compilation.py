@@ -1,0 +1,64 @@
+"""What a framework compiled and what it found in its cache on disk, as it reports itself."""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Counts:
+    """How many programs were compiled or fetched, the seconds that this took, and the hits and misses of the cache."""
+
+    programs: int = 0
+    seconds: float = 0.0
+    hits: int = 0
+    misses: int = 0
+
+    def since(self, before: "Counts") -> "Counts":
+        return Counts(
+            self.programs - before.programs,
+            self.seconds - before.seconds,
+            self.hits - before.hits,
+            self.misses - before.misses,
+        )
+
+
+class Watch:
+    """Counts what is compiled from its construction on. For JAX it must be made before anything is compiled."""
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        self.jax = Counts()
+        if backend == "jax":
+            from jax import monitoring
+
+            monitoring.register_event_duration_secs_listener(self._duration)
+            monitoring.register_event_listener(self._event)
+
+    def now(self) -> Counts:
+        if self.backend == "jax":
+            return Counts(self.jax.programs, self.jax.seconds, self.jax.hits, self.jax.misses)
+        return _torch()
+
+    def _duration(self, event: str, duration_secs: float, **_: Any) -> None:
+        if event.startswith("/jax/core/compile/"):  # tracing, lowering, compiling (or fetching)
+            self.jax.seconds += duration_secs
+            self.jax.programs += event.endswith("backend_compile_duration")
+
+    def _event(self, event: str, **_: Any) -> None:
+        self.jax.hits += event == "/jax/compilation_cache/cache_hits"
+        self.jax.misses += event == "/jax/compilation_cache/cache_misses"
+
+
+def _torch() -> Counts:
+    if "torch._dynamo.utils" not in sys.modules:  # nothing can have been compiled, and importing it takes a second
+        return Counts()
+    from torch._dynamo.utils import calculate_time_spent, counters
+
+    inductor, autograd = counters["inductor"], counters["aot_autograd"]
+    return Counts(
+        counters["stats"]["unique_graphs"],
+        float(calculate_time_spent().get("total_wall_time", 0.0)),
+        inductor["fxgraph_cache_hit"] + autograd["autograd_cache_hit"],
+        inductor["fxgraph_cache_miss"],
+    )

@@ -1,0 +1,145 @@
+"""The time of a stream's next point and of a line from a pipe: what the cases `stream` and `watch` measure."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+from benchmarks.speed.process.measurement import Measurement, limit_threads
+from benchmarks.speed.process.workloads import SEED, long_series
+
+WARM = 500  # points that are not counted: the processor's caches, and the stream's own warming up
+TOLERANCE = 1e-5  # of the largest score: float32 in another order of sums
+
+
+def stream(m: Measurement) -> None:
+    """Measures the seconds of each point. A peer without a stream scores the window that ends at the point."""
+    import numpy as np
+
+    for window, channels in m.options["sizes"] if m.name == "numpy" else m.options["sizes"][:1]:
+        series = long_series(WARM + m.options["samples"])[:, None].repeat(channels, axis=1)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.safetensors"
+            _write_model(path, window, channels)
+            score, points = _scorer(m, path, series, window)
+        samples, scores = [], []
+        for point in points:
+            before = time.perf_counter()
+            value = score(point)
+            samples.append(round(time.perf_counter() - before, 9))
+            scores.append(value)
+        if m.name == "numpy":
+            error = _error(np.array(scores), series, window)
+            if not error <= TOLERANCE:
+                m.refuse(f"differs from the oracle by {error:.2g} of the largest score")
+                return
+            m.notes.setdefault("verified", {})[f"{window}x{channels}"] = error
+        m.add("point", "s", samples[WARM:], window=window, channels=channels)
+    loaded = [name for name in ("jax", "torch") if name in sys.modules]
+    if m.name == "numpy" and loaded:
+        m.refuse(f"{loaded[0]} is in the process of a stream")
+
+
+def watch(m: Measurement) -> None:
+    """Measures the seconds a point of `twinvae watch` between two pipes, from its first result to its last."""
+    points = m.options["points"]
+    values = long_series(points).round(6).tolist()
+    texts = {
+        "csv": "time,value\n" + "".join(f"{at},{value}\n" for at, value in enumerate(values)),
+        "jsonl": "".join(f'{{"time": {at}, "value": {value}}}\n' for at, value in enumerate(values)),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        _write_model(path, *m.options["size"])
+        for form, text in texts.items():
+            m.add("point", "s", [_watched(path, text.encode(), points) for _ in range(m.options["runs"])], lines=form)
+
+
+def _watched(model: Path, text: bytes, points: int) -> float:
+    """The seconds for a point, once the process has started."""
+    command = [sys.executable, "-m", "twinvae", "watch", "--model", str(model)]
+    with subprocess.Popen(
+        command, cwd=machine.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        sending = threading.Thread(target=_send, args=(process.stdin, text))
+        sending.start()
+        last = process.stdout.read(2**16)
+        begin, first = time.perf_counter(), last.count(b"\n")
+        lines = first
+        while part := process.stdout.read(2**16):
+            last, lines = last[-200:] + part, lines + part.count(b"\n")
+        seconds = time.perf_counter() - begin
+        sending.join()
+    if process.returncode or lines != points or json.loads(last.splitlines()[-1])["index"] != points - 1:
+        raise RuntimeError(f"watch ended with {process.returncode} after {lines} of {points} lines")
+    return seconds / (lines - first)
+
+
+def _send(pipe: Any, text: bytes) -> None:
+    with pipe:
+        view = memoryview(text)
+        while view:
+            view = view[pipe.write(view[: 2**16]) :]
+
+
+def _write_model(path: Path, window: int, channels: int) -> None:
+    """Writes a model of the default preset that nobody has trained. It takes the same time as a trained one."""
+    import numpy as np
+
+    from twinvae.config import DEFAULT_PRESET, KINDS, resolve
+    from twinvae.model import checkpoint
+    from twinvae.network.net import Net
+    from twinvae.network.parameters import draw
+    from twinvae.scoring.statistics import Calibration
+    from twinvae.series.scaling import Scaler
+
+    config = resolve(DEFAULT_PRESET, {"window": window})
+    one = np.ones(channels)
+    saved = checkpoint.Checkpoint(
+        DEFAULT_PRESET, {"window": window}, SEED, config, tuple(map(str, range(channels))),
+        draw(Net.of(config, channels), SEED), Scaler(0 * one, one),
+        dict.fromkeys((*KINDS, checkpoint.SINGLE_WINDOW), 1e9),
+        Calibration(0.0, (1,), one[None], one),
+    )  # fmt: skip
+    checkpoint.write(path, saved)
+
+
+def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Callable[[Any], Any], Any]:
+    """The function that is timed, and the points or windows that it is called with in turn."""
+    if m.name == "numpy":
+        from twinvae.stream.stream import Stream
+
+        one = series.shape[1] == 1
+        return Stream.load(path).update, series[:, 0].tolist() if one else series.tolist()
+    from benchmarks.speed.implementations import IMPLEMENTATIONS
+    from twinvae.detector.detector import load_detector
+
+    detector = load_detector(IMPLEMENTATIONS[m.name].backend)
+    if m.name != "jax-run":
+        limit_threads(m)
+    windows = [series[at : at + window] for at in range(len(series) - window + 1)]
+    device: Any = m.device
+    return detector.load(path, device=device).window_scorer(), windows
+
+
+def _error(scores: Any, series: Any, window: int) -> float:
+    """The largest difference from the oracle's causal scores, relative to the largest of these."""
+    import numpy as np
+
+    from tests.oracle import reference
+    from twinvae.config import DEFAULT_PRESET, resolve
+    from twinvae.network.net import Net
+    from twinvae.network.parameters import draw
+
+    parameters = draw(Net.of(resolve(DEFAULT_PRESET, {"window": window}), series.shape[1]), SEED)
+    expected = reference.scores(series, parameters, window, "causal").mean(axis=1)
+    known = slice(window - 1, None)
+    return float(np.abs(scores[known] - expected[known]).max() / expected[known].max())

@@ -1,0 +1,74 @@
+"""`twinvae detect`: fits on the normal part of a series, scores all of it, and writes everything."""
+
+import argparse
+import warnings
+from pathlib import Path
+
+from twinvae.cli.options import (
+    SERIES_FILE,
+    add_backend,
+    add_columns,
+    add_hyperparameters,
+    check_writable,
+    chosen_detector,
+    count,
+    read_series,
+)
+from twinvae.cli.text import events_text, print_result, quality_text
+from twinvae.data.datasets import DATASETS, load_dataset
+from twinvae.detector.detection import write_detection
+from twinvae.tables.table import Table, read_table
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("file", type=Path, nargs="?", metavar="FILE", help=SERIES_FILE)
+    source.add_argument("--dataset", choices=DATASETS, help="a public labelled series instead of a file")
+    normal = parser.add_mutually_exclusive_group()
+    normal.add_argument("--train-rows", type=count, metavar="N", help="the first N rows are normal: fit on them")
+    normal.add_argument("--train", type=Path, metavar="FILE2", help="fit on this file instead")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--parquet", action="store_true", help="write scores.parquet even if FILE is a CSV")
+    add_backend(parser)
+    add_columns(parser)
+    add_hyperparameters(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Fits, scores, draws, and prints the events."""
+    detector = chosen_detector(options)
+    table, normal, train_rows, name = _series(options)
+    existed = options.out.exists()
+    options.out.mkdir(parents=True, exist_ok=True)
+    check_writable(options.out / "model.safetensors")
+    try:
+        detector.fit(normal.frame())
+    except Exception:
+        if not existed:
+            options.out.rmdir()
+        raise
+    suffix = ".parquet" if options.parquet or (options.file and options.file.suffix.lower() == ".parquet") else ".csv"
+    summary = write_detection(options.out, table, detector, train_rows=train_rows, name=name, scores_suffix=suffix)
+    print_result(
+        options,
+        summary,
+        f"{events_text(summary['events'])}{quality_text(summary)}"
+        f"scores, events.json, pictures and model are in {options.out}",
+    )
+
+
+def _series(options: argparse.Namespace) -> tuple[Table, Table, int, str]:
+    """The series to score, the one to fit on, how many first rows of the first that is, and the name."""
+    if options.dataset:
+        dataset = load_dataset(options.dataset)
+        table, train_rows, name = dataset.table, options.train_rows or dataset.train_rows, dataset.source
+    else:
+        table, train_rows, name = read_series(options.file, options), options.train_rows or 0, options.file.name
+    if train_rows > len(table):
+        raise ValueError(f"--train-rows is {train_rows}, the file has {len(table)} rows")
+    if options.train:
+        return table, read_table(options.train, columns=table.names, time=options.time), 0, name
+    if not train_rows:
+        warnings.warn("fitted on the whole file: its anomalies count as normal; see --train-rows", stacklevel=1)
+    return table, table.rows(slice(train_rows or None)), train_rows, name

@@ -1,0 +1,294 @@
+"""`twinvae fleet`: fits and scores many series, each with a detector of its own."""
+
+import argparse
+import errno
+import importlib.metadata
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from twinvae.cli.options import add_backend, add_columns, add_hyperparameters, chosen_backend, count
+from twinvae.cli.text import complain, print_result
+from twinvae.config import HYPERPARAMETERS, resolve
+from twinvae.fleet.folder import FleetFolder, Plan
+from twinvae.fleet.input import Folder, Input, Version, open_input
+from twinvae.fleet.local_engine import in_turns, run_local
+from twinvae.fleet.run import Engine, make_plan, run_plan
+from twinvae.fleet.tables import Tables, input_digest, read_tables, write_tables
+from twinvae.fleet.training import TOGETHER
+from twinvae.fleet.work import Result, Settings, Task
+from twinvae.network.backend import load_backend
+from twinvae.process.progress import fleet_progress
+
+MOST_NAMED = 10  # series with the most events, failures, changed files: all are in the tables
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+PACKAGES = {"jax": ("twinvae", "numpy", "jax", "jaxlib"), "torch": ("twinvae", "numpy", "torch")}
+GO_ON = "what is finished is kept: go on with --resume"
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM."""
+
+    exit_code = 128 + signal.SIGTERM
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument(
+        "input", type=Path, metavar="INPUT", help="a folder of CSV or Parquet files, or with --key one long table"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables and models")
+    parser.add_argument("--train-rows", type=count, metavar="N", help="the first N rows of each series are normal")
+    parser.add_argument("--key", metavar="COLUMN", help="tells the series of one long table apart")
+    parser.add_argument("--scores", action="store_true", help="write the score of every step: scores/NAME.parquet")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where a run has ended: give the same options as before"
+    )
+    parser.add_argument(
+        "--leave-changed", action="store_true",
+        help="with --resume: series whose files have changed or gone fail, the rest goes on",
+    )  # fmt: skip
+    parser.add_argument(
+        "--together", type=count, default=TOGETHER, metavar="N",
+        help=f"train at most N series in one batch; default: {TOGETHER}",
+    )  # fmt: skip
+    parser.add_argument("--workers", type=count, metavar="N", help="batches at a time at most; default: one a core")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="default: local")
+    parser.add_argument(
+        "--address", metavar="ADDRESS", help="of a Ray cluster, HOST:PORT or auto; default: Ray on this machine"
+    )
+    add_backend(parser)
+    add_columns(parser)
+    add_hyperparameters(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Trains and scores all series, and prints which have the most events.
+
+    Raises:
+        ValueError: if none could be done; and as `run_fleet`.
+    """
+    tables = run_fleet(options, chosen_backend(options))
+    print_result(options, summary_record(tables, options.out), summary_text(tables, options.out))
+    if not tables.summary["ok"]:
+        sys.stdout.flush()
+        raise ValueError(
+            f"none of the {tables.summary['series']} series could be done: see {options.out}/fleet.parquet"
+        )
+
+
+def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
+    """Trains and scores all series of an input into a folder, or goes on with that.
+
+    Raises:
+        KeyboardInterrupt: at Ctrl-C and SIGTERM; the message says how to go on.
+        ValueError, OSError: if it cannot work: see `open_input` and `FleetFolder`.
+    """
+    warn = partial(complain, "warning")
+    given = {name: getattr(options, name) for name in HYPERPARAMETERS if getattr(options, name) is not None}
+    settings = Settings(backend, options.preset, options.seed, given, options.train_rows, options.scores)
+    recorded = _recorded(options, settings)
+    engine = _engine(options, settings)
+    folder = FleetFolder(options.out)
+    if not options.resume or not (folder.is_begun or folder.is_finished):
+        folder.check_new()
+    if options.out.resolve() == options.input.resolve():
+        raise ValueError(f"{options.out}: --out is the folder of the input: choose another")
+    with folder.lock(), _sigterm_interrupts(), _saying_how_to_go_on(folder):
+        source = open_input(
+            options.input, key=options.key, columns=options.columns, time=options.time, labels=options.labels,
+            scratch=folder.progress / "sorted",
+        )  # fmt: skip
+        if source.left_out:
+            warn(f"{options.input}: left out {source.left_out} entries that are hidden, or no .csv or .parquet file")
+        if folder.is_finished:
+            return _finished(folder, recorded, source)
+        plan = folder.read_plan()
+        if plan is None:
+            if options.train_rows is None:
+                warn("fitted on whole series: their anomalies count as normal; see --train-rows")
+            with fleet_progress("read", len(source.names)) as report:
+                plan = make_plan(source, settings, recorded, options.together, report, warn)
+            folder.write_plan(plan)
+        else:
+            _check_settings(folder, plan.settings, recorded)
+            source = _as_planned(plan, source, leave_changed=options.leave_changed, warn=warn)
+        with fleet_progress("done", len(plan.names)) as report:
+            run_plan(plan, source, settings, folder, engine, report, warn)
+        return write_tables(plan, folder)
+
+
+def summary_text(tables: Tables, out: Path) -> str:
+    """What a run has found, for people."""
+    summary = tables.summary
+    lines = [
+        f"{summary['ok']} of {summary['series']} series done, {summary['failed']} failed; "
+        f"{summary['events']} events in {summary['series_with_events']} series"
+    ]
+    for row in top_series(tables):
+        many = f"{row['events']} event{'s' if row['events'] > 1 else ''}"
+        lines.append(f"  {row['series']}: {many}, the first at {row['start_time']}")
+    failures = failed_series(tables)
+    if failures:
+        lines.append("failed:")
+        lines += [f"  {row['name']}: {row['error']}" for row in failures]
+        more = summary["failed"] - len(failures)
+        lines += [f"  and {more} more"] if more else []
+    lines.append(f"fleet.parquet (a row for each series), events.parquet (for each event) and models are in {out}")
+    return "\n".join(lines)
+
+
+def summary_record(tables: Tables, out: Path) -> dict[str, Any]:
+    """What a run has found, for machines."""
+    return tables.summary | {"out": str(out), "most_events": top_series(tables), "failures": failed_series(tables)}
+
+
+def top_series(tables: Tables) -> list[dict[str, Any]]:
+    """The series with the most events: `series`, `events`, and row and time of the first."""
+    import polars as pl
+
+    counted = tables.events.group_by("series").agg(
+        pl.len().alias("events"), pl.col("start", "start_time").sort_by("start").first()
+    )
+    return counted.sort("events", "series", descending=[True, False]).head(MOST_NAMED).to_dicts()
+
+
+def failed_series(tables: Tables) -> list[dict[str, Any]]:
+    """The first series that failed, with their reasons."""
+    bad = tables.fleet.filter(tables.fleet["status"] == "failed")
+    return bad.select("name", "error").head(MOST_NAMED).to_dicts()
+
+
+# What a run is begun with, and whether it is the same when it goes on.
+
+
+def _recorded(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """All that the results depend on, beside the input."""
+    recorded = settings._asdict() | {name: getattr(options, name) for name in ("key", "time", "labels", "together")}
+    recorded["columns"] = options.columns and list(options.columns)
+    recorded["versions"] = {name: importlib.metadata.version(name) for name in PACKAGES[settings.backend]}
+    as_read: dict[str, Any] = json.loads(json.dumps(recorded, sort_keys=True))
+    return as_read  # as it will be read from the plan
+
+
+def _check_settings(folder: FleetFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    old, new = _flat(before), _flat(now)
+    changed = [
+        f"{name} was {old.get(name, 'not given')}, now {new.get(name, 'not given')}"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+    if changed:
+        raise ValueError(
+            f"{folder.path}: begun with other settings: {'; '.join(changed)}: give the same, or choose another --out"
+        )
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    nested = {name: value for part in ("hyperparameters", "versions") for name, value in settings[part].items()}
+    rest = {name: value for name, value in settings.items() if name not in ("hyperparameters", "versions")}
+    return {name.replace("_", "-"): value for name, value in (rest | nested).items() if value is not None}
+
+
+def _as_planned(plan: Plan, source: Input, *, leave_changed: bool, warn: Callable[[str], None]) -> Input:
+    """The input in the versions that the plan was made of."""
+    differences = _differences(plan.files, source.files)
+    if not differences:
+        return source
+    said = f"{source.path}: the input has changed since the run began: {differences}"
+    if not leave_changed or not isinstance(source, Folder):
+        rest = ", or let these series fail with --leave-changed" if isinstance(source, Folder) else ""
+        raise ValueError(f"{said}: put it back, choose another --out{rest}")
+    warn(f"{said}: what is not finished of it fails")
+    return source.as_of(plan.files)
+
+
+def _differences(before: Mapping[str, Version], now: Mapping[str, Version]) -> str:
+    found = {
+        "changed": [name for name, version in before.items() if now.get(name, version) != version],
+        "gone": [name for name in before if name not in now],
+        "new": [name for name in now if name not in before],
+    }
+    return "; ".join(
+        f"{len(names)} {what} ({', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''})"
+        for what, names in found.items()
+        if names
+    )
+
+
+def _finished(folder: FleetFolder, recorded: Mapping[str, Any], source: Input) -> Tables:
+    tables = read_tables(folder)
+    if tables.summary["input"] is None:
+        raise ValueError(f"{folder.path}: holds a fleet that was saved from Python: choose another --out")
+    _check_settings(folder, tables.summary["settings"], recorded)
+    if tables.summary["input"] != input_digest(source.files):
+        raise ValueError(f"{folder.path}: finished, and the input has changed since: choose another --out")
+    folder.clear()  # the process may have ended just before
+    complain("note", f"{folder.path}: was finished already: nothing to do")
+    return tables
+
+
+# How it runs, and how it is ended.
+
+
+def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
+    if options.engine == "ray":
+        if options.workers is not None:
+            raise ValueError("--workers is for --engine local: Ray's cluster says how many there are")
+        if settings.hyperparameters.get("device") == "gpu":
+            raise ValueError("--device gpu is for --engine local: a task on Ray has one CPU")
+        if not importlib.util.find_spec("ray"):
+            raise ValueError("Ray is not installed: pip install 'twinvae[ray]'")
+        from twinvae.fleet.ray_engine import run_ray
+
+        def on_ray(work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool) -> Any:
+            return run_ray(work, tasks, address=options.address, backend=settings.backend)
+
+        return on_ray
+    if options.address is not None:
+        raise ValueError("--address is for --engine ray")
+    lanes = load_backend(settings.backend).lanes(resolve(settings.preset, settings.hyperparameters).device)
+
+    def here(work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool) -> Any:
+        return run_local(work, tasks, in_turns(lanes, 1 if one_by_one else options.workers))
+
+    return here
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """What a service manager or a batch system sends ends a run as Ctrl-C does."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _saying_how_to_go_on(folder: FleetFolder) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        kept = GO_ON if folder.is_begun else "no batch was begun"
+        raise type(error)(f"interrupted: {kept}") from None
+    except OSError as error:
+        if error.errno in FULL and folder.is_begun:
+            raise OSError(error.errno, f"{os.strerror(error.errno)}: {GO_ON}", error.filename) from None
+        raise

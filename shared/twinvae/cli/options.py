@@ -1,0 +1,154 @@
+"""Options that several commands share: their types, and what is made of them."""
+
+import argparse
+import tempfile
+import warnings
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, resolve
+from twinvae.network.backend import BACKENDS, installed_backends, require_backend
+
+if TYPE_CHECKING:
+    from twinvae.detector.detector import VAEDetector
+    from twinvae.tables.table import Table
+
+SERIES_FILE = "a CSV, Parquet or .npy file, one row per time step"
+TIME_HELP = "the time stamps; default: timestamp, time, datetime, date"
+
+# Types.
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """Any number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def seed(text: str) -> int:
+    """A whole number of at least 0."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names between commas."""
+    found = tuple(name.strip() for name in text.split(","))
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"{text!r} has an empty name")
+    return found
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """The values that a hyperparameter may have."""
+    return get_args(next(field.type for field in fields(Config) if field.name == name))
+
+
+def _value(name: str, kind: Any) -> Any:
+    def convert(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
+        try:
+            resolve(DEFAULT_PRESET, {name: value})
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return value
+
+    return convert
+
+
+# Groups of options.
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """Which backend computes."""
+    parser.add_argument("--backend", choices=BACKENDS, help="default: the one installed, JAX first")
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """What the columns of a file are."""
+    parser.add_argument("--columns", type=names, metavar="A,B", help="the columns to use; default: all but time")
+    parser.add_argument("--time", metavar="COLUMN", help=TIME_HELP)
+    parser.add_argument("--labels", metavar="COLUMN", help="0/1 labels: never fitted on; they measure the scores")
+
+
+def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
+    """The preset, the seed and every hyperparameter."""
+    group = parser.add_argument_group("the detector", "each default comes from the preset")
+    group.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help=f"default: {DEFAULT_PRESET}")
+    group.add_argument("--seed", type=seed, default=0, metavar="N", help="of initial weights, shuffles and noise")
+    for field in fields(Config):
+        text = f"{field.metadata['help']} (auto: {_automatic(field.name)})".replace("%", "%%")
+        flag = f"--{field.name.replace('_', '-')}"
+        if field.type is bool:
+            group.add_argument(flag, action="store_true", default=None, help=text)
+        elif field.type in (int, float):
+            group.add_argument(flag, type=_value(field.name, field.type), metavar="X", help=text)
+        else:
+            group.add_argument(flag, choices=choices(field.name), help=text)
+
+
+def _automatic(name: str) -> str:
+    value = getattr(PRESETS[DEFAULT_PRESET], name)
+    return {"window": f"the series' period, at least {value}", "epochs": f"{value}, fewer for a long series"}.get(
+        name, str(value)
+    )
+
+
+# What is made of them.
+
+
+def chosen_backend(options: argparse.Namespace) -> str:
+    """The chosen backend, or the first that is installed.
+
+    Raises:
+        ValueError: if it is not installed, or none is.
+    """
+    if options.backend:
+        require_backend(options.backend)
+        chosen: str = options.backend
+        return chosen
+    if not installed_backends():
+        raise ValueError("no backend is installed: pip install 'twinvae[jax]' or pip install 'twinvae[torch]'")
+    return installed_backends()[0]
+
+
+def chosen_detector(options: argparse.Namespace) -> "VAEDetector":
+    """A detector with the hyperparameters given, not fitted yet."""
+    from twinvae.detector.detector import load_detector
+
+    given = {name: getattr(options, name) for name in HYPERPARAMETERS}
+    return load_detector(chosen_backend(options))(preset=options.preset, seed=options.seed, **given)
+
+
+def read_series(path: Path, options: argparse.Namespace) -> "Table":
+    """The series of a file, its columns chosen by the options. Warns if a column was taken as labels unasked."""
+    from twinvae.tables.table import read_table
+
+    table = read_table(path, columns=options.columns, time=options.time, labels=options.labels)
+    if table.labels is not None and options.labels is None:
+        warnings.warn(f"{path}: took a column of 0 and 1 as labels, not as a channel; see --columns", stacklevel=1)
+    return table
+
+
+def check_writable(path: Path) -> None:
+    """Raises OSError before the work, not after it, if there will be no place for its result."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        error.filename = str(path)  # the user's file, not the temporary one
+        raise

@@ -1,0 +1,61 @@
+"""`twinvae score`: scores a series with a saved detector."""
+
+import argparse
+from pathlib import Path
+
+from twinvae.cli.options import (
+    SERIES_FILE,
+    add_backend,
+    add_columns,
+    check_writable,
+    choices,
+    chosen_backend,
+    read_series,
+)
+from twinvae.cli.text import events_text, false_alarms_text, print_result, quality_text
+from twinvae.detector.detection import event_record, quality
+from twinvae.detector.detector import load_detector
+from twinvae.detector.score_files import check_suffix, write_scores
+from twinvae.scoring.statistics import mean_over_channels
+from twinvae.series.conversion import are_numbers
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("file", type=Path, metavar="FILE", help=SERIES_FILE)
+    parser.add_argument("--model", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file, or .npy for the scores alone"
+    )
+    parser.add_argument(
+        "--normal", action="store_true",
+        help="the file holds no anomaly and was not fitted on: say how often it alarms, and how often was asked for",
+    )  # fmt: skip
+    parser.add_argument("--missing", choices=choices("missing"), help="default: as the model was fitted")
+    parser.add_argument("--device", choices=choices("device"), help="where to compute")
+    add_backend(parser)
+    add_columns(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Scores a file, writes the scores, and prints the events."""
+    check_suffix(options.out)
+    check_writable(options.out)
+    detector = load_detector(chosen_backend(options)).load(
+        options.model, device=options.device, missing=options.missing
+    )
+    if options.columns is None and not are_numbers(detector.channels_) and options.file.suffix.lower() != ".npy":
+        options.columns = detector.channels_
+    table = read_series(options.file, options)
+    frame = table.frame()
+    parts = detector.contributions(frame)
+    write_scores(options.out, table, detector, parts)
+    events = [event_record(event, table) for event in detector.events_of(parts, series=frame)]
+    measured = quality(table, mean_over_channels(parts))
+    result = {"rows": len(parts), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
+    text = f"{events_text(events)}{quality_text(measured)}"
+    if options.normal:
+        alarms = detector.false_alarms(frame)
+        result["false_alarms"] = alarms._asdict()
+        text += false_alarms_text(alarms)
+    print_result(options, result | measured, f"{text}scores of {len(parts)} rows in {options.out}")

@@ -1,0 +1,66 @@
+"""`twinvae synthesize`: makes a series with labelled anomalies, or many of them."""
+
+import argparse
+from pathlib import Path
+
+from twinvae.cli.options import count, number, seed
+from twinvae.cli.text import print_result
+from twinvae.data.injection import ANOMALY_KINDS
+from twinvae.data.signals import SIGNAL_KINDS
+from twinvae.data.synthetic import generate, many, series_names, write_series
+from twinvae.windowing.intervals import intervals
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument(
+        "--kind", choices=ANOMALY_KINDS, nargs="+", required=True, help="of anomaly; several take turns"
+    )
+    parser.add_argument("--signal", choices=SIGNAL_KINDS, default="periodic", help="default: periodic")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N")
+    parser.add_argument("--length", type=count, default=5000, metavar="N", help="rows in all; default: 5000")
+    parser.add_argument("--train-rows", type=count, default=2000, metavar="N", help="without one; default: 2000")
+    parser.add_argument("--channels", type=count, default=1, metavar="N", help="default: 1")
+    parser.add_argument(
+        "--series", type=count, metavar="N", help="so many different ones, each in a CSV of its own, for a fleet"
+    )
+    parser.add_argument("--anomalies", type=count, metavar="N", help="default: 2 to 4, one of each kind at least")
+    parser.add_argument("--magnitude", type=number, default=1.0, metavar="X", help="size; default: 1")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV and its picture")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Writes the series, and prints where its anomalies are."""
+    arguments = {
+        "kinds": options.kind, "seed": options.seed, "signal": options.signal, "length": options.length,
+        "train": options.train_rows, "channels": options.channels, "anomalies": options.anomalies,
+        "magnitude": options.magnitude,
+    }  # fmt: skip
+    if options.series:
+        for series in many(options.series, **arguments):
+            options.out.mkdir(parents=True, exist_ok=True)
+            write_series(options.out, series, series.name)
+        text = (
+            f"{options.series} series of {options.length} rows, the first {options.train_rows} normal, in {options.out}"
+        )
+        result = {"folder": str(options.out), "series": options.series, "rows": options.length}
+        print_result(options, result | {"train_rows": options.train_rows}, text)
+        return
+    from twinvae.plots.pictures import plot_series
+
+    series = generate(**arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = write_series(options.out, series)
+    names, picture = series_names(series), path.with_suffix(".png")
+    plot_series(
+        picture, series.values, names, None, title=series.name, train_rows=options.train_rows,
+        shaded=intervals(series.labels), shaded_as="anomaly",
+    )  # fmt: skip
+    events = [
+        event._asdict() | {"channels": [name for name, hit in zip(names, event.channels, strict=True) if hit]}
+        for event in series.events
+    ]
+    lines = [f"[{e['start']}, {e['end']})  {e['kind']} in {', '.join(e['channels'])}" for e in events]
+    where = f"{options.length} rows, the first {options.train_rows} normal, in {path}; picture in {picture}"
+    made = {"file": str(path), "picture": str(picture), "rows": options.length, "train_rows": options.train_rows}
+    print_result(options, made | {"events": events}, "\n".join([*lines, where]))

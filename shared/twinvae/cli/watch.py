@@ -1,0 +1,47 @@
+"""`twinvae watch`: scores points from standard input as they come."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from twinvae.cli.options import TIME_HELP, check_writable, choices, count, names
+from twinvae.cli.text import complain
+from twinvae.stream.lines import LINE_FORMATS, LineReader
+from twinvae.stream.stream import Stream
+from twinvae.stream.watch import Watch
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("--model", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="where to keep what a restart needs to continue")
+    parser.add_argument("--state-every", type=count, default=10_000, metavar="N", help="points; default: 10000, or 1 s")
+    parser.add_argument(
+        "--replay", action="store_true", help="the input begins anew: skip the lines the state has seen"
+    )
+    parser.add_argument("--format", choices=LINE_FORMATS, default="auto", help="of the lines; default: by the first")
+    parser.add_argument("--columns", type=names, metavar="A,B", help="the model's channels, as the input names them")
+    parser.add_argument("--time", metavar="COLUMN", help=TIME_HELP)
+    parser.add_argument("--missing", choices=choices("missing"), help="default: as fitted; interpolate: the last value")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Writes a line for each point to standard output, and at the end a summary to stderr."""
+    if options.replay and not options.state:
+        raise ValueError("--replay is for --state FILE: it leaves out what the state has seen")
+    if options.state:
+        check_writable(options.state)
+    stream = Stream.load(options.model, missing=options.missing)
+    reader = LineReader(stream.channels, form=options.format, columns=options.columns, time=options.time)
+    watch = Watch(stream, reader, state=options.state, state_every=options.state_every, complain=complain)
+    seen = watch.run(sys.stdin.buffer, sys.stdout.buffer, replay=options.replay)
+    if options.json:
+        print(json.dumps(seen._asdict()), file=sys.stderr)
+    else:
+        still = ", one still open" if seen.open_event else ""
+        unknown = f"{seen.without_score} without a score, " if seen.without_score else ""
+        counts = f"{seen.points} points, {unknown}{seen.alarms} alarms, {seen.events} events{still}"
+        complain("note", f"{counts}, {seen.bad_lines} bad lines")
+    if watch.interrupted:
+        raise KeyboardInterrupt

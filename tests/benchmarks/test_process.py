@@ -1,0 +1,80 @@
+"""What happens in a measuring process: verification before any timing, one framework, one line for a failure."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import machine
+from benchmarks.speed import run
+from benchmarks.speed.cases import CASES, Job
+from benchmarks.speed.process import verify
+from benchmarks.speed.process.subjects import trainer
+from tests.conftest import NO_GPU
+
+
+def test_ten_steps_match_the_oracle() -> None:
+    result = verify.verify(*trainer("torch-eager"))
+    assert result.passed, result
+
+
+def test_verification_can_fail() -> None:
+    train, config = trainer("torch-eager")
+
+    def shifted(net: Any, parameters: Any, *rest: Any) -> Iterator[Any]:
+        moved = parameters | {"output.bias": parameters["output.bias"] + np.float32(1e-5)}
+        return train(net, moved, *rest)
+
+    result = verify.verify(shifted, config)
+    assert not result.passed
+    assert result.where == "output.bias"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"a": np.array([np.nan])}, {"b": np.array([1.0])}, {"a": np.array([1.0, 1.0])}, {"a": np.array([1.1])}]
+)
+def test_verification_refuses(wrong: dict[str, Any]) -> None:
+    assert not verify.compare(wrong, {"a": np.array([1.0])}).passed
+
+
+def test_a_process_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    job = Job("nonsense", "numpy", 1, "cpu", 0, "cold", True)
+    monkeypatch.setitem(CASES, "nonsense", CASES["window"])
+    monkeypatch.setitem(CASES["nonsense"].quick_options, "samples", "many")
+    answer = run.measure_in_process(job, tmp_path, 60.0)
+    assert answer["status"] == "failed"
+    assert answer["reason"].startswith("failed: ")
+    assert "\n" not in answer["reason"]
+
+
+def test_a_measurement_in_a_fresh_process(tmp_path: Path) -> None:
+    job = Job("recompile", "torch-eager", 1, "cpu", 0, "cold", True)
+    answer = run.measure_in_process(job, tmp_path, 120.0)
+    assert answer["status"] == "ok", answer["reason"]
+    assert answer["notes"]["frameworks"] == ["torch"]
+    assert answer["notes"]["torch_threads"] == 1
+    assert len(answer["notes"]["cores"]) == 1
+    assert [m["samples"] for m in answer["metrics"] if m["metric"] == "programs_again"] == [[0.0]]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["torch-eager", "jax-run"])
+def test_a_measurement_on_a_gpu(tmp_path: Path, name: str) -> None:
+    if not run.gpu_seen():
+        pytest.skip(NO_GPU)
+    for case in ("fit", "transfer"):
+        answer = run.measure_in_process(Job(case, name, 1, "gpu", 0, "cold", True), tmp_path, 300.0)
+        assert answer["status"] == "ok", answer["reason"]
+        assert "peak_device_memory" in {m["metric"] for m in answer["metrics"]}
+
+
+def test_importing_the_benchmark_imports_no_framework() -> None:
+    code = (
+        "import sys, benchmarks.__main__, benchmarks.speed.report.page, benchmarks.speed.report.compare\n"
+        "assert not {'jax', 'torch', 'pyod', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=machine.ROOT)
