@@ -141,10 +141,14 @@ def test_an_error_that_nobody_has_foreseen_is_said_to_be_ours(
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (RuntimeError("CUDA out of memory. Tried to allocate\n2 GiB"), "CUDA out of memory. Tried to allocate 2 GiB"),
-        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory"), "RESOURCE_EXHAUSTED: Out of memory"),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "can't allocate memory"),
-        (RuntimeError("Unable to initialize backend 'cuda'"), "Unable to initialize backend 'cuda'"),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate\n2 GiB"),
+            "fewer rows (CUDA out of memory. Tried to allocate 2 GiB)",
+        ),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory"), "not enough memory: lower batch_size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "not enough memory: lower batch_size"),
+        (RuntimeError("Unknown backend cuda. Available"), "error: Unknown backend cuda. Available"),
+        (RuntimeError("No CUDA GPUs are available"), "error: No CUDA GPUs are available"),
         (RuntimeError("ONNX Runtime 1.0 cannot read the ONNX file"), "ONNX Runtime 1.0 cannot read"),
         (MemoryError(), "not enough memory: lower batch_size"),
         (ModuleNotFoundError("No module named 'scipy'", name="scipy"), "No module named 'scipy': see twinvae doctor"),

@@ -18,7 +18,8 @@ from twinvae.config import KINDS, Config
 from twinvae.network.backend import STATISTICS, load_backend
 from twinvae.network.net import Net
 from twinvae.network.parameters import draw
-from twinvae.scoring.statistics import DURATIONS, STATISTIC_OF, Calibration, contributions
+from twinvae.scoring.calibration import DURATIONS
+from twinvae.scoring.kinds import SCORES, Calibration, contributions
 
 
 def calibration(case: "Case") -> Calibration:
@@ -111,7 +112,9 @@ def test_scores_are_the_oracle_s(backend: Any, case_name: str, dtype: str, kind:
         case.series.astype(np.float64), case.exact, case.config.window, kind, centring=case.config.centring
     )
     expected = np.where(np.isnan(expected), 0.25, expected)
-    (statistic,) = backend.statistics(case.net, case.parameters, case.series, (STATISTIC_OF[kind],), "auto").values()
+    (statistic,) = backend.statistics(
+        case.net, case.parameters, case.series, (SCORES[kind].statistic,), "auto"
+    ).values()
     scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))
     assert_close(scores, expected, rounding(dtype), kind)
     assert scores.dtype == dtype
@@ -168,7 +171,7 @@ def test_score_comparison_fails_on_a_shifted_bias(backend: Any, kind: Any, dtype
     case = Case("window of one" if kind == "causal" else "three channels", dtype, 0)
     bias = "posterior.bias" if kind == "divergence" else "output.bias"
     moved = {**case.parameters, bias: case.parameters[bias] + np.dtype(dtype).type(by)}
-    (statistic,) = backend.statistics(case.net, moved, case.series, (STATISTIC_OF[kind],), "auto").values()
+    (statistic,) = backend.statistics(case.net, moved, case.series, (SCORES[kind].statistic,), "auto").values()
     expected = reference.scores(case.series.astype(np.float64), case.exact, case.config.window, kind)
     expected = np.where(np.isnan(expected), 0.25, expected)
     scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))

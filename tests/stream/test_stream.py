@@ -8,30 +8,32 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.conftest import BACKENDS, detector_of, in_a_fresh_process
-from twinvae.config import KINDS, Config
-from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
+from twinvae.config import Config
+from twinvae.model.model import Model
 from twinvae.network.net import Net
 from twinvae.network.parameters import draw
-from twinvae.scoring.events import Event, find_events
-from twinvae.scoring.statistics import Calibration
+from twinvae.scoring.calibration import THRESHOLDS
+from twinvae.scoring.events import Event
+from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
-from twinvae.stream.event_tracker import RECORDS, EventTracker
 from twinvae.stream.state import DamagedStateError
 from twinvae.stream.stream import HIGHEST, Stream
 
 SMALL = {"window": 6, "hidden_dim": 8, "latent_dim": 3, "epochs": 3}
 
 
-def model(channels: int = 1, *, threshold: float = 1.0, seed: int = 0, **settings: Any) -> Checkpoint:
+def places(events: list[Event]) -> list[tuple[int, int, int]]:
+    return [(event.start, event.end, event.peak) for event in events]
+
+
+def model(channels: int = 1, *, threshold: float = 1.0, seed: int = 0, **settings: Any) -> Model:
     """A model that nobody has trained."""
     config = Config(**{"window": 6, "hidden_dim": 5, "latent_dim": 2, "merge_gap": 2} | settings)
-    return Checkpoint(
+    return Model(
         "tutorial", {}, 0, config, tuple("abcdef"[:channels]), draw(Net.of(config, channels), seed),
-        Scaler(np.full(channels, 0.5), np.full(channels, 2.0)), dict.fromkeys((*KINDS, SINGLE_WINDOW), threshold),
+        Scaler(np.full(channels, 0.5), np.full(channels, 2.0)), dict.fromkeys(THRESHOLDS, threshold),
         Calibration(0.25, (1,), np.ones((1, channels)), np.ones(channels)),
     )  # fmt: skip
 
@@ -71,7 +73,7 @@ def test_a_stream_scores_labels_and_finds_what_the_batch_does(
     changes = [change for step in steps for change in step.changes] + stream.tracker.finish()
     closed = [change.event for change in changes if change.what == "close"]
     expected = detector.events(series, kind="causal")
-    assert [event[:3] for event in closed] == [event[:3] for event in expected]
+    assert places(closed) == places(expected)
     assert expected
     for found, event in zip(closed, expected, strict=True):
         assert found.channels == pytest.approx(event.channels, rel=1e-4)
@@ -120,7 +122,7 @@ def test_gaps_are_left_out_as_the_batch_does(
     assert [step.label for step in steps] == labels.tolist()
     changes = [change for step in steps for change in step.changes] + stream.tracker.finish()
     closed = [change.event for change in changes if change.what == "close"]
-    assert [event[:3] for event in closed] == [event[:3] for event in expected]
+    assert places(closed) == places(expected)
     assert expected
     for found, event in zip(closed, expected, strict=True):
         assert found.channels == pytest.approx(event.channels, rel=1e-4)
@@ -232,86 +234,6 @@ assert not loaded, loaded
 """
     )
     np.testing.assert_allclose(json.loads(scores), detector.decision_function(series, kind="causal"), rtol=1e-9)
-
-
-# Events.
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    scores=st.lists(st.sampled_from([0.1, 0.5, 1.5, 2.0, 3.0, 8.0, 30.0]), max_size=60),
-    min_length=st.integers(1, 5),
-    merge_gap=st.integers(0, 4),
-    least_height=st.sampled_from([0.0, 0.1, 0.3, 0.9]),
-    cut=st.integers(0, 60),
-    share=st.integers(0, 2**31),
-)
-def test_the_closed_events_are_those_of_the_batch_also_after_a_restart(
-    scores: list[float], min_length: int, merge_gap: int, least_height: float, cut: int, share: int
-) -> None:
-    config = Config(min_length=min_length, merge_gap=merge_gap, least_height=least_height)
-    part = np.random.default_rng(share).uniform(0, 1, len(scores))
-    series = np.array(scores)
-    contributions = 2 * series[:, None] * np.stack([part, 1 - part], axis=1)
-    series = contributions.mean(axis=1)
-    labels = (series > 1.0).astype(np.int8)
-    expected = find_events(
-        labels, contributions, ["a", "b"], min_length=min_length, merge_gap=merge_gap, least_height=least_height
-    )
-    tracker, changes = EventTracker(["a", "b"], config), []
-    for at, label in enumerate(labels):
-        if at == cut:
-            other = EventTracker(["a", "b"], config)
-            other.restore(json.loads(json.dumps(tracker.state)))
-            assert (other.idle, other.is_open) == (tracker.idle, tracker.is_open)
-            tracker = other
-        changes += tracker.update(at, int(label), float(series[at]), contributions[at], f"t{at}")
-    changes += tracker.finish()
-    closed = [change for change in changes if change.what == "close"]
-    assert [_plain(change.event) for change in closed] == [_plain(event) for event in expected]
-    for change, event in zip(closed, expected, strict=True):
-        assert change.event.channels == pytest.approx(event.channels)
-        assert change.event[5:8] == (f"t{event.start}", f"t{event.end - 1}", f"t{event.peak}")
-    assert tracker.idle
-    assert not tracker.is_open
-    # Each is opened once, then closed or withdrawn, and at most one is open.
-    assert [(c.what == "open", c.number) for c in changes] == [
-        (opening, number) for number in range(tracker.opened) for opening in (True, False)
-    ]
-
-
-def _plain(event: Event) -> tuple[int, int, int, float]:
-    return event.start, event.end, event.peak, event.score
-
-
-def test_an_event_opens_and_closes_as_soon_as_it_is_known() -> None:
-    tracker = EventTracker(["a"], Config(min_length=2, merge_gap=3))
-    labels = [0, 1, 0, 0, 1, 0, 0, 0, 0, 0]
-    said = [
-        (at, change.what, change.event[:2])
-        for at, label in enumerate(labels)
-        for change in tracker.update(at, label, float(label), np.array([float(label)]))
-    ]
-    assert said == [(4, "open", (1, 5)), (8, "close", (1, 5))]
-
-
-def test_an_event_whose_low_start_is_cut_off_may_be_withdrawn() -> None:
-    tracker = EventTracker(["a"], Config(min_length=3, merge_gap=0, least_height=0.5))
-    said = [
-        change.what
-        for at, score in enumerate([2.0, 2.0, 2.0, 50.0, 0.0])
-        for change in tracker.update(at, int(score > 1), score, np.array([score]))
-    ]
-    assert said == ["open", "withdrawn"]
-
-
-def test_a_rise_without_end_takes_bounded_memory() -> None:
-    tracker = EventTracker(["a"], Config(merge_gap=0, least_height=0.5))
-    for at in range(5 * RECORDS):
-        tracker.update(at, 1, 2.0 + at, np.ones(1))
-        assert len(tracker.state["rises"]) <= RECORDS
-    (change,) = tracker.finish()
-    assert change.event.start == pytest.approx(2.5 * RECORDS, rel=0.01)
 
 
 # Restarts.

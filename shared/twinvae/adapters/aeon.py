@@ -18,8 +18,7 @@ class AeonVAE(BaseSeriesAnomalyDetector):  # type: ignore[misc]  # aeon has no t
     `detector` is a `vae_jax.VAEDetector` or a `vae_torch.VAEDetector`; it is copied, not fitted. Fit on a normal
     series (semi-supervised), or call `fit_predict` on the series itself, where it may hold few anomalies
     (unsupervised). Labels given to `fit` are ignored. Missing values are allowed where the detector has
-    `missing="mask"` (the preset "auto" has it) or
-    `missing="interpolate"`.
+    `missing="mask"` (the preset "auto" has it) or `missing="interpolate"`.
 
     After `fit`: `detector_`, the fitted copy, with its thresholds, labels and events.
     """

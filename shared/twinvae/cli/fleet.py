@@ -17,19 +17,19 @@ from types import FrameType
 from typing import Any
 
 from twinvae.cli.options import add_backend, add_columns, add_hyperparameters, chosen_backend, count
-from twinvae.cli.text import complain, print_result
+from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
-from twinvae.fleet.folder import FleetFolder, Plan
+from twinvae.fleet.batches import TOGETHER
+from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Folder, Input, Version, open_input
 from twinvae.fleet.local_engine import in_turns, run_local
-from twinvae.fleet.run import Engine, make_plan, run_plan
+from twinvae.fleet.plan import Plan
+from twinvae.fleet.run import Engine, FleetRun, Work, make_plan
 from twinvae.fleet.tables import Tables, input_digest, read_tables, write_tables
-from twinvae.fleet.training import TOGETHER
-from twinvae.fleet.work import Result, Settings, Task
+from twinvae.fleet.work import Settings, Task
 from twinvae.network.backend import load_backend
 from twinvae.process.progress import fleet_progress
 
-MOST_NAMED = 10  # series with the most events, failures, changed files: all are in the tables
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PACKAGES = {"jax": ("twinvae", "numpy", "jax", "jaxlib"), "torch": ("twinvae", "numpy", "torch")}
 GO_ON = "what is finished is kept: go on with --resume"
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
         ValueError: if none could be done; and as `run_fleet`.
     """
     tables = run_fleet(options, chosen_backend(options))
-    print_result(options, summary_record(tables, options.out), summary_text(tables, options.out))
+    print_result(options, fleet_record(tables, options.out), fleet_text(tables, options.out))
     if not tables.summary["ok"]:
         sys.stdout.flush()
         raise ValueError(
@@ -123,49 +123,8 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
             _check_settings(folder, plan.settings, recorded)
             source = _as_planned(plan, source, leave_changed=options.leave_changed, warn=warn)
         with fleet_progress("done", len(plan.names)) as report:
-            run_plan(plan, source, settings, folder, engine, report, warn)
+            FleetRun(plan, source, settings, folder, report, warn).go(engine)
         return write_tables(plan, folder)
-
-
-def summary_text(tables: Tables, out: Path) -> str:
-    """What a run has found, for people."""
-    summary = tables.summary
-    lines = [
-        f"{summary['ok']} of {summary['series']} series done, {summary['failed']} failed; "
-        f"{summary['events']} events in {summary['series_with_events']} series"
-    ]
-    for row in top_series(tables):
-        many = f"{row['events']} event{'s' if row['events'] > 1 else ''}"
-        lines.append(f"  {row['series']}: {many}, the first at {row['start_time']}")
-    failures = failed_series(tables)
-    if failures:
-        lines.append("failed:")
-        lines += [f"  {row['name']}: {row['error']}" for row in failures]
-        more = summary["failed"] - len(failures)
-        lines += [f"  and {more} more"] if more else []
-    lines.append(f"fleet.parquet (a row for each series), events.parquet (for each event) and models are in {out}")
-    return "\n".join(lines)
-
-
-def summary_record(tables: Tables, out: Path) -> dict[str, Any]:
-    """What a run has found, for machines."""
-    return tables.summary | {"out": str(out), "most_events": top_series(tables), "failures": failed_series(tables)}
-
-
-def top_series(tables: Tables) -> list[dict[str, Any]]:
-    """The series with the most events: `series`, `events`, and row and time of the first."""
-    import polars as pl
-
-    counted = tables.events.group_by("series").agg(
-        pl.len().alias("events"), pl.col("start", "start_time").sort_by("start").first()
-    )
-    return counted.sort("events", "series", descending=[True, False]).head(MOST_NAMED).to_dicts()
-
-
-def failed_series(tables: Tables) -> list[dict[str, Any]]:
-    """The first series that failed, with their reasons."""
-    bad = tables.fleet.filter(tables.fleet["status"] == "failed")
-    return bad.select("name", "error").head(MOST_NAMED).to_dicts()
 
 
 # What a run is begun with, and whether it is the same when it goes on.
@@ -250,7 +209,7 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
             raise ValueError("Ray is not installed: pip install 'twinvae[ray]'")
         from twinvae.fleet.ray_engine import run_ray
 
-        def on_ray(work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool) -> Any:
+        def on_ray(work: Work, tasks: Iterable[Task], *, one_by_one: bool) -> Any:
             return run_ray(work, tasks, address=options.address, backend=settings.backend)
 
         return on_ray
@@ -258,7 +217,7 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
         raise ValueError("--address is for --engine ray")
     lanes = load_backend(settings.backend).lanes(resolve(settings.preset, settings.hyperparameters).device)
 
-    def here(work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool) -> Any:
+    def here(work: Work, tasks: Iterable[Task], *, one_by_one: bool) -> Any:
         return run_local(work, tasks, in_turns(lanes, 1 if one_by_one else options.workers))
 
     return here

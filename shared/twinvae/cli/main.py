@@ -48,9 +48,8 @@ COMMANDS = {
 }
 
 # What PyTorch, JAX and ONNX Runtime say, as a RuntimeError, of the machine rather than of the call.
-MACHINE = re.compile(
-    r"out of memory|allocate memory|RESOURCE_EXHAUSTED|CUDA|cuDNN|cuBLAS|NVIDIA|GPU|initialize backend|ONNX Runtime"
-)
+NO_MEMORY = re.compile(r"(?i)out of memory|(not enough|allocate) memory|resource_exhausted")
+MACHINE = re.compile(r"(?i)cuda|cudnn|cublas|nvidia|\bgpu\b|backend|onnx runtime")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,8 +97,9 @@ def _explained(error: Exception) -> tuple[str, int]:
     """What to say of an error, and the exit code. Whatever is not raised for people is a fault of twinvae."""
     if isinstance(error, OSError):
         return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", FAILED
-    if isinstance(error, MemoryError):
-        return "not enough memory: lower batch_size, hidden_dim or window, or fit on fewer rows", FAILED
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))):
+        said = f" ({error})" if str(error) else ""
+        return f"not enough memory: lower batch_size, hidden_dim or window, or fit on fewer rows{said}", FAILED
     if isinstance(error, ValueError | Warning):
         return str(error), FAILED
     if isinstance(error, ImportError) and not (error.name or "twinvae").startswith(("twinvae", "vae_")):

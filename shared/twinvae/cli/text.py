@@ -3,12 +3,15 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from twinvae.fleet.tables import Tables
     from twinvae.scoring.false_alarms import FalseAlarms
 
 MOST_EVENTS = 20  # printed; all are in events.json and in --json
+MOST_SERIES = 10  # with the most events, and of those that failed; all are in the tables of a fleet
 
 
 def complain(what: str, message: object) -> None:
@@ -58,3 +61,44 @@ def false_alarms_text(rate: "FalseAlarms") -> str:
 
 def _tiny(rate: float) -> str:
     return "0" if rate < 1e-9 else f"{rate:.2g}"
+
+
+def fleet_text(tables: "Tables", out: Path) -> str:
+    """What a run over many series has found, for people."""
+    summary = tables.summary
+    lines = [
+        f"{summary['ok']} of {summary['series']} series done, {summary['failed']} failed; "
+        f"{summary['events']} events in {summary['series_with_events']} series"
+    ]
+    for row in _top_series(tables):
+        many = f"{row['events']} event{'s' if row['events'] > 1 else ''}"
+        lines.append(f"  {row['series']}: {many}, the first at {row['start_time']}")
+    failures = _failed_series(tables)
+    if failures:
+        lines.append("failed:")
+        lines += [f"  {row['name']}: {row['error']}" for row in failures]
+        more = summary["failed"] - len(failures)
+        lines += [f"  and {more} more"] if more else []
+    lines.append(f"fleet.parquet (a row for each series), events.parquet (for each event) and models are in {out}")
+    return "\n".join(lines)
+
+
+def fleet_record(tables: "Tables", out: Path) -> dict[str, Any]:
+    """What a run over many series has found, for machines."""
+    return tables.summary | {"out": str(out), "most_events": _top_series(tables), "failures": _failed_series(tables)}
+
+
+def _top_series(tables: "Tables") -> list[dict[str, Any]]:
+    """The series with the most events: `series`, `events`, and row and time of the first."""
+    import polars as pl
+
+    counted = tables.events.group_by("series").agg(
+        pl.len().alias("events"), pl.col("start", "start_time").sort_by("start").first()
+    )
+    return counted.sort("events", "series", descending=[True, False]).head(MOST_SERIES).to_dicts()
+
+
+def _failed_series(tables: "Tables") -> list[dict[str, Any]]:
+    """The first series that failed, with their reasons."""
+    bad = tables.fleet.filter(tables.fleet["status"] == "failed")
+    return bad.select("name", "error").head(MOST_SERIES).to_dicts()

@@ -56,13 +56,13 @@ def load_dataset(name: str) -> Dataset:
 
 
 def read_datasets(path_or_name: str | Path) -> Iterator[Dataset | BadFile]:
-    """The labelled series of a folder (with its subfolders) or a file, or those of a known name.
+    """Reads the labelled series of a file, of a folder with its subfolders, or of a known name.
 
     The names are those of `load_dataset` and of what `twinvae download` has fetched, and `synthetic`: the 56 series of
-    `twinvae.data.synthetic.suite(0)`.
-    Write `./name` for a folder that is called like one. The form of each file is found
-    out: TSB-AD, NAB, SKAB, the UCR anomaly archive. The series of a folder come in the order of their paths; one that
-    cannot be read is a `BadFile`, and the rest go on. Other files are passed over.
+    `twinvae.data.synthetic.suite(0)`. Write `./name` for a folder that is called like one of them. The form of each
+    file (TSB-AD, NAB, SKAB, UCR anomaly archive) is detected from its name, its columns and its folder. The series of a
+    folder come in the order of their paths; one that cannot be read is a `BadFile`, and the rest go on. Other files are
+    skipped.
 
     Raises:
         ValueError: at once, if there is nothing of that name, a folder holds no series, or a single file is bad.

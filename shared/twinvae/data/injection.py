@@ -1,6 +1,6 @@
 """Anomalies put into a normal series: what each kind does, how long, where, and in which channels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -24,7 +24,7 @@ DURATIONS: dict[AnomalyKind, tuple[int, int]] = {  # least and largest number of
 }
 
 
-def inject(
+def inject(  # noqa: PLR0911  (one for each kind)
     kind: AnomalyKind,
     normal: Signal,
     clean: Float64[np.ndarray, "time channel"],
@@ -32,20 +32,30 @@ def inject(
     magnitude: float,
     rng: np.random.Generator,
 ) -> Float64[np.ndarray, "span channel"]:
-    """The rows of `span` with an anomaly in all channels; `clean` are the values of `normal`.
+    """Gives the rows of `span` with an anomaly in all channels; `clean` are the values of `normal`.
 
     `twinvae.data.synthetic.generate` says what each kind is and what `magnitude` means.
     """
-    change: Change = {
-        "spike": _spike,
-        "level-shift": _level_shift,
-        "variance": _variance,
-        "frequency": _frequency,
-        "flatline": _flatline,
-        "trend": _trend,
-        "missing": _missing,
-    }[kind]
-    return change(normal, clean, span, magnitude, rng)
+    rows, length = clean[span], span.stop - span.start
+    match kind:
+        case "spike":
+            fall = np.linspace(1.0, 0.5, length)
+            return rows + _height(3.5, 6.0, magnitude, rng) * clean.std(axis=0) * fall[:, None]
+        case "level-shift":
+            return rows + _height(0.8, 2.0, magnitude, rng) * clean.std(axis=0)
+        case "variance":
+            ratio = _ratio((2.5, 4.0), (0.25, 0.4), 0.75, rng) ** magnitude
+            return rows + (ratio - 1.0) * normal.noise[span]
+        case "frequency":
+            ratio = _ratio((1.4, 2.0), (0.5, 0.7), 0.5, rng) ** magnitude
+            return rows + _other_cycles(normal, span, ratio)
+        case "flatline":
+            return np.repeat(clean[span.start - 1 : span.start], length, axis=0)
+        case "trend":
+            rise = np.arange(1, length + 1)[:, None] / length
+            return rows + _height(1.5, 3.0, magnitude, rng) * clean.std(axis=0) * rise
+        case "missing":
+            return np.full_like(rows, np.nan)
 
 
 def draw_intervals(
@@ -74,77 +84,29 @@ def draw_intervals(
 
 
 def draw_channels(channels: int, rng: np.random.Generator) -> Bool[np.ndarray, " channel"]:
-    """One channel as often as several."""
+    """Which channels an anomaly is in: one channel as often as several."""
     count = 1 if channels == 1 or rng.uniform() < 0.5 else int(rng.integers(2, channels + 1))
     mask = np.zeros(channels, dtype=bool)
     mask[rng.permutation(channels)[:count]] = True
     return mask
 
 
-# What each kind does.
+def _other_cycles(normal: Signal, span: slice, ratio: float) -> Float64[np.ndarray, "span channel"]:
+    """What turns the cycles of `span` into about `ratio` times as many.
 
-Change = Callable[
-    [Signal, Float64[np.ndarray, "time channel"], slice, float, np.random.Generator],
-    Float64[np.ndarray, "span channel"],
-]
-
-
-def _spike(
-    _: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
-) -> Float64[np.ndarray, "span channel"]:
-    fall = np.linspace(1.0, 0.5, span.stop - span.start)
-    return clean[span] + _height(3.5, 6.0, magnitude, rng) * clean.std(axis=0) * fall[:, None]
-
-
-def _level_shift(
-    _: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
-) -> Float64[np.ndarray, "span channel"]:
-    return clean[span] + _height(0.8, 2.0, magnitude, rng) * clean.std(axis=0)
-
-
-def _variance(
-    normal: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
-) -> Float64[np.ndarray, "span channel"]:
-    ratio = _ratio((2.5, 4.0), (0.25, 0.4), 0.75, rng) ** magnitude
-    return clean[span] + (ratio - 1.0) * normal.noise[span]
-
-
-def _frequency(
-    normal: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
-) -> Float64[np.ndarray, "span channel"]:
-    """Gains or loses whole cycles, so that the wave joins the rest without a jump."""
+    Whole cycles are gained or lost, so that the wave joins the rest without a jump.
+    """
     phase, before, after = normal.phase[span], normal.phase[span.start - 1], normal.phase[span.stop]
     cycles = after - before
-    ratio = _ratio((1.4, 2.0), (0.5, 0.7), 0.5, rng) ** magnitude
     more = round(cycles * (ratio - 1.0))
     if more == 0 or cycles + more < 0.4 * cycles:  # too short to lose a cycle
         more = 1
     warped = before + (phase - before) * (1.0 + more / cycles)
-    return clean[span] + normal.gain[span] * (normal.shape(warped) - normal.shape(phase))
-
-
-def _flatline(
-    _: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
-) -> Float64[np.ndarray, "span channel"]:
-    return np.repeat(clean[span.start - 1 : span.start], span.stop - span.start, axis=0)
-
-
-def _trend(
-    _: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
-) -> Float64[np.ndarray, "span channel"]:
-    length = span.stop - span.start
-    rise = np.arange(1, length + 1)[:, None] / length
-    return clean[span] + _height(1.5, 3.0, magnitude, rng) * clean.std(axis=0) * rise
-
-
-def _missing(
-    _: Signal, clean: Float64[np.ndarray, "time channel"], span: slice, magnitude: float, rng: np.random.Generator
-) -> Float64[np.ndarray, "span channel"]:
-    return np.full_like(clean[span], np.nan)
+    return normal.gain[span] * (normal.shape(warped) - normal.shape(phase))
 
 
 def _height(least: float, most: float, magnitude: float, rng: np.random.Generator) -> float:
-    """In standard deviations, up or down."""
+    """A random height in standard deviations, up or down."""
     return float(rng.choice([-1.0, 1.0]) * rng.uniform(least, most) * magnitude)
 
 
