@@ -10,16 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float64, Int8
 
-from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
 from twinvae.model.export_check import NOT_SCORED, Checked, Labelled, Program, Score, write_checked
+from twinvae.model.model import Model
 from twinvae.network.net import Net
+from twinvae.scoring.calibration import SINGLE_WINDOW
 from vae_jax.model import build, to_state
 from vae_jax.score import window_errors
 
 PLATFORMS = ("cpu", "cuda")
 
 
-def export_jax(path: Path, checkpoint: Checkpoint, score: Score) -> Checked:
+def export_jax(path: Path, model: Model, score: Score) -> Checked:
     """Writes the serialised program, if it computes what `score`, the detector's window scorer, does.
 
     Whoever runs it needs `jax.export.deserialize` and 64-bit types (`jax.enable_x64`), and no other code. JAX promises
@@ -30,7 +31,7 @@ def export_jax(path: Path, checkpoint: Checkpoint, score: Score) -> Checked:
         OSError: if the file cannot be written; an old file of that name stays.
     """
     _check(path)
-    return write_checked(path, serialised(checkpoint), _load, checkpoint, score)
+    return write_checked(path, serialised(model), _load, model, score)
 
 
 def _check(path: Path) -> None:
@@ -43,20 +44,20 @@ def _check(path: Path) -> None:
         raise ValueError("a JAX export needs flatbuffers, which is not installed: pip install 'twinvae[jax]'") from None
 
 
-def serialised(checkpoint: Checkpoint) -> bytes:
+def serialised(model: Model) -> bytes:
     """The program that `export_jax` writes, for any number of windows, on CPU and CUDA.
 
     From raw windows, float64 of shape (n, window, channel), to score, float64 (n,), and label, int8 (n,): what they are
     stands in `twinvae.model.export_check`.
     """
-    config = checkpoint.config
-    threshold, state = checkpoint.thresholds[SINGLE_WINDOW], to_state(checkpoint.parameters)
+    config = model.config
+    threshold, state = model.thresholds[SINGLE_WINDOW], to_state(model.parameters)
 
     def window_scorer(windows: Float64[Array, "n window channel"]) -> tuple[Float64[Array, " n"], Int8[Array, " n"]]:
-        scaled = ((windows - checkpoint.scaler.shift) / checkpoint.scaler.scale).astype(config.dtype)
+        scaled = ((windows - model.scaler.shift) / model.scaler.scale).astype(config.dtype)
 
         def errors(masked: bool) -> Callable[[Any], Any]:
-            net = Net.of(config, len(checkpoint.channels), masked=masked)
+            net = Net.of(config, len(model.channels), masked=masked)
             return lambda x: window_errors(net, build(net, state), x)
 
         if config.missing == "mask":
@@ -70,7 +71,7 @@ def serialised(checkpoint: Checkpoint) -> bytes:
         return jnp.where(jnp.isfinite(computed), computed, jnp.nan), label
 
     with jax.enable_x64(True):  # while it is traced: scaling is in float64 whatever the model is in
-        one = np.zeros((1, config.window, len(checkpoint.channels)))
+        one = np.zeros((1, config.window, len(model.channels)))
         windows = jax.export.symbolic_args_specs(one, "n, _, _")
         return bytes(jax.export.export(jax.jit(window_scorer), platforms=PLATFORMS)(windows).serialize())
 

@@ -17,7 +17,7 @@ from twinvae.metrics.alarms import alarm_quality
 from twinvae.metrics.ranking import average_precision, check_labels
 from twinvae.metrics.vus import vus
 from twinvae.process.notices import one_line
-from twinvae.series.conversion import as_series
+from twinvae.series.series import Series
 from twinvae.windowing.period import period
 
 Draw = Callable[[Dataset, Answer, Method], None]
@@ -86,7 +86,7 @@ def _checked(dataset: Dataset) -> tuple[Dataset, np.ndarray, int]:
     Raises:
         ValueError: if the labels cannot be used, there are no rows to fit on, or a channel is empty.
     """
-    values = as_series(dataset.values, missing="interpolate")
+    values = Series.of(dataset.values).checked("interpolate").values
     check_labels(dataset.labels, len(values))
     if dataset.unlabelled_fit:
         return dataset._replace(values=values), values, period(values[:, 0])

@@ -21,7 +21,7 @@ from twinvae.files.atomic import as_json, write_text
 from twinvae.process.notices import one_line
 from twinvae.scoring.false_alarms import asked_rate, false_alarms
 from twinvae.scoring.threshold import threshold
-from twinvae.series.conversion import as_series
+from twinvae.series.series import Series
 from twinvae.windowing.geometry import fully_covered
 
 FITTED = 0.7
@@ -121,7 +121,7 @@ def _measure(dataset: Dataset | BadFile, backend: str) -> list[Found]:
         raise ValueError(dataset.message)
     if dataset.unlabelled_fit:
         raise ValueError("no part of it is known to be normal")
-    normal = as_series(dataset.values, missing="interpolate")[: dataset.train_rows]
+    normal = Series.of(dataset.values).checked("interpolate").values[: dataset.train_rows]
     cut = int(FITTED * len(normal))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are about constant channels

@@ -18,9 +18,16 @@ Device = Literal["auto", "cpu", "gpu"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-def described(default: Any, help: str) -> Any:  # noqa: A002
-    """A field whose description also stands in the command's --help."""
-    return field(default=default, metadata={"help": help})
+def hyperparameter(
+    default: Any,
+    help: str,  # noqa: A002  (it also stands in the command's --help)
+    *,
+    least: int | float | None = None,
+    above: int | float | None = None,
+    below: int | float = math.inf,
+) -> Any:
+    """A field of `Config`: its default, its description, and the bounds of its value."""
+    return field(default=default, metadata={"help": help, "least": least, "above": above, "below": below})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,69 +37,70 @@ class Config:
     The preset "auto" chooses `window` and `epochs` from the training series (`twinvae.detector.suitable`), where they
     are not given; its values here are the shortest window and the most epochs that it takes.
 
-    Lengths are in time steps. Construction checks each value.
+    Lengths are in time steps. Each field holds its default, its bounds and its description; construction checks them.
 
     Raises:
         TypeError: if a value has the wrong type.
         ValueError: if a value is out of its range.
     """
 
-    window: int = described(50, "time steps in a window")
-    hidden_dim: int = described(32, "units of the encoder's and of the decoder's hidden layer")
-    latent_dim: int = described(10, "dimensions of the latent space")
-    beta: float = described(2.0, "weight of the KL term in the loss (Higgins et al. 2017)")
-    beta_warm_up: int = described(0, "epochs over which beta rises from 0; against a posterior collapse")
-    learning_rate: float = described(1e-3, "of Adam")
-    epochs: int = described(100, "passes over the training windows")
-    batch_size: int = described(32, "windows in a training step")
-    validation_fraction: float = described(0.0, "held-out tail of the training series, for early stopping; 0 is none")
-    patience: int = described(10, "epochs without a better held-out loss before training stops")
-    trim: float = described(0.0, "share of the training steps, where errors are largest, that calibration leaves out")
-    scaling: Scaling = described(
+    window: int = hyperparameter(50, "time steps in a window", least=1)
+    hidden_dim: int = hyperparameter(32, "units of the encoder's and of the decoder's hidden layer", least=1)
+    latent_dim: int = hyperparameter(10, "dimensions of the latent space", least=1)
+    beta: float = hyperparameter(2.0, "weight of the KL term in the loss (Higgins et al. 2017)", least=0)
+    beta_warm_up: int = hyperparameter(0, "epochs over which beta rises from 0; against a posterior collapse", least=0)
+    learning_rate: float = hyperparameter(1e-3, "of Adam", above=0)
+    epochs: int = hyperparameter(100, "passes over the training windows", least=1)
+    batch_size: int = hyperparameter(32, "windows in a training step", least=1)
+    validation_fraction: float = hyperparameter(
+        0.0, "held-out tail of the training series, for early stopping; 0 is none", least=0, below=1
+    )
+    patience: int = hyperparameter(10, "epochs without a better held-out loss before training stops", least=1)
+    trim: float = hyperparameter(
+        0.0, "share of the training steps, where errors are largest, that calibration leaves out", least=0, below=0.5
+    )
+    scaling: Scaling = hyperparameter(
         "none", "standard: each channel to mean 0 and deviation 1 of the training series; robust: by its quartiles"
     )
-    centring: Centring = described("none", "window: each window loses its mean, so levels and slow trends are ignored")
-    missing: Missing = described("error", "missing values: refuse them, interpolate in time, or leave them out (mask)")
-    kind: Kind = described("reconstruction", "which score decides; README.md says when to use each")
-    draws: int = described(0, "latent draws that a score is averaged over; 0 is the posterior mean")
-    threshold: ThresholdMethod = described("maximum", "how training scores become a threshold")
-    margin: float = described(6.0, 'of "maximum": times the largest training score')
-    quantile: float = described(0.999, 'of "quantile": which quantile of the training scores')
-    mad_factor: float = described(10.0, 'of "robust": this many scaled MADs above the median')
-    false_alarm_rate: float = described(1e-4, 'of "pot": wanted share of normal steps above the threshold')
-    min_length: int = described(1, "time steps of the shortest event that is kept")
-    merge_gap: int = described(20, "events at most this many time steps apart are one")
-    least_height: float = described(0.0, "ends of an event that score below this share of its peak are cut off")
-    compile: bool = described(
+    centring: Centring = hyperparameter(
+        "none", "window: each window loses its mean, so levels and slow trends are ignored"
+    )
+    missing: Missing = hyperparameter(
+        "error", "missing values: refuse them, interpolate in time, or leave them out (mask)"
+    )
+    kind: Kind = hyperparameter("reconstruction", "which score decides; README.md says when to use each")
+    draws: int = hyperparameter(0, "latent draws that a score is averaged over; 0 is the posterior mean", least=0)
+    threshold: ThresholdMethod = hyperparameter("maximum", "how training scores become a threshold")
+    margin: float = hyperparameter(6.0, 'of "maximum": times the largest training score', above=0)
+    quantile: float = hyperparameter(0.999, 'of "quantile": which quantile of the training scores', above=0, below=1)
+    mad_factor: float = hyperparameter(10.0, 'of "robust": this many scaled MADs above the median', above=0)
+    false_alarm_rate: float = hyperparameter(
+        1e-4, 'of "pot": wanted share of normal steps above the threshold', above=0, below=1
+    )
+    min_length: int = hyperparameter(1, "time steps of the shortest event that is kept", least=1)
+    merge_gap: int = hyperparameter(20, "events at most this many time steps apart are one", least=0)
+    least_height: float = hyperparameter(
+        0.0, "ends of an event that score below this share of its peak are cut off", least=0, below=1
+    )
+    compile: bool = hyperparameter(
         False, "PyTorch: compile the training (20 s once, then several times faster); JAX always does"
     )
-    dtype: DType = described("float32", "precision of training and scoring")
-    device: Device = described("auto", "auto: the framework's first accelerator, else the CPU")
+    dtype: DType = hyperparameter("float32", "precision of training and scoring")
+    device: Device = hyperparameter("auto", "auto: the framework's first accelerator, else the CPU")
 
     def __post_init__(self) -> None:
-        for name in ("window", "hidden_dim", "latent_dim", "epochs", "batch_size", "patience", "min_length"):
-            _check_integer(name, getattr(self, name), least=1)
-        for name in ("beta_warm_up", "draws", "merge_gap"):
-            _check_integer(name, getattr(self, name), least=0)
-        _check_real("beta", self.beta, 0.0, math.inf)
-        for name in ("learning_rate", "margin", "mad_factor"):
-            _check_real(name, getattr(self, name), 0.0, math.inf, open_low=True)
-        for name in ("quantile", "false_alarm_rate"):
-            _check_real(name, getattr(self, name), 0.0, 1.0, open_low=True, open_high=True)
-        for name in ("validation_fraction", "least_height"):
-            _check_real(name, getattr(self, name), 0.0, 1.0, open_high=True)
-        _check_real("trim", self.trim, 0.0, 0.5, open_high=True)
-        if not isinstance(self.compile, bool | np.bool_):
-            raise TypeError(f"compile must be True or False, got {self.compile!r}")
-        _check_choice("scaling", self.scaling, get_args(Scaling))
-        _check_choice("centring", self.centring, get_args(Centring))
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.type is int:
+                _check_integer(one.name, value, one.metadata["least"])
+            elif one.type is float:
+                _check_real(one.name, value, **{bound: one.metadata[bound] for bound in ("least", "above", "below")})
+            elif one.type is not bool:
+                _check_choice(one.name, value, get_args(one.type))
+            elif not isinstance(value, bool | np.bool_):
+                raise TypeError(f"{one.name} must be True or False, got {value!r}")
         if self.centring == "window" and self.window == 1:
             raise ValueError('centring="window" leaves nothing of a window of 1 step: take a longer window')
-        _check_choice("missing", self.missing, get_args(Missing))
-        _check_choice("kind", self.kind, KINDS)
-        _check_choice("threshold", self.threshold, get_args(ThresholdMethod))
-        _check_choice("dtype", self.dtype, get_args(DType))
-        _check_choice("device", self.device, get_args(Device))
 
 
 def _check_integer(name: str, value: object, least: int) -> None:
@@ -103,18 +111,14 @@ def _check_integer(name: str, value: object, least: int) -> None:
         raise ValueError(f"{name} must be at least {least}, got {value!r}")
 
 
-def _check_real(
-    name: str, value: object, low: float, high: float, *, open_low: bool = False, open_high: bool = False
-) -> None:
+def _check_real(name: str, value: object, least: Any, above: Any, below: Any) -> None:
     if isinstance(value, bool | np.bool_ | str) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be a number, got {value!r}")
     number = float(value)
-    above = number > low if open_low else number >= low
-    below = number < high if open_high or math.isinf(high) else number <= high
-    if not (above and below):
-        bounds = f"{'above' if open_low else 'at least'} {low:g}"
-        if math.isfinite(high):
-            bounds += f" and {'below' if open_high else 'at most'} {high:g}"
+    if not ((least is None or number >= least) and (above is None or number > above) and number < below):
+        bounds = f"at least {least:g}" if above is None else f"above {above:g}"
+        if math.isfinite(below):
+            bounds += f" and below {below:g}"
         raise ValueError(f"{name} must be {bounds}, got {value!r}")
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tests.stream.test_stream import model
-from twinvae.model import checkpoint
+from twinvae.model import file as model_file
 
 
 @pytest.fixture
@@ -34,5 +34,5 @@ def sensors(tmp_path: Path) -> Path:
 def saved(tmp_path: Path) -> Path:
     """A model of the channels a and b."""
     path = tmp_path / "m.safetensors"
-    checkpoint.write(path, model(2))
+    model_file.write(path, model(2))
     return path

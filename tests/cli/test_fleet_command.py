@@ -8,8 +8,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import BACKENDS, detector_of
-from tests.fleet.test_fleet_run import errors, files
-from tests.helpers.command import misuse
+from tests.helpers.command import errors, files, misuse
 from twinvae.cli import main as cli
 from twinvae.tables.table import read_table
 
@@ -64,13 +63,13 @@ def test_each_series_is_found_as_by_a_detector_of_its_own(trained: Path, machine
     for row in table[[1, 3, 4]].iter_rows(named=True):  # a Parquet file, one of two channels, one with a gap
         assert row["error"] is None
         whole = read_table(next(machines.glob(f"{row['name']}.*")), labels="fault")
-        alone = detector_class(**SAME, missing="mask", dtype="float64").fit(whole.rows(slice(120)).frame())
+        alone = detector_class(**SAME, missing="mask", dtype="float64").fit(whole.rows(slice(120)))
         assert (row["rows"], row["channels"], row["window"], row["epochs"]) == (len(whole), len(whole.names), 10, 5)
         assert row["kind"] == "window"
         assert row["threshold"] == pytest.approx(alone.threshold_, rel=1e-10)
         assert row["loss"] == pytest.approx(alone.history_["loss"][-1], rel=1e-10)
         assert row["roc_auc"] > 0.9
-        expected = alone.events(whole.frame())
+        expected = alone.events(whole)
         own = events.filter(pl.col("series") == row["name"]).to_dicts()
         assert row["events"] == len(own) == len(expected) > 0
         assert row["anomalous_steps"] == sum(event.end - event.start for event in expected)
@@ -99,7 +98,7 @@ def test_a_model_scores_in_either_backend_as_the_scores_say(trained: Path, machi
     assert detector.threshold_ == row["threshold"]
     scores = pl.read_parquet(trained / "scores" / "machine 3.parquet")
     assert scores.columns == ["timestamp", "score", "label", "score_x0", "score_x1"]
-    found = detector.decision_function(read_table(machines / "machine 3.csv", labels="fault").frame())
+    found = detector.decision_function(read_table(machines / "machine 3.csv", labels="fault"))
     np.testing.assert_allclose(scores["score"], found, rtol=1e-9)
 
 

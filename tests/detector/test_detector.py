@@ -123,7 +123,7 @@ def test_pickle_keeps_a_fitted_detector(fitted: Any) -> None:
         lambda d: d.latent(PLAIN),
         lambda d: d.reconstruct(PLAIN),
         lambda d: d.window_scorer(),
-        lambda d: d.labels_of(PLAIN),
+        lambda d: d.detect(PLAIN),
     ],
 )
 def test_an_unfitted_detector_says_so(detector_class: Any, use: Callable[[Any], Any]) -> None:

@@ -16,7 +16,7 @@ from twinvae.config import KINDS
 from twinvae.files import out_of_core as storage
 from twinvae.files.out_of_core import by_rows, first_row, kept, on_disk, quantiles, temporary_zeros, zeros_beside
 from twinvae.network import schedule
-from twinvae.scoring.statistics import largest_share
+from twinvae.scoring.trim import largest_share
 from twinvae.series import gaps
 from twinvae.tables import long_parquet as spool
 from twinvae.tables.table import read_table
@@ -103,7 +103,7 @@ def test_results_are_those_of_the_series_in_memory(detector_class: Any, case: st
 
 
 def test_what_is_wrong_is_said_as_of_a_series_in_memory(tmp_path: Path) -> None:
-    from twinvae.series.conversion import as_series
+    from twinvae.series.series import Series
 
     series = series_of(2)
     series[400, 1] = np.nan
@@ -114,17 +114,17 @@ def test_what_is_wrong_is_said_as_of_a_series_in_memory(tmp_path: Path) -> None:
         series[800, 0] = value
         for given in (series, mapped(tmp_path, series)):
             with pytest.raises(ValueError, match=message):
-                as_series(given)
+                Series.of(given).checked("error")
 
 
 @pytest.mark.parametrize("dtype", ["i2", ">f8", ">f4"])
 def test_other_numbers_are_converted_on_disk(dtype: str, tmp_path: Path) -> None:
-    from twinvae.series.conversion import as_series
+    from twinvae.series.series import Series
 
     series = (99 * series_of(2)).astype(dtype)
-    converted = as_series(mapped(tmp_path, series))
+    converted = Series.of(mapped(tmp_path, series)).checked("error").values
     assert on_disk(converted)
-    assert same(converted, as_series(series))
+    assert same(converted, Series.of(series).checked("error").values)
     assert converted.dtype == (np.float32 if dtype == ">f4" else np.float64)
 
 

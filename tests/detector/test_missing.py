@@ -20,15 +20,10 @@ from twinvae.network.net import Net
 from twinvae.network.objective import REFILLS, filled, loss_terms
 from twinvae.network.parameters import draw
 from twinvae.network.schedule import chunks
-from twinvae.scoring.statistics import (
-    DURATIONS,
-    STATISTIC_OF,
-    Calibration,
-    contributions,
-    mean_over_channels,
-    run_errors,
-)
+from twinvae.scoring.calibration import DURATIONS
+from twinvae.scoring.kinds import SCORES, Calibration, contributions, mean_over_channels
 from twinvae.series.scaling import fit_scaler
+from twinvae.windowing.fold import run_errors
 from twinvae.windowing.geometry import count
 
 CONFIG = Config(window=5, hidden_dim=4, latent_dim=2, epochs=3, batch_size=8, missing="mask", dtype="float64")
@@ -113,7 +108,7 @@ def test_scores_are_the_oracle_s(backend_name: str, kind: Any, blocks: bool, mon
     backend = load_backend(backend_name)
     if blocks:
         monkeypatch.setattr(f"vae_{backend_name}.score.BLOCK_VALUES", 1)  # blocks of 64 windows, the least
-    name = STATISTIC_OF[kind]
+    name = SCORES[kind].statistic
     statistic = backend.statistics(NET, PARAMETERS, HOLES, (name,), "auto")[name]
     scores = contributions(kind, HOLES, statistic, 5, Calibration(0.25, DURATIONS, LARGEST, np.ones(LARGEST.shape[1])))
     expected = reference.masked_scores(HOLES, PARAMETERS, 5, kind, largest=LARGEST)

@@ -1,6 +1,11 @@
 """The names of the files of a fleet, and its progress on the disk."""
 
+import errno
+import fcntl
 import json
+import os
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -8,12 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twinvae.fleet.folder import LONGEST_STEM, DamagedError, FleetFolder, Plan, file_stems
+from tests.conftest import PATH
+from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Version
+from twinvae.fleet.plan import DamagedError, Plan
+from twinvae.fleet.rows import Row, failed_row
+from twinvae.fleet.stems import LONGEST_STEM, file_stems
 from twinvae.fleet.work import Result
 
 PLAN = Plan({"seed": 0}, {"a.csv": Version(3, 4)}, (("a", "b"), ("c",)), {"d": "it is bad"})
-RESULT = Result(({"name": "a", "status": "ok"}, {"name": "b", "status": "failed"}), (), {"a": b"weights"}, {})
+RESULTS = (Result(Row("a", "ok"), (), b"weights"), Result(failed_row("b", "bad")))
 STEMS = file_stems(PLAN.names)
 
 
@@ -74,6 +83,54 @@ def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:
         pass
 
 
+def test_a_lock_ends_with_the_process_that_held_it(tmp_path: Path) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from twinvae.fleet.folder import FleetFolder
+held = FleetFolder(Path({str(tmp_path)!r})).lock()
+held.__enter__()
+print("held", flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": PATH},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match="another process is at work"), FleetFolder(tmp_path).lock():
+            pass
+        other.kill()
+    with FleetFolder(tmp_path).lock():
+        pass
+    assert not (tmp_path / ".progress").exists()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_a_file_system_has_no_locks_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def without(handle: int, operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    folder = FleetFolder(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", without)
+        with folder.lock():
+            folder.write_plan(PLAN)
+    assert folder.read_plan() == PLAN
+
+
+def test_a_folder_that_cannot_be_written_is_not_locked(tmp_path: Path) -> None:
+    (tmp_path / ".progress" / "lock").mkdir(parents=True)
+    with pytest.raises(OSError, match="lock"), FleetFolder(tmp_path).lock():
+        pass
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
 def test_a_damaged_plan_says_what_to_do(tmp_path: Path, damage: str) -> None:
     folder = FleetFolder(tmp_path)
@@ -89,10 +146,10 @@ def test_a_damaged_part_is_noticed(tmp_path: Path, damage: str) -> None:
     folder = FleetFolder(tmp_path)
     with folder.lock():
         folder.write_plan(PLAN)
-        folder.write_part(PLAN, 0, RESULT, STEMS)
+        folder.write_part(PLAN, 0, RESULTS, STEMS)
         part = folder.read_part(PLAN, 0)
         assert part is not None
-        assert [row["model"] for row in part["rows"]] == ["models/a.safetensors", None]
+        assert [row.model for row in part.rows] == ["models/a.safetensors", None]
         model = tmp_path / "models" / "a.safetensors"
         if damage == "model gone":
             model.unlink()
@@ -108,7 +165,7 @@ def test_a_part_of_another_plan_is_refused(tmp_path: Path) -> None:
     folder = FleetFolder(tmp_path)
     with folder.lock():
         folder.write_plan(PLAN)
-        folder.write_part(PLAN, 0, RESULT, STEMS)
+        folder.write_part(PLAN, 0, RESULTS, STEMS)
         other = Plan({"seed": 1}, PLAN.files, PLAN.batches, PLAN.failed)
         with pytest.raises(ValueError, match="of other settings or other input"):
             folder.read_part(other, 0)

@@ -116,7 +116,7 @@ def test_a_series_of_a_long_table_is_its_rows_in_their_order(
         assert read.values[:, 0].tolist() == own["x"].to_list()
         assert read.labels is not None
         assert read.labels.tolist() == own["label"].to_list()
-        assert read.time is not None
+        assert read.index is not None
         assert [int(stamp) for stamp in read.stamps(slice(None))] == own["time"].to_list()
 
 

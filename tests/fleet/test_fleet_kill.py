@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import PATH
-from tests.fleet.test_fleet_run import files
+from tests.helpers.command import files
 
 SERIES, TOGETHER = 24, 2
 BATCHES = SERIES // TOGETHER

@@ -57,13 +57,12 @@ def test_without_tasks_nothing_is_started() -> None:
 
 def test_a_node_with_another_version_is_refused_by_name() -> None:
     wanted = ray_driver._versions(("torch",))
-    kind, value = ray_driver._attempt(pickle.dumps(ray_tasks.raising), pickle.dumps(3), wanted, ())
-    assert (kind, pickle.loads(value)) == ("done", 30)
+    refused, value = ray_driver._attempt(pickle.dumps(ray_tasks.raising), pickle.dumps(3), wanted, ())
+    assert (refused, pickle.loads(value)) == ("", 30)
     other = wanted | {"numpy": "1.0", "torch": "9.9"}
-    kind, value = ray_driver._attempt(b"never read", b"", other, ())
-    assert kind == "refused"
-    assert f"{socket.gethostname()} has numpy {wanted['numpy']}, torch {wanted['torch']}, this machine" in value
-    assert "numpy 1.0, torch 9.9: install" in value
+    refused, _ = ray_driver._attempt(b"never read", b"", other, ())
+    assert f"{socket.gethostname()} has numpy {wanted['numpy']}, torch {wanted['torch']}, this machine" in refused
+    assert "numpy 1.0, torch 9.9: install" in refused
 
 
 # On a cluster of several nodes.
@@ -136,6 +135,18 @@ def test_ctrl_c_ends_what_runs(tmp_path: Path) -> None:
     thread.join()
     (mark,) = tmp_path.glob("runs-*")
     ray_tasks.wait_for(lambda: not _alive(int(mark.name.removeprefix("runs-"))))
+
+
+@pytest.mark.slow
+def test_a_run_that_is_closed_leaves_nothing_running_on_the_cluster(cluster: RunningCluster, tmp_path: Path) -> None:
+    cluster.add(cpus=2)
+    results = run_ray(functools.partial(ray_tasks.endless_but_the_first, tmp_path), range(9), address=cluster.address)
+    assert next(results) == (0, 0)
+    ray_tasks.wait_for(lambda: len(list(tmp_path.glob("runs-*"))) == 2)
+    results.close()  # type: ignore[attr-defined]
+    for mark in tmp_path.glob("runs-*"):
+        ray_tasks.wait_for(lambda mark=mark: not _alive(int(mark.name.removeprefix("runs-"))))  # type: ignore[misc]
+    assert len(list(tmp_path.glob("runs-*"))) == 2, "none of those that waited was begun"
 
 
 def _alive(process: int) -> bool:

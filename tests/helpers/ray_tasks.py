@@ -21,12 +21,15 @@ class Batch(NamedTuple):
 
 def batches() -> list[Batch]:
     """Two of each backend."""
-    random = np.random.default_rng(0)
     made = []
     for index, backend in enumerate(("jax", "torch") * 2):
-        series = {f"{index}-{k}": random.normal(size=120 + 5 * k).cumsum() for k in range(3)}
+        series = {f"{index}-{k}": _walk(index, k) for k in range(3)}
         made.append(Batch(index, backend, series))
     return made
+
+
+def _walk(index: int, k: int) -> np.ndarray:
+    return np.random.default_rng((index, k)).normal(size=120 + 5 * k).cumsum()
 
 
 def fitted(batch: Batch) -> dict[str, bytes]:

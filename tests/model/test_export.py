@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ def faults(run: Program, limit: float) -> dict[str, Program]:
 @pytest.mark.parametrize("fault", faults(lambda x: Labelled(x, x), 0.0))
 def test_the_check_finds(fit: Callable[..., Any], fault: str, tmp_path: Path) -> None:
     detector = fit(3, missing="mask")
-    run, checkpoint, score = exported(detector, "onnx", tmp_path), detector._checkpoint(), detector.window_scorer()
+    run, checkpoint, score = exported(detector, "onnx", tmp_path), detector.model_, detector.window_scorer()
     check(run, checkpoint, score)
     wrong = faults(run, detector.thresholds_["single_window"])[fault]
     with np.errstate(over="ignore"), pytest.raises(ArithmeticError):
@@ -224,7 +225,7 @@ def test_the_check_finds_a_scaling_that_is_rounded_to_float32(tmp_path: Path) ->
     with np.errstate(over="ignore"), pytest.raises(ArithmeticError, match="in the detector"):
         check(
             lambda windows: run(windows.astype(np.float32).astype(np.float64)),
-            detector._checkpoint(),
+            detector.model_,
             detector.window_scorer(),
         )
 
@@ -242,7 +243,7 @@ def pages_code(of: str) -> list[str]:
 def test_the_pages_code_scores_without_twinvae(fit: Callable[..., Any], tmp_path: Path) -> None:
     detector = fit(3, missing="mask")
     detector = detector_of("torch").load(saved(detector, tmp_path))
-    detector.channels_ = ("a", "b", "c")
+    detector.model_ = replace(detector.model_, channels=("a", "b", "c"))
     detector.export_onnx(tmp_path / "model.onnx")
     values = SERIES.copy()
     values[80:82, 1] += 50.0
@@ -290,12 +291,12 @@ def test_onnx_is_imported_only_to_export_and_needs_no_framework(fit: Callable[..
         f"""
 import sys
 from pathlib import Path
-from twinvae.model import checkpoint
+from twinvae.model import file as model_file
 from twinvae.cli import main as cli
 from twinvae.detector import detector
 from twinvae.model import onnx_export
 assert not [name for name in ("onnx", "onnxruntime") if name in sys.modules]
-onnx_export.onnx_model(checkpoint.read(Path({str(path)!r})))
+onnx_export.onnx_model(model_file.read(Path({str(path)!r})))
 loaded = [name for name in ("jax", "torch", "vae_jax", "vae_torch") if name in sys.modules]
 assert not loaded, loaded
 assert "onnx" in sys.modules

@@ -15,7 +15,8 @@ from twinvae.config import KINDS, Config
 from twinvae.network.backend import STATISTICS, load_backend
 from twinvae.network.net import Net
 from twinvae.network.parameters import draw
-from twinvae.scoring.statistics import DURATIONS, STATISTIC_OF, Calibration, contributions
+from twinvae.scoring.calibration import DURATIONS
+from twinvae.scoring.kinds import SCORES, Calibration, contributions
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(32_768, 8), (32_769, 8), (40_000, 50), (65_536, 50), (100_001, 10)])
@@ -83,7 +84,7 @@ def test_our_scores_at_the_tutorial_s_size_are_numpy_s() -> None:
     expected = windows_statistics(series, parameters, config)
     nothing_known = Calibration(0.0, DURATIONS, np.ones((len(DURATIONS), 1)), np.ones(1))
     for kind in KINDS:
-        name = STATISTIC_OF[kind]
+        name = SCORES[kind].statistic
         statistic = load_backend("jax").statistics(net, parameters, series, (name,), "auto")[name]
         wanted = contributions(kind, series.astype(np.float64), expected[name], 50, nothing_known)
         assert_close(contributions(kind, series, statistic, 50, nothing_known), wanted, rounding("float32"), kind)

@@ -25,7 +25,9 @@ from twinvae.network.backend import STATISTICS, load_backend
 from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters, draw
 from twinvae.network.schedule import Chunk, chunks
-from twinvae.scoring.statistics import DURATIONS, STATISTIC_OF, Calibration, contributions
+from twinvae.scoring.calibration import DURATIONS
+from twinvae.scoring.events import Event
+from twinvae.scoring.kinds import SCORES, Calibration, contributions
 
 SMALL = {"window": 5, "hidden_dim": 4, "latent_dim": 2, "epochs": 3, "batch_size": 8}
 CASES = {
@@ -39,6 +41,10 @@ CASES = {
     "centred": (SMALL | {"centring": "window"}, 2, 40),
     "beta warms up": (SMALL | {"beta": 3.0, "beta_warm_up": 2}, 1, 40),
 }
+
+
+def places(events: list[Event]) -> list[tuple[int, int, int]]:
+    return [(event.start, event.end, event.peak) for event in events]
 
 
 def calibration(case: "Case") -> Calibration:
@@ -193,7 +199,9 @@ def test_scores_are_the_oracle_s(backend: Any, case_name: str, dtype: str, kind:
         case.series.astype(np.float64), case.exact, case.config.window, kind, centring=case.config.centring
     )
     expected = np.where(np.isnan(expected), 0.25, expected)
-    (statistic,) = backend.statistics(case.net, case.parameters, case.series, (STATISTIC_OF[kind],), "auto").values()
+    (statistic,) = backend.statistics(
+        case.net, case.parameters, case.series, (SCORES[kind].statistic,), "auto"
+    ).values()
     scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))
     assert_close(scores, expected, rounding(dtype), kind)
     assert scores.dtype == dtype
@@ -250,7 +258,7 @@ def test_score_comparison_fails_on_a_shifted_bias(backend: Any, kind: Any, dtype
     case = Case("window of one" if kind == "causal" else "three channels", dtype, 0)
     bias = "posterior.bias" if kind == "divergence" else "output.bias"
     moved = {**case.parameters, bias: case.parameters[bias] + np.dtype(dtype).type(by)}
-    (statistic,) = backend.statistics(case.net, moved, case.series, (STATISTIC_OF[kind],), "auto").values()
+    (statistic,) = backend.statistics(case.net, moved, case.series, (SCORES[kind].statistic,), "auto").values()
     expected = reference.scores(case.series.astype(np.float64), case.exact, case.config.window, kind)
     expected = np.where(np.isnan(expected), 0.25, expected)
     scores = contributions(kind, case.series, statistic, case.config.window, calibration(case))
@@ -387,7 +395,7 @@ def test_detectors_trained_apart_in_float64_agree(exact_detectors: dict[str, Any
     assert_close_in_range(one.decision_function(series, kind=kind), other.decision_function(series, kind=kind), 1e-10)
     assert (one.predict(series, kind=kind) == other.predict(series, kind=kind)).all()
     events = [detector.events(series, kind=kind) for detector in (one, other)]
-    assert [event[:3] for event in events[0]] == [event[:3] for event in events[1]]
+    assert places(events[0]) == places(events[1])
     assert len(events[0]) == (kind != "divergence")  # its peak is 4 times the largest in training, the margin 6
     assert one.thresholds_[kind] == pytest.approx(other.thresholds_[kind], rel=1e-9)
     assert (one.labels_ == other.labels_).all()
@@ -402,7 +410,7 @@ def test_detectors_of_every_demo_seed_agree_in_float64(seed: int) -> None:
     expected = one.decision_function(data.anomalous)
     assert_close_in_range(other.decision_function(data.anomalous), expected, 1e-10)
     assert (one.predict(data.anomalous) == other.predict(data.anomalous)).all()
-    found = [[event[:3] for event in detector.events(data.anomalous)] for detector in (one, other)]
+    found = [places(detector.events(data.anomalous)) for detector in (one, other)]
     assert found[0] == found[1]
     assert len(found[0]) == 1
 
@@ -462,7 +470,7 @@ def test_the_default_preset_is_the_same_detector_in_both_backends(channels: int)
     assert one.config_.kind == "multiscale"
     expected = one.decision_function(series)
     assert_close_in_range(other.decision_function(series), expected, 1e-9)
-    assert [event[:3] for event in other.events(series)] == [event[:3] for event in one.events(series)]
+    assert places(other.events(series)) == places(one.events(series))
 
 
 @pytest.mark.gpu

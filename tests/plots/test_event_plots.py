@@ -1,6 +1,7 @@
 """The picture and the record of why an event is one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from twinvae.detector.detection import event_record
 from twinvae.files.atomic import as_json
+from twinvae.model.record import event_record
 from twinvae.plots import events as event_plots
 from twinvae.scoring.events import Event, find_events, with_expectation
-from twinvae.tables.table import Table
+from twinvae.series.series import Series
 
 
 def example(channels: int, *, length: int = 300, event: tuple[int, int] = (100, 110)) -> tuple[Any, ...]:
@@ -48,13 +49,13 @@ def test_an_event_in_a_gap_is_drawn_and_written(length: int, tmp_path: Path) -> 
     found = find_events(labels, parts, names, min_length=1, merge_gap=0, least_height=0.0)
     (event,) = with_expectation(found, names, np.full_like(series, np.nan), reconstruction)
     assert (event.peak, event.value) == (230, None)
-    assert event == event._replace(contributions=np.array(event.contributions))
+    assert event == replace(event, contributions=np.array(event.contributions))
     path = tmp_path / "events.png"
     event_plots.plot_events(
         path, series, reconstruction, parts, names, [event], None, title="t", threshold=1.0, margin=50
     )
     assert path.read_bytes().startswith(b"\x89PNG")
-    record = json.loads(as_json(event_record(event, Table(series, names, None, None))))
+    record = json.loads(as_json(event_record(event, Series(series, names, None, None))))
     values = record["contributions"][names[0]]
     assert values[0] is None
     size = record["rows_per_value"]
@@ -103,7 +104,7 @@ def test_a_long_event_is_drawn_by_its_extremes_and_says_what_was_expected(
 
 def test_a_record_has_a_value_for_each_row_of_a_short_event() -> None:
     series, _, parts, names, (event, _) = example(5)
-    table = Table(series, names, pl.Series("time", [str(row) for row in range(300)]), None)
+    table = Series(series, names, pl.Series("time", [str(row) for row in range(300)]), None)
     record = event_record(event, table)
     order = [names.index(name) for name in event.channels]
     assert record["rows_per_value"] == 1
@@ -116,7 +117,7 @@ def test_a_record_has_a_value_for_each_row_of_a_short_event() -> None:
 
 def test_a_record_of_a_long_event_of_many_channels_is_small_and_holds_means() -> None:
     series, _, parts, names, (event, _) = example(40, length=3000, event=(100, 2101))
-    record = event_record(event, Table(series, names, None, None))
+    record = event_record(event, Series(series, names, None, None))
     assert record["rows_per_value"] == 41
     assert len(record["channels"]) == 20
     top = record["contributions"][next(iter(event.channels))]

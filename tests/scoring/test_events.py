@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -63,9 +64,9 @@ def test_an_event_has_its_peak_and_its_channels_by_share() -> None:
     contributions[8, 1] = 6.0
     labels = np.array([0, 0, 0, 1, 1, 1, 0, 0, 1, 0], dtype=np.int8)
     first, second = find_events(labels, contributions, ("a", "b", "c"), min_length=1, merge_gap=0, least_height=0.0)
-    assert first[:4] == (3, 6, 4, 4.0)
+    assert (first.start, first.end, first.peak, first.score) == (3, 6, 4, 4.0)
     assert list(first.channels.items()) == [("c", 0.75), ("a", 0.25), ("b", 0.0)]
-    assert second[:5] == (8, 9, 8, 2.0, {"b": 1.0, "a": 0.0, "c": 0.0})
+    assert replace(second, contributions=None) == Event(8, 9, 8, 2.0, {"b": 1.0, "a": 0.0, "c": 0.0})
     np.testing.assert_array_equal(first.contributions, [[2.0, 1.0, 0.0], [10.0, 2.0, 0.0], [0.0, 1.0, 0.0]])
     np.testing.assert_array_equal(second.contributions, [[6.0, 0.0, 0.0]])
 
@@ -77,16 +78,16 @@ def explained() -> Event:
 
 def test_events_with_arrays_are_compared_copied_pickled_and_printed() -> None:
     event = explained()
-    for same in (explained(), copy.deepcopy(event), pickle.loads(pickle.dumps(event)), event._replace()):
+    for same in (explained(), copy.deepcopy(event), pickle.loads(pickle.dumps(event)), replace(event)):
         assert same == event
         assert (same != event) is False
     assert event.contributions is not None
     for other in (
-        event._replace(contributions=event.contributions + 1e-9),
-        event._replace(contributions=None),
-        event._replace(expected=1.0),
-        event._replace(start=3),
-        tuple(event),
+        replace(event, contributions=event.contributions + 1e-9),
+        replace(event, contributions=None),
+        replace(event, expected=1.0),
+        replace(event, start=3),
+        (event.start, event.end),
     ):
         assert other != event
         assert event != other
@@ -99,7 +100,7 @@ def test_what_was_measured_and_expected_is_that_of_the_first_channel_at_the_peak
     series, reconstruction = np.arange(20.0).reshape(10, 2), -np.arange(20.0).reshape(10, 2)
     (event,) = with_expectation([explained()], ("a", "b"), series, reconstruction)
     assert (event.value, event.expected) == (11.0, -11.0)
-    assert event._replace(value=7.0, expected=1.5) == explained()
+    assert replace(event, value=7.0, expected=1.5) == explained()
     assert with_expectation([], ("a", "b"), series, reconstruction) == []
 
 
@@ -107,9 +108,9 @@ def test_low_ends_of_an_event_are_cut_off_and_its_middle_is_not() -> None:
     scores = np.array([1.0, 2.0, 10.0, 1.0, 9.0, 2.0, 1.0, 0.0, 0.5])
     labels = np.array([1, 1, 1, 1, 1, 1, 1, 0, 1], dtype=np.int8)
     found = find_events(labels, scores[:, None], ("a",), min_length=1, merge_gap=0, least_height=0.2)
-    assert [event[:2] for event in found] == [(1, 6), (8, 9)], "each run has its own height"
+    assert [(event.start, event.end) for event in found] == [(1, 6), (8, 9)], "each run has its own height"
     whole = find_events(labels, scores[:, None], ("a",), min_length=1, merge_gap=0, least_height=0.0)
-    assert [event[:2] for event in whole] == [(0, 7), (8, 9)]
+    assert [(event.start, event.end) for event in whole] == [(0, 7), (8, 9)]
 
 
 @settings(max_examples=50, deadline=None)

@@ -13,21 +13,11 @@ from tests.conftest import assert_close
 from tests.oracle import reference
 from twinvae.config import KINDS
 from twinvae.network.backend import STATISTICS, Statistic
-from twinvae.scoring.statistics import (
-    DURATIONS,
-    STATISTIC_OF,
-    Calibration,
-    block_statistics,
-    block_windows,
-    calibrate,
-    contributions,
-    largest_share,
-    run_errors,
-    series_statistics,
-    trimmed,
-    without,
-)
-from twinvae.windowing.fold import fold
+from twinvae.scoring.calibration import DURATIONS, summarise
+from twinvae.scoring.kinds import SCORES, Calibration, contributions
+from twinvae.scoring.statistics import block_statistics, block_windows, series_statistics
+from twinvae.scoring.trim import largest_share, trimmed, without
+from twinvae.windowing.fold import fold, run_errors
 
 modest = settings(max_examples=30, deadline=None)
 
@@ -95,7 +85,7 @@ def test_each_score_is_the_loop_s_whatever_the_blocks(
     series = np.random.default_rng(windows).normal(size=(windows + window - 1, channels))
     most = np.random.default_rng(0).uniform(1, 2, (len(DURATIONS), channels))
     calibration = Calibration(0.7, DURATIONS, most, np.random.default_rng(1).uniform(0.1, 2, channels))
-    statistic = scored(series, window, (STATISTIC_OF[kind],), block, padding)[STATISTIC_OF[kind]]
+    statistic = scored(series, window, (SCORES[kind].statistic,), block, padding)[SCORES[kind].statistic]
     found = contributions(kind, series, statistic, window, calibration)
     assert_close(found, expected(series, window, kind, calibration), 1e-13)
 
@@ -110,7 +100,7 @@ def test_run_errors_do_not_depend_on_how_many_rows_are_worked_on_at_a_time(monke
 
 def test_the_largest_training_error_of_each_duration_scores_one_and_none_more() -> None:
     point = np.random.default_rng(0).exponential(size=(2000, 1))
-    calibration = calibrate(point, point[9:], window=10)
+    calibration = summarise(point, point[9:], window=10)
     scores = contributions("multiscale", point, point, 10, calibration)[9:-9]
     assert 1 / len(DURATIONS) <= scores.max() <= 1
     for duration, largest in zip(calibration.durations, calibration.largest, strict=True):
@@ -119,14 +109,14 @@ def test_the_largest_training_error_of_each_duration_scores_one_and_none_more() 
 
 def test_a_channel_without_errors_in_training_does_not_drown_the_others() -> None:
     point = np.random.default_rng(0).exponential(size=(2000, 2)) * [1.0, 1e-9]
-    calibration = calibrate(point, point[9:], window=10)
+    calibration = summarise(point, point[9:], window=10)
     assert calibration.largest[:, 1] == pytest.approx(calibration.largest[:, 0] / 20)
     assert calibration.variance[1] == pytest.approx(calibration.variance[0] / 2000)
 
 
 def test_the_probability_score_makes_channels_comparable() -> None:
     point = np.random.default_rng(0).exponential(size=(2000, 2)) * [1.0, 0.01]
-    calibration = calibrate(point, point[9:], window=10)
+    calibration = summarise(point, point[9:], window=10)
     scores = contributions("probability", point, point, 10, calibration)
     assert scores[9:-9].mean(axis=0) == pytest.approx([0.5, 0.5])  # nats: half a squared standard deviation
     assert calibration.variance == pytest.approx(point[9:-9].mean(axis=0))

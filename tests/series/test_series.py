@@ -11,10 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from twinvae.series.conversion import as_series, channel_names
-from twinvae.tables.table import Table, read_table
+from twinvae.series.series import Series
+from twinvae.tables.table import read_table
 
 finite = st.floats(-1e300, 1e300, allow_subnormal=True)
+
+
+def as_series(values: Any, missing: str = "error") -> np.ndarray:
+    return Series.of(values).checked(missing).values
 
 
 # Arrays and data frames.
@@ -70,13 +74,13 @@ def test_booleans_are_zeros_and_ones() -> None:
 )
 def test_names_come_from_columns(values: Any) -> None:
     assert as_series(values).tolist() == [[1.0], [2.0]]
-    assert channel_names(values, 1) == ("a",)
+    assert Series.of(values).names == ("a",)
 
 
 def test_names_of_an_array_are_numbers() -> None:
-    assert channel_names(np.zeros((3, 2)), 2) == ("0", "1")
-    assert channel_names(pd.DataFrame(np.zeros((3, 2))), 2) == ("0", "1")
-    assert channel_names(pd.Series([1.0]), 1) == ("0",)
+    assert Series.of(np.zeros((3, 2))).names == ("0", "1")
+    assert Series.of(pd.DataFrame(np.zeros((3, 2)))).names == ("0", "1")
+    assert Series.of(pd.Series([1.0])).names == ("0",)
 
 
 @pytest.mark.parametrize(
@@ -150,11 +154,11 @@ def test_a_masked_array_s_masked_values_are_missing() -> None:
 # Files.
 
 
-def stamps_of(table: Table) -> tuple[str, ...]:
+def stamps_of(table: Series) -> tuple[str, ...]:
     return tuple(table.stamp(row) for row in range(len(table)))
 
 
-def table_of(folder: Path, text: str | bytes, **options: Any) -> Table:
+def table_of(folder: Path, text: str | bytes, **options: Any) -> Series:
     path = folder / "data.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return read_table(path, **options)
@@ -201,7 +205,7 @@ def test_a_parquet_file_is_the_same_table(tmp_path: Path) -> None:
 
 def test_without_time_stamps_rows_are_numbered(tmp_path: Path) -> None:
     table = table_of(tmp_path, "a\n5\n6\n")
-    assert (table.time, stamps_of(table)) == (None, ("0", "1"))
+    assert (table.index, stamps_of(table)) == (None, ("0", "1"))
 
 
 def test_spaces_signs_exponents_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A time index in is a time index out."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import detector_of
-from twinvae.series.conversion import as_series, channel_names
-from twinvae.series.index import index_of
+from twinvae.series.series import Series
 
 START = 60  # of the spike
 HOURS = pd.date_range("2026-03-01", periods=100, freq="h")
@@ -65,19 +65,21 @@ def test_events_have_the_time_stamps_of_their_first_last_and_peak_step(detector:
     events = detector.events(series)
     assert any(event.start <= START < event.end for event in events)
     for event, plain in zip(events, detector.events(VALUES), strict=True):
-        assert event[:5] == plain[:5]
-        assert plain[5:8] == (None, None, None)
-        assert event._replace(start_time=None, last_time=None, peak_time=None) == plain
+        assert (event.start, event.end, event.peak) == (plain.start, plain.end, plain.peak)
+        assert (plain.start_time, plain.last_time, plain.peak_time) == (None, None, None)
+        assert replace(event, start_time=None, last_time=None, peak_time=None) == plain
         assert (event.start_time, event.last_time) == (HOURS[event.start], HOURS[event.end - 1])
         assert event.peak_time == HOURS[event.peak]
 
 
-def test_known_scores_and_contributions_keep_their_index(detector: Any) -> None:
-    parts = detector.contributions(FRAME)
-    assert detector.events_of(contributions=parts, series=FRAME) == detector.events(FRAME)
-    causal = detector.decision_function(FRAME, kind="causal")
-    labels = detector.labels_of(scores=causal, kind="causal")
-    pd.testing.assert_series_equal(labels, detector.predict(FRAME, kind="causal"))
+def test_a_detection_is_all_answers_at_once(detector: Any) -> None:
+    found = detector.detect(FRAME, kind="causal")
+    assert found.events == detector.events(FRAME, kind="causal")
+    np.testing.assert_array_equal(found.scores, detector.decision_function(FRAME, kind="causal"))
+    np.testing.assert_array_equal(found.contributions, detector.contributions(FRAME, kind="causal"))
+    np.testing.assert_array_equal(found.labels, detector.predict(FRAME, kind="causal"))
+    np.testing.assert_array_equal(found.expected, detector.reconstruct(FRAME))
+    np.testing.assert_array_equal(found.latent, detector.latent(FRAME))
 
 
 def test_a_series_with_gaps_in_its_index_or_numbers_for_it_keeps_it(detector: Any) -> None:
@@ -85,7 +87,7 @@ def test_a_series_with_gaps_in_its_index_or_numbers_for_it_keeps_it(detector: An
     assert detector.predict(some).index.equals(some.index)
     numbered = FRAME.set_axis(np.arange(100) * 7, axis=0)
     assert list(detector.predict(numbered).index[:2]) == [0, 7]
-    assert detector.labels_of(detector.decision_function(numbered)).index.equals(numbered.index)
+    assert detector.decision_function(numbered).index.equals(numbered.index)
 
 
 def test_the_training_series_is_labelled_on_its_index_and_attributes_are_arrays() -> None:
@@ -102,7 +104,7 @@ def test_the_training_series_is_labelled_on_its_index_and_attributes_are_arrays(
     "series", [VALUES, VALUES.tolist(), pl.DataFrame(VALUES, schema=["a", "b"])], ids=["numpy", "list", "polars"]
 )
 def test_without_an_index_the_answer_is_an_array(detector: Any, series: Any) -> None:
-    assert index_of(series) is None
+    assert Series.of(series).index is None
     assert type(detector.decision_function(series)) is np.ndarray
     assert type(detector.contributions(series)) is np.ndarray
 
@@ -117,10 +119,10 @@ def test_a_frame_is_checked_as_before(detector: Any) -> None:
 
 
 def test_a_darts_series_is_its_values_and_component_names() -> None:
-    assert (as_series(DARTS) == VALUES).all()
-    assert channel_names(DARTS, 2) == ("a", "b")
+    assert (Series.of(DARTS).values == VALUES).all()
+    assert Series.of(DARTS).names == ("a", "b")
 
 
 def test_a_darts_series_of_several_samples_is_refused() -> None:
     with pytest.raises(ValueError, match="7 samples of each value"):
-        as_series(TimeSeries(np.zeros((10, 2, 7)), HOURS[:10], ["a", "b"]))
+        Series.of(TimeSeries(np.zeros((10, 2, 7)), HOURS[:10], ["a", "b"]))

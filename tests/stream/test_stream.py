@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import BACKENDS, detector_of, in_a_fresh_process
-from twinvae.config import KINDS, Config
-from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
+from twinvae.config import Config
+from twinvae.model.model import Model
 from twinvae.network.net import Net
 from twinvae.network.parameters import draw
+from twinvae.scoring.calibration import THRESHOLDS
 from twinvae.scoring.events import Event, find_events
-from twinvae.scoring.statistics import Calibration
+from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
 from twinvae.stream.event_tracker import RECORDS, EventTracker
 from twinvae.stream.state import DamagedStateError
@@ -26,12 +27,16 @@ from twinvae.stream.stream import HIGHEST, Stream
 SMALL = {"window": 6, "hidden_dim": 8, "latent_dim": 3, "epochs": 3}
 
 
-def model(channels: int = 1, *, threshold: float = 1.0, seed: int = 0, **settings: Any) -> Checkpoint:
+def places(events: list[Event]) -> list[tuple[int, int, int]]:
+    return [(event.start, event.end, event.peak) for event in events]
+
+
+def model(channels: int = 1, *, threshold: float = 1.0, seed: int = 0, **settings: Any) -> Model:
     """A model that nobody has trained."""
     config = Config(**{"window": 6, "hidden_dim": 5, "latent_dim": 2, "merge_gap": 2} | settings)
-    return Checkpoint(
+    return Model(
         "tutorial", {}, 0, config, tuple("abcdef"[:channels]), draw(Net.of(config, channels), seed),
-        Scaler(np.full(channels, 0.5), np.full(channels, 2.0)), dict.fromkeys((*KINDS, SINGLE_WINDOW), threshold),
+        Scaler(np.full(channels, 0.5), np.full(channels, 2.0)), dict.fromkeys(THRESHOLDS, threshold),
         Calibration(0.25, (1,), np.ones((1, channels)), np.ones(channels)),
     )  # fmt: skip
 
@@ -71,7 +76,7 @@ def test_a_stream_scores_labels_and_finds_what_the_batch_does(
     changes = [change for step in steps for change in step.changes] + stream.tracker.finish()
     closed = [change.event for change in changes if change.what == "close"]
     expected = detector.events(series, kind="causal")
-    assert [event[:3] for event in closed] == [event[:3] for event in expected]
+    assert places(closed) == places(expected)
     assert expected
     for found, event in zip(closed, expected, strict=True):
         assert found.channels == pytest.approx(event.channels, rel=1e-4)
@@ -120,7 +125,7 @@ def test_gaps_are_left_out_as_the_batch_does(
     assert [step.label for step in steps] == labels.tolist()
     changes = [change for step in steps for change in step.changes] + stream.tracker.finish()
     closed = [change.event for change in changes if change.what == "close"]
-    assert [event[:3] for event in closed] == [event[:3] for event in expected]
+    assert places(closed) == places(expected)
     assert expected
     for found, event in zip(closed, expected, strict=True):
         assert found.channels == pytest.approx(event.channels, rel=1e-4)
@@ -271,7 +276,11 @@ def test_the_closed_events_are_those_of_the_batch_also_after_a_restart(
     assert [_plain(change.event) for change in closed] == [_plain(event) for event in expected]
     for change, event in zip(closed, expected, strict=True):
         assert change.event.channels == pytest.approx(event.channels)
-        assert change.event[5:8] == (f"t{event.start}", f"t{event.end - 1}", f"t{event.peak}")
+        assert (change.event.start_time, change.event.last_time, change.event.peak_time) == (
+            f"t{event.start}",
+            f"t{event.end - 1}",
+            f"t{event.peak}",
+        )
     assert tracker.idle
     assert not tracker.is_open
     # Each is opened once, then closed or withdrawn, and at most one is open.
@@ -288,7 +297,7 @@ def test_an_event_opens_and_closes_as_soon_as_it_is_known() -> None:
     tracker = EventTracker(["a"], Config(min_length=2, merge_gap=3))
     labels = [0, 1, 0, 0, 1, 0, 0, 0, 0, 0]
     said = [
-        (at, change.what, change.event[:2])
+        (at, change.what, (change.event.start, change.event.end))
         for at, label in enumerate(labels)
         for change in tracker.update(at, label, float(label), np.array([float(label)]))
     ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.watching import watch
 from tests.stream.test_stream import model
-from twinvae.model import checkpoint
+from twinvae.model import file as model_file
 from twinvae.stream.lines import LineReader, Point
 from twinvae.tables.dialect import SEPARATORS, cells_of, is_header, number_of, separator_of
 from twinvae.tables.table import read_table
@@ -25,7 +25,7 @@ def rows_of_file(text: str) -> tuple[tuple[str, ...], list[list[str]], list[str]
         path = Path(folder, "data.csv")
         path.write_bytes(text.encode())
         table = read_table(path)
-        stamps = [] if table.time is None else [table.stamp(row).strip() for row in range(len(table))]
+        stamps = [] if table.index is None else [table.stamp(row).strip() for row in range(len(table))]
         return table.names, [list(map(str, row)) for row in table.values.tolist()], stamps
 
 
@@ -71,7 +71,7 @@ def test_a_file_and_its_lines_are_the_same_series(text: str) -> None:
 @pytest.mark.parametrize("separator", SEPARATORS)
 def test_what_fit_takes_watch_takes(tmp_path: Path, separator: str) -> None:
     saved = tmp_path / "m.safetensors"
-    checkpoint.write(saved, model(2))
+    model_file.write(saved, model(2))
     text = "time,a,b\n" + "".join(f"t{at},{at % 3},\n" for at in range(12))
     code, lines, err = watch(text.replace(",", separator), "--model", saved, "--missing", "mask")
     assert code == 0

@@ -55,7 +55,7 @@ def test_time_stamps_can_be_left_out(tmp_path: Path) -> None:
     path = write(tmp_path, "date,a\nMonday,1\nTuesday,2\n")
     with pytest.raises(ValueError, match="--time none"):
         read_table(path)
-    assert read_table(path, columns=["a"], time="none").time is None
+    assert read_table(path, columns=["a"], time="none").index is None
 
 
 @pytest.mark.parametrize("name", ["score", "label_time", "row", "label"])

@@ -36,7 +36,7 @@ def fit(m: Measurement) -> None:
     m.add("compile", "s", compiled.seconds)
     m.add("programs", "programs", compiled.programs)
     scores = detector.score(both.anomalous)
-    m.notes["events"] = [list(event[:5]) for event in detector.events(both.anomalous)]
+    m.notes["events"] = [list(event) for event in detector.events(both.anomalous)]
     m.notes["highest_score"] = float(max(scores))
     loss = detector.final_loss()
     if loss is not None:

@@ -94,22 +94,24 @@ def _write_model(path: Path, window: int, channels: int) -> None:
     """Writes a model of the default preset that nobody has trained. It takes the same time as a trained one."""
     import numpy as np
 
-    from twinvae.config import DEFAULT_PRESET, KINDS, resolve
-    from twinvae.model import checkpoint
+    from twinvae.config import DEFAULT_PRESET, resolve
+    from twinvae.model import file as model_file
+    from twinvae.model.model import Model
     from twinvae.network.net import Net
     from twinvae.network.parameters import draw
-    from twinvae.scoring.statistics import Calibration
+    from twinvae.scoring.calibration import THRESHOLDS
+    from twinvae.scoring.kinds import Calibration
     from twinvae.series.scaling import Scaler
 
     config = resolve(DEFAULT_PRESET, {"window": window})
     one = np.ones(channels)
-    saved = checkpoint.Checkpoint(
+    saved = Model(
         DEFAULT_PRESET, {"window": window}, SEED, config, tuple(map(str, range(channels))),
         draw(Net.of(config, channels), SEED), Scaler(0 * one, one),
-        dict.fromkeys((*KINDS, checkpoint.SINGLE_WINDOW), 1e9),
+        dict.fromkeys(THRESHOLDS, 1e9),
         Calibration(0.0, (1,), one[None], one),
     )  # fmt: skip
-    checkpoint.write(path, saved)
+    model_file.write(path, saved)
 
 
 def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Callable[[Any], Any], Any]:

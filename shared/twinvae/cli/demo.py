@@ -124,7 +124,7 @@ def _run(name: str, seed: int, series: LabelledSeries) -> tuple[VAEDetector, Run
         "score": laps[1][1],
     }
     run = Run(
-        events=[event[:2] for event in detector.events(series.anomalous)],
+        events=[(event.start, event.end) for event in detector.events(series.anomalous)],
         roc_auc=roc_auc(series.labels, scores),
         average_precision=average_precision(series.labels, scores),
         loss=detector.history_["loss"][-1],
@@ -138,7 +138,8 @@ def _compare(first: VAEDetector, second: VAEDetector, seed: int, series: Labelle
         type(detector)(preset="tutorial", seed=seed, dtype="float64").fit(series.normal) for detector in (first, second)
     ]
     labels = [detector.predict(series.anomalous) for detector in exact]
-    events = [[event[:3] for event in detector.events(series.anomalous)] for detector in exact]
+    found = [detector.events(series.anomalous) for detector in exact]
+    events = [[(event.start, event.end, event.peak) for event in each] for each in found]
     return Parity(
         max_score_difference=_difference(exact[0], exact[1], series),
         labels_equal=bool((labels[0] == labels[1]).all()),
@@ -154,7 +155,7 @@ def _difference(first: VAEDetector, second: VAEDetector, series: LabelledSeries)
 
 def _draw(detector: VAEDetector, name: str, series: LabelledSeries, out: Path) -> None:
     injected = intervals(series.labels)
-    events = [event[:2] for event in detector.events(series.anomalous)]
+    events = [(event.start, event.end) for event in detector.events(series.anomalous)]
     anomalous = series.anomalous[:, None]
 
     plots.plot_series(

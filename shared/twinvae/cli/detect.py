@@ -16,8 +16,9 @@ from twinvae.cli.options import (
 )
 from twinvae.cli.text import events_text, print_result, quality_text
 from twinvae.data.datasets import DATASETS, load_dataset
-from twinvae.detector.detection import write_detection
-from twinvae.tables.table import Table, read_table
+from twinvae.detector.report import write_detection
+from twinvae.series.series import Series
+from twinvae.tables.table import read_table
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     check_writable(options.out / "model.safetensors")
     try:
-        detector.fit(normal.frame())
+        detector.fit(normal)
     except Exception:
         if not existed:
             options.out.rmdir()
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
     )
 
 
-def _series(options: argparse.Namespace) -> tuple[Table, Table, int, str]:
+def _series(options: argparse.Namespace) -> tuple[Series, Series, int, str]:
     """The series to score, the one to fit on, how many first rows of the first that is, and the name."""
     if options.dataset:
         dataset = load_dataset(options.dataset)

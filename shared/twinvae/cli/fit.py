@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
     check_writable(options.model)
     detector = chosen_detector(options)
     table = read_series(options.file, options).rows(slice(options.train_rows))
-    detector.fit(table.frame())
+    detector.fit(table)
     detector.save(options.model)
     result = {
         "model": str(options.model),

@@ -19,13 +19,14 @@ from typing import Any
 from twinvae.cli.options import add_backend, add_columns, add_hyperparameters, chosen_backend, count
 from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
-from twinvae.fleet.folder import FleetFolder, Plan
+from twinvae.fleet.batches import TOGETHER
+from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Folder, Input, Version, open_input
 from twinvae.fleet.local_engine import in_turns, run_local
-from twinvae.fleet.run import Engine, make_plan, run_plan
+from twinvae.fleet.plan import Plan
+from twinvae.fleet.run import Engine, FleetRun, Work, make_plan
 from twinvae.fleet.tables import Tables, input_digest, read_tables, write_tables
-from twinvae.fleet.training import TOGETHER
-from twinvae.fleet.work import Result, Settings, Task
+from twinvae.fleet.work import Settings, Task
 from twinvae.network.backend import load_backend
 from twinvae.process.progress import fleet_progress
 
@@ -122,7 +123,7 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
             _check_settings(folder, plan.settings, recorded)
             source = _as_planned(plan, source, leave_changed=options.leave_changed, warn=warn)
         with fleet_progress("done", len(plan.names)) as report:
-            run_plan(plan, source, settings, folder, engine, report, warn)
+            FleetRun(plan, source, settings, folder, report, warn).go(engine)
         return write_tables(plan, folder)
 
 
@@ -208,7 +209,7 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
             raise ValueError("Ray is not installed: pip install 'twinvae[ray]'")
         from twinvae.fleet.ray_engine import run_ray
 
-        def on_ray(work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool) -> Any:
+        def on_ray(work: Work, tasks: Iterable[Task], *, one_by_one: bool) -> Any:
             return run_ray(work, tasks, address=options.address, backend=settings.backend)
 
         return on_ray
@@ -216,7 +217,7 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
         raise ValueError("--address is for --engine ray")
     lanes = load_backend(settings.backend).lanes(resolve(settings.preset, settings.hyperparameters).device)
 
-    def here(work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool) -> Any:
+    def here(work: Work, tasks: Iterable[Task], *, one_by_one: bool) -> Any:
         return run_local(work, tasks, in_turns(lanes, 1 if one_by_one else options.workers))
 
     return here

@@ -12,7 +12,7 @@ from twinvae.network.backend import BACKENDS, installed_backends, require_backen
 
 if TYPE_CHECKING:
     from twinvae.detector.detector import VAEDetector
-    from twinvae.tables.table import Table
+    from twinvae.series.series import Series
 
 SERIES_FILE = "a CSV, Parquet or .npy file, one row per time step"
 TIME_HELP = "the time stamps; default: timestamp, time, datetime, date"
@@ -134,7 +134,7 @@ def chosen_detector(options: argparse.Namespace) -> "VAEDetector":
     return load_detector(chosen_backend(options))(preset=options.preset, seed=options.seed, **given)
 
 
-def read_series(path: Path, options: argparse.Namespace) -> "Table":
+def read_series(path: Path, options: argparse.Namespace) -> "Series":
     """The series of a file, its columns chosen by the options. Warns if a column was taken as labels unasked."""
     from twinvae.tables.table import read_table
 

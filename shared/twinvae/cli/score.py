@@ -13,11 +13,11 @@ from twinvae.cli.options import (
     read_series,
 )
 from twinvae.cli.text import events_text, false_alarms_text, print_result, quality_text
-from twinvae.detector.detection import event_record, quality
 from twinvae.detector.detector import load_detector
+from twinvae.detector.report import quality
 from twinvae.detector.score_files import check_suffix, write_scores
-from twinvae.scoring.statistics import mean_over_channels
-from twinvae.series.conversion import are_numbers
+from twinvae.model.record import event_record
+from twinvae.series.series import are_numbers
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -47,15 +47,14 @@ def run(options: argparse.Namespace) -> None:
     if options.columns is None and not are_numbers(detector.channels_) and options.file.suffix.lower() != ".npy":
         options.columns = detector.channels_
     table = read_series(options.file, options)
-    frame = table.frame()
-    parts = detector.contributions(frame)
-    write_scores(options.out, table, detector, parts)
-    events = [event_record(event, table) for event in detector.events_of(parts, series=frame)]
-    measured = quality(table, mean_over_channels(parts))
-    result = {"rows": len(parts), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
+    found = detector.detect(table)
+    write_scores(options.out, found)
+    events = [event_record(event, table) for event in found.events]
+    measured = quality(table, found.scores)
+    result = {"rows": len(table), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
     text = f"{events_text(events)}{quality_text(measured)}"
     if options.normal:
-        alarms = detector.false_alarms(frame)
+        alarms = found.false_alarms
         result["false_alarms"] = alarms._asdict()
         text += false_alarms_text(alarms)
-    print_result(options, result | measured, f"{text}scores of {len(parts)} rows in {options.out}")
+    print_result(options, result | measured, f"{text}scores of {len(table)} rows in {options.out}")

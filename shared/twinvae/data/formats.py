@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int8
 
+from twinvae.series.series import Series
 from twinvae.tables.long_parquet import reading
-from twinvae.tables.table import Table, read_header, read_table
+from twinvae.tables.table import read_header, read_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,9 +41,9 @@ class Dataset(NamedTuple):
     times: "pl.Series | None" = None  # the time stamps as they stand in the file
 
     @property
-    def table(self) -> Table:
+    def table(self) -> Series:
         """The series as one read from a file."""
-        return Table(self.values, self.channels, self.times, self.labels)
+        return Series(self.values, self.channels, self.times, self.labels)
 
 
 Reader = Callable[[Path], Dataset]
@@ -112,7 +113,7 @@ def read_nab(path: Path) -> Dataset:
     if key not in windows:
         raise ValueError(f"{path}: {NAB_WINDOWS} does not name it")
     table = read_table(path, in_order=False)  # some of its clocks go back an hour
-    if table.time is None:
+    if table.index is None:
         raise ValueError(f"{path}: no column of time stamps: {NAB_WINDOWS} labels by time")
     stamps = _instants(table.stamps(slice(None)).to_list(), path)
     labels = np.zeros(len(table), dtype=np.int8)
@@ -165,7 +166,7 @@ def read_ucr(path: Path) -> Dataset:
         raise ValueError(f"{path}: the name labels {start} to {end}, the file has {len(values)} values")
     labels = np.zeros(len(values), dtype=np.int8)
     labels[start - 1 : end] = 1
-    table = Table(values[:, None], ("value",), None, labels)
+    table = Series(values[:, None], ("value",), None, labels)
     return _dataset(path.stem, table, train_rows, "UCR anomaly archive", path)
 
 
@@ -174,14 +175,14 @@ def read_timeeval(path: Path, name: str, source: str, *, train_rows: int) -> Dat
     return _dataset(name, read_table(path, labels="is_anomaly"), train_rows, source, path)
 
 
-def _dataset(name: str, table: Table, train_rows: int, source: str, path: Path) -> Dataset:
+def _dataset(name: str, table: Series, train_rows: int, source: str, path: Path) -> Dataset:
     """Checks what all forms promise."""
     labels = table.labels
     if labels is None or len(labels) != len(table):
         raise ValueError(f"{path}: {0 if labels is None else len(labels)} labels for {len(table)} rows")
     if train_rows > len(table):
         raise ValueError(f"{path}: the first {train_rows} rows are for training, the file has {len(table)}")
-    time = None if table.time is None else table.stamps(slice(None))
+    time = None if table.index is None else table.stamps(slice(None))
     return Dataset(name, table.values, labels, train_rows, train_rows == 0, source, table.names, time)
 
 

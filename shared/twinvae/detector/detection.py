@@ -1,153 +1,136 @@
-"""A fitted detector and a table -> the files of `twinvae detect` and `twinvae score`."""
+"""A series that a fitted model has scored, once: scores, labels, events, and what the model expected."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int8
 
-from twinvae.config import Config
-from twinvae.detector.detector import VAEDetector
-from twinvae.detector.score_files import write_scores
-from twinvae.files.atomic import as_json, write_text
-from twinvae.files.out_of_core import on_disk
-from twinvae.metrics.ranking import average_precision, roc_auc
-from twinvae.plots import pictures as plots
-from twinvae.plots.events import plot_events
-from twinvae.process.notices import warn
-from twinvae.scoring.events import Event, with_expectation
-from twinvae.scoring.statistics import mean_over_channels
-from twinvae.series.conversion import as_series
-from twinvae.tables.table import Table
-
-SHARES = 20  # channels of an event whose shares stand in events.json
-EXPLAINED = 3  # of them with their contributions over time
-MOST_VALUES = 50  # of them; those of a longer event are means over several rows
+from twinvae.config import KINDS, Kind
+from twinvae.detector.preparation import check_scores, gap_warnings, scaled_series, unknown_warnings
+from twinvae.files.out_of_core import by_rows, has_missing, kept
+from twinvae.model.model import Model
+from twinvae.network.backend import Backend, Statistic
+from twinvae.network.net import Net
+from twinvae.scoring.calibration import mean_over_draws
+from twinvae.scoring.events import Event, find_events, with_expectation, with_times
+from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
+from twinvae.scoring.kinds import SCORES, Statistics, contributions, mean_over_channels, statistics_of
+from twinvae.scoring.statistics import SHORT, drawn_statistics
+from twinvae.series.series import Series
+from twinvae.windowing.geometry import count
 
 
-def quality(table: Table, scores: Float[np.ndarray, " time"]) -> dict[str, float]:
-    """ROC AUC and average precision of the known scores (not NaN), if the table has labels of both kinds there."""
-    if table.labels is None:
-        return {}
-    if on_disk(scores):
-        warn("ROC AUC and average precision are left out: they take all scores in memory")
-        return {}
-    known = ~np.isnan(scores)
-    labels, scores = table.labels[known], scores[known]
-    if not 0 < labels.sum() < len(labels):
-        return {}
-    return {"roc_auc": roc_auc(labels, scores), "average_precision": average_precision(labels, scores)}
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One series and what a fitted model says of it.
 
-
-def event_record(event: Event, table: Table) -> dict[str, Any]:
-    """An event as it stands in events.json: rows [start, end), and the time stamps of the first, last and peak row.
-
-    Of many channels, the first 20 have their share. The contributions of the first three are lists of at most 50
-    values of three digits, each the mean over `rows_per_value` rows (the last over what is left).
+    Each part is computed when it is first asked for, and kept. The network runs over the series once for all of them
+    (and once more for each latent draw, if the model scores by draws; `latent` is a pass of its own).
     """
-    shares = list(event.channels.items())[:SHARES]
-    record = event._asdict() | {
-        "channels": {name: _rounded(share, 4) for name, share in shares},
-        "start_time": table.stamp(event.start),
-        "last_time": table.stamp(event.end - 1),
-        "peak_time": table.stamp(event.peak),
-    }
-    for name in ("value", "expected"):
-        record[name] = None if record[name] is None else _rounded(record[name], 7)
-    parts = record.pop("contributions")
-    if parts is not None:
-        size = -(-len(parts) // MOST_VALUES)
-        begins = np.arange(0, len(parts), size)
-        top = parts[:, :EXPLAINED].astype(np.float64)
-        counts = np.add.reduceat(~np.isnan(top), begins, axis=0, dtype=np.int64)
-        sums = np.add.reduceat(np.nan_to_num(top), begins, axis=0)
-        means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-        record["rows_per_value"] = size
-        record["contributions"] = {
-            name: [None if np.isnan(value) else _rounded(value, 3) for value in column]
-            for (name, _), column in zip(shares, means.T, strict=False)
-        }
-    return record
 
+    model: Model
+    backend: Backend
+    series: Series  # checked; with missing="interpolate" its gaps are filled
+    kind: Kind  # of the score
+    explained: bool  # whether the one pass over the series is to give the expected values too
 
-def _rounded(value: float, digits: int) -> float:
-    return float(f"{value:.{digits}g}")
+    @cached_property
+    def scaled(self) -> Float[np.ndarray, "time channel"]:
+        """The series as the network reads it."""
+        return scaled_series(self.series.values, self.model.scaler, self.model.config)
 
+    @cached_property
+    def contributions(self) -> Float[np.ndarray, "time channel"]:
+        """The score of each channel at each time step; NaN where the channel has no value within a window.
 
-def write_detection(
-    out: Path, table: Table, detector: VAEDetector, *, train_rows: int, name: str, scores_suffix: str
-) -> dict[str, Any]:
-    """Scores the table and writes scores, events.json, the pictures and the model; returns a summary.
+        Raises:
+            ValueError: if a score overflows the precision of the model.
+        """
+        model, config = self.model, self.model.config
 
-    `train_rows` says how many of the first rows the detector was fitted on; 0 if it was fitted on another series.
+        def part(statistics: Statistics) -> Iterator[tuple[Kind, np.ndarray]]:
+            statistic = statistics[SCORES[self.kind].statistic]
+            yield self.kind, contributions(self.kind, self.scaled, statistic, config.window, model.calibration)
 
-    Raises:
-        ValueError: if the series is not fit for use.
-        OSError: if a file cannot be written.
-    """
-    frame = table.frame()
-    parts = detector.contributions(frame)
-    scores = mean_over_channels(parts)
-    series, expected = as_series(frame, missing=detector.config_.missing), detector.reconstruct(frame)
-    events = with_expectation(detector.events_of(parts), table.names, series, expected)
-    spans = [event[:2] for event in events]
-    out.mkdir(parents=True, exist_ok=True)
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is an error in words
+            wanted, net = self._wanted(self.kind), self._net
+            drawn = drawn_statistics(self.backend, net, model.parameters, self.scaled, wanted, config, model.seed)
+            mean = {} if config.draws else self._statistics
+            ((_, result),) = mean_over_draws(part, mean, drawn, config.draws)
+        check_scores(result, self.scaled, config)
+        return result
 
-    write_scores(out / f"scores{scores_suffix}", table, detector, parts)
-    summary: dict[str, Any] = {
-        "rows": len(scores),
-        "train_rows": train_rows,
-        "kind": detector.config_.kind,
-        "threshold": detector.threshold_,
-        "loss": detector.history_["loss"][-1],
-        "events": [event_record(event, table) for event in events],
-    }
-    summary |= quality(table, scores)
-    write_text(out / "events.json", as_json(summary))
-    detector.save(out / "model.safetensors")
+    @cached_property
+    def scores(self) -> Float[np.ndarray, " time"]:
+        """The score of each time step: the mean of the contributions over the channels."""
+        return mean_over_channels(self.contributions)
 
-    order = _by_share(events, table.names)
-    stamp = None if table.time is None else table.stamp
-    shown, names = series[:, order], [table.names[index] for index in order]
-    common: dict[str, Any] = {"shaded": spans, "shaded_as": f"detected event ({len(events)})"}
-    plots.plot_series(
-        out / "signal.png", shown, names, stamp, title=name, train_rows=train_rows, **common
-    )  # fmt: skip
-    plots.plot_series(
-        out / "reconstruction.png", shown, names, stamp, title=f"{name}: reconstruction",
-        reconstruction=expected[:, order], train_rows=train_rows, **common,
-    )  # fmt: skip
-    plots.plot_score(
-        out / "score.png", scores, detector.threshold_, stamp,
-        title=f"{name}: anomaly score, {detector.config_.kind}", ylabel=_unit(detector.config_), **common,
-    )  # fmt: skip
-    if events:
-        plot_events(
-            out / "events.png", series, expected, parts, table.names, events, stamp,
-            title=name, threshold=detector.threshold_, margin=detector.config_.window,
+    @cached_property
+    def labels(self) -> Int8[np.ndarray, " time"]:
+        """1 where the score is strictly above the threshold of its kind, else 0."""
+        return self.model.labels(self.scores, self.kind)
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """The anomalies as intervals of time steps, with their peaks, each channel's share, and why."""
+        config, names = self.model.config, self.model.channels
+        found = find_events(
+            self.labels, self.contributions, names,
+            min_length=config.min_length, merge_gap=config.merge_gap, least_height=config.least_height,
         )  # fmt: skip
-    else:
-        (out / "events.png").unlink(missing_ok=True)  # of an earlier run
-    latent = detector.latent(frame)
-    labels = np.zeros(len(scores), dtype=np.int8)
-    for start, end in spans:
-        labels[start:end] = 1
-    hit = plots.windows_with(labels, detector.config_.window)
-    if not hit.all():
-        plots.plot_latent(
-            out / "latent.png", latent[~hit], latent[hit], title=f"{name}: latent means by PCA",
-            labels=("other windows", "windows with a detected event"),
-        )  # fmt: skip
-    return summary
+        if found and self.explained:
+            found = with_expectation(found, names, self.series.values, self.expected)
+        return with_times(found, self.series.index) if self.series.on_pandas else found
 
+    @cached_property
+    def false_alarms(self) -> FalseAlarms:
+        """The rate of alarms if the series is normal, beside the rate that was asked for.
 
-def _unit(config: Config) -> str:
-    if config.kind == "multiscale":
-        return "(error / largest training error)²"
-    return "squared error (training deviations)" if config.scaling == "standard" else "squared error"
+        As in calibration, the first and the last window are left out where that leaves half of the series.
+        """
+        judged = SCORES[self.kind].counted(len(self.scores), self.model.config.window)
+        known = by_rows(lambda part: ~np.isnan(part), self.scores[judged])
+        alarms = kept(self.labels[judged], known) == 1
+        return false_alarms(kept(self.scores[judged], known), alarms, asked_rate(self.model.config))
 
+    @cached_property
+    def expected(self) -> Float[np.ndarray, "time channel"]:
+        """What the model expects: the mean over the covering windows of their reconstructions, in the series' units."""
+        shift, scale = (values.astype(self.scaled.dtype) for values in self.model.scaler)
+        return by_rows(lambda part: part * scale + shift, self._statistics["reconstruction"])
 
-def _by_share(events: list[Event], names: tuple[str, ...]) -> list[int]:
-    """Channels in the order of their share in the events, so that the first few tell the most."""
-    totals = [sum(event.channels[name] for event in events) for name in names]
-    return sorted(range(len(names)), key=lambda index: -totals[index])
+    @cached_property
+    def latent(self) -> Float[np.ndarray, "n latent"]:
+        """The posterior mean of each window of the series, n = time - window + 1."""
+        return self.backend.encode(self._net, self.model.parameters, self.scaled, self.model.config.device)[0]
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know of the series and of its scores."""
+        return self.gap_warnings + unknown_warnings(self.contributions)
+
+    @cached_property
+    def gap_warnings(self) -> tuple[str, ...]:
+        """What the user should know of the series alone."""
+        return gap_warnings(self.series, self.model.overrides.get("missing"))
+
+    @cached_property
+    def _statistics(self) -> Statistics:
+        """The statistics of the one pass over the series, from the posterior mean of each window."""
+        kinds: tuple[Kind, ...] = () if self.model.config.draws else (self.kind,)
+        wanted = self._wanted(*kinds, *(("reconstruction",) if self.explained else ()))
+        return self.backend.statistics(self._net, self.model.parameters, self.scaled, wanted, self.model.config.device)
+
+    @cached_property
+    def _net(self) -> Net:
+        """The network, with masks only where the series has gaps: they cost time."""
+        return Net.of(self.model.config, len(self.model.channels), masked=has_missing(self.scaled))
+
+    def _wanted(self, *kinds: Kind) -> tuple[Statistic, ...]:
+        """The statistics to compute for these kinds: all of them for a short series, where they cost about as much as
+        one and need no other program than calibration has compiled."""
+        windows = count(len(self.scaled), self.model.config.window)
+        short = windows * self.model.config.window * len(self.model.channels) <= SHORT
+        return statistics_of(*KINDS) if short else statistics_of(*kinds)

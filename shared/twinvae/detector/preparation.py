@@ -1,21 +1,75 @@
-"""A checked series -> what the model takes: the checks that need the configuration, and the scaling."""
+"""What must hold before a series is fitted or scored, what is decided from a training series, and its scaled form."""
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from twinvae.config import Config, Missing
-from twinvae.files.out_of_core import first_row, number, pieces
+from twinvae.config import Config
+from twinvae.detector.arguments import Estimator
+from twinvae.detector.suitable import suitable
+from twinvae.files.out_of_core import first_row, has_missing, number, pieces
+from twinvae.model.model import Model
+from twinvae.network.net import Net
+from twinvae.network.training import held_out_steps
 from twinvae.process.notices import warn
-from twinvae.series.conversion import are_numbers, channel_names
-from twinvae.series.scaling import Scaler, standardise
+from twinvae.scoring.threshold import check_enough
+from twinvae.series.scaling import Scaler, fit_scaler, standardise
+from twinvae.series.series import Series, are_numbers
 from twinvae.windowing.geometry import fully_covered
 
 
-def check_names(series: Any, channels: tuple[str, ...]) -> None:
-    """Raises ValueError for a data frame whose columns are not those of the fitted one, in order."""
-    names = channel_names(series, len(channels))
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A training series that has passed its checks, and what was decided from it."""
+
+    scaled: Float[np.ndarray, "time channel"]
+    channels: tuple[str, ...]
+    scaler: Scaler
+    config: Config  # with the window and the epochs that suit the series
+    net: Net
+
+
+def prepare(arguments: Estimator, series: Series) -> Prepared:
+    """Checks a training series, decides what suits it, and scales it. Warns of gaps and of constant channels.
+
+    Raises:
+        TypeError, ValueError: if an argument or the series is not fit for use.
+    """
+    config = arguments.resolved()
+    given = series.checked(config.missing)
+    raw, names = given.values, given.names
+    for message in gap_warnings(given, arguments.missing):
+        warn(message)
+    whole = given.interpolated().values if has_missing(raw) else raw
+    if arguments.preset == "auto":
+        config = suitable(config, whole, window=arguments.window is None, epochs=arguments.epochs is None)
+    check_length(len(raw), config.window)
+    check_constant(whole, names)
+    check_enough(int((1 - config.trim) * least_scores(raw, config)), config)
+    head = raw[: len(raw) - held_out_steps(len(raw), config)]
+    check_values(head, names)
+    scaler = fit_scaler(head, config.scaling)
+    scaled = scaled_series(raw, scaler, config)
+    return Prepared(scaled, names, scaler, config, Net.of(config, len(names), masked=has_missing(scaled)))
+
+
+def to_score(series: Series, model: Model) -> Series:
+    """The series as a fitted model may score it: its missing values are treated as the model was told to.
+
+    Raises:
+        ValueError: if it is not fit for use, shorter than a window, or has other channels than the fitted one.
+    """
+    checked, channels = series.checked(model.config.missing), model.channels
+    if len(checked.names) != len(channels):
+        raise ValueError(f"the series has {len(checked.names)} channels, the detector was fitted on {len(channels)}")
+    check_names(checked.names, channels)
+    check_length(len(checked), model.config.window)
+    return checked
+
+
+def check_names(names: tuple[str, ...], channels: tuple[str, ...]) -> None:
+    """Raises ValueError if the columns of a data frame are not those of the fitted one, in order."""
     if len(channels) > 1 and names != channels and not (are_numbers(names) or are_numbers(channels)):
         raise ValueError(
             f"the series has the columns {', '.join(names)}, the detector was fitted on {', '.join(channels)}"
@@ -28,16 +82,17 @@ def check_length(length: int, window: int) -> None:
         raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: lower window")
 
 
-def warn_of_gaps(series: Float[np.ndarray, "time channel"], names: tuple[str, ...], asked: Missing | None) -> None:
-    """Says what is left out, unless that was asked for."""
-    row = first_row(np.isnan, series) if asked is None else None
-    if row is not None:
-        column, missing = int(np.argmax(np.isnan(series[row]))), number(np.isnan, series)
-        warn(
-            f"{missing} missing values ({missing / series.size:.1%}) are left out, the first at row {row}, column "
-            f'{names[column]}: missing="mask" says that this is meant, "error" refuses them',
-            stacklevel=5,
-        )
+def gap_warnings(series: Series, asked: str | None) -> tuple[str, ...]:
+    """One warning that missing values are left out, unless that was asked for by name."""
+    values = series.values
+    row = first_row(np.isnan, values) if asked is None else None
+    if row is None:
+        return ()
+    column, missing = int(np.argmax(np.isnan(values[row]))), number(np.isnan, values)
+    return (
+        f"{missing} missing values ({missing / values.size:.1%}) are left out, the first at row {row}, column "
+        f'{series.names[column]}: missing="mask" says that this is meant, "error" refuses them',
+    )
 
 
 def check_values(head: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
@@ -48,7 +103,7 @@ def check_values(head: Float[np.ndarray, "time channel"], names: tuple[str, ...]
 
 
 def least_scores(series: Float[np.ndarray, "time channel"], config: Config) -> int:
-    """How many training scores the kind of score with the fewest has.
+    """The smallest number of training scores that any kind of score will have.
 
     Raises:
         ValueError: if it has none.
@@ -78,7 +133,7 @@ def check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str, 
         raise ValueError(f"the training series is constant ({series[0, 0]:g}): there is nothing to learn")
     if constant.any():
         which = ", ".join(name for name, flat in zip(names, constant, strict=True) if flat)
-        warn(f"constant in the training series: {which}; any change there counts in raw units", stacklevel=5)
+        warn(f"constant in the training series: {which}; any change there counts in raw units")
 
 
 def scaled_series(
@@ -96,3 +151,25 @@ def scaled_series(
     if row is not None:
         raise ValueError(f'the value at row {row} is too large for {config.dtype}: use scaling="standard" or float64')
     return scaled
+
+
+def check_scores(
+    contributions: Float[np.ndarray, "time channel"], scaled: Float[np.ndarray, "time channel"], config: Config
+) -> None:
+    """Raises ValueError if a score is infinite, or is not a number where the series has a value: it has overflowed."""
+    if first_row(lambda part: ~np.isfinite(part), contributions) is None:
+        return
+    row = first_row(lambda part, x: np.isinf(part) | (np.isnan(part) & ~np.isnan(x)), contributions, scaled)
+    if row is not None:
+        raise ValueError(f"the score at row {row} overflows {config.dtype}: remove the outlier or fit in float64")
+
+
+def unknown_warnings(contributions: Float[np.ndarray, "time channel"]) -> tuple[str, ...]:
+    """One warning if there are time steps without a score."""
+    unknown = number(lambda part: np.isnan(part).all(axis=1), contributions)
+    if not unknown:
+        return ()
+    return (
+        f"{unknown} of {len(contributions)} time steps have no value within a window: their score is NaN, their "
+        "label 0",
+    )

@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Float
 
-from twinvae.detector.detector import VAEDetector
+from twinvae.detector.detection import Detection
 from twinvae.files.atomic import replacing
 from twinvae.files.out_of_core import pieces
-from twinvae.scoring.statistics import mean_over_channels
-from twinvae.tables.table import Table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,9 +23,7 @@ def check_suffix(path: Path) -> None:
         raise ValueError(f"{path}: scores are written to a .csv, .parquet or .npy file")
 
 
-def write_scores(
-    path: Path, table: Table, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
-) -> None:
+def write_scores(path: Path, found: Detection) -> None:
     """Writes a CSV or Parquet file: time stamp, score, label, and the score of each channel if there are several.
 
     A .npy file has the scores alone, (time,), NaN where a score is not known.
@@ -37,12 +33,11 @@ def write_scores(
         OSError: if the file cannot be written.
     """
     check_suffix(path)
-    scores = mean_over_channels(contributions)
     with replacing(path) as temporary:
         if path.suffix.lower() == ".npy":
-            _write_npy(temporary, scores)
+            _write_npy(temporary, found.scores)
         else:
-            _write_frames(temporary, table, detector, scores, contributions)
+            _write_frames(temporary, found)
 
 
 def _write_npy(path: Path, scores: Float[np.ndarray, " time"]) -> None:
@@ -53,25 +48,14 @@ def _write_npy(path: Path, scores: Float[np.ndarray, " time"]) -> None:
             file.write(np.ascontiguousarray(scores[rows]).data)
 
 
-def _write_frames(
-    path: Path,
-    table: Table,
-    detector: VAEDetector,
-    scores: Float[np.ndarray, " time"],
-    contributions: Float[np.ndarray, "time channel"],
-) -> None:
+def _write_frames(path: Path, found: Detection) -> None:
     import polars as pl
     from polars.io.plugins import register_io_source
 
-    labels = detector.labels_of(scores)
-
-    def frame(rows: slice) -> "pl.DataFrame":
-        return _frame(table, scores, labels, contributions, rows)
-
     def frames(*_: object) -> Iterator["pl.DataFrame"]:
-        return (frame(slice(begin, begin + ROWS)) for begin in range(0, len(scores), ROWS))
+        return (scores_frame(found, slice(begin, begin + ROWS)) for begin in range(0, len(found.scores), ROWS))
 
-    lazy = register_io_source(frames, schema=frame(slice(1)).schema)
+    lazy = register_io_source(frames, schema=scores_frame(found, slice(1)).schema)
     try:
         if path.suffix.lower() == ".csv":
             lazy.sink_csv(path)
@@ -81,27 +65,15 @@ def _write_frames(
         raise OSError(str(error).splitlines()[0]) from None
 
 
-def scores_frame(
-    table: Table, detector: VAEDetector, contributions: Float[np.ndarray, "time channel"]
-) -> "pl.DataFrame":
-    """What `write_scores` writes, of all rows at once."""
-    scores = mean_over_channels(contributions)
-    return _frame(table, scores, detector.labels_of(scores), contributions, slice(None))
-
-
-def _frame(
-    table: Table,
-    scores: Float[np.ndarray, " time"],
-    labels: Int8[np.ndarray, " time"],
-    contributions: Float[np.ndarray, "time channel"],
-    rows: slice,
-) -> "pl.DataFrame":
+def scores_frame(found: Detection, rows: slice = slice(None)) -> "pl.DataFrame":
+    """Some rows of what `write_scores` writes, or all."""
     import polars as pl
 
-    columns: dict[str, Any] = {"score": np.array(scores[rows]), "label": np.array(labels[rows])}
-    if len(table.names) > 1:
-        columns |= {f"score_{name}": np.array(contributions[rows, i]) for i, name in enumerate(table.names)}
-    time = table.stamps(rows)
+    columns: dict[str, Any] = {"score": np.array(found.scores[rows]), "label": np.array(found.labels[rows])}
+    names = found.series.names
+    if len(names) > 1:
+        columns |= {f"score_{name}": np.array(found.contributions[rows, i]) for i, name in enumerate(names)}
+    time = found.series.stamps(rows)
     # A file's own column of time stamps may be called as one of ours.
     time = time.rename(f"time_{time.name}") if time.name in columns else time
     return pl.DataFrame(columns).fill_nan(None).insert_column(0, time)  # a score that is not known is an empty cell

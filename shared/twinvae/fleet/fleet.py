@@ -12,8 +12,9 @@ import numpy as np
 from twinvae.config import Device, Kind, check_kind, plain
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.detector import NotFittedError, VAEDetector
+from twinvae.fleet.batches import TOGETHER, Need, cut, need
 from twinvae.fleet.local_engine import cancelled, in_turns, run_local
-from twinvae.fleet.training import TOGETHER, Member, Need, cut, fit_batch, need
+from twinvae.fleet.training import Member, fit_batch
 from twinvae.network.backend import Lane
 from twinvae.process.notices import collected, one_line
 from twinvae.scoring.events import Event
@@ -59,18 +60,16 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         needs = {name: each for name, each in found.items() if isinstance(each, Need)}
         failures = {name: _reason(each) for name, each in found.items() if isinstance(each, Exception)}
         members: dict[str, Member] = {}
-        work, batches = partial(fit_batch, detector, given), cut(needs, together)
-        raised: list[str] = []
-        for names, result in run_local(work, batches, lanes):
-            if isinstance(result, Exception):
-                raised += names
-            else:
-                members |= {member.name: member for member in result}
-        for (name,), result in run_local(work, [[name] for name in raised], lanes[:1]):  # for lack of memory, perhaps
-            if isinstance(result, Exception):
-                failures[name] = _reason(result)
-            else:
-                members |= {member.name: member for member in result}
+        raised: dict[str, Exception] = {}
+        batches = cut(needs, together)
+        for alone in (False, True):  # a batch that raised (for lack of memory, perhaps) is tried again one by one
+            tasks = [[name] for name in raised] if alone else batches
+            for names, result in run_local(partial(fit_batch, detector, given), tasks, lanes[:1] if alone else lanes):
+                if isinstance(result, Exception):
+                    raised |= dict.fromkeys(names, result)
+                else:
+                    members |= {member.name: member for member in result}
+        failures |= {name: _reason(error) for name, error in raised.items() if name not in members}
         failures |= {name: member.error for name, member in members.items() if member.error}
         if len(failures) == len(given):
             name = next(iter(given))
@@ -270,7 +269,7 @@ def _each(
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in one line."""
+    """What went wrong, in one line; an error that is not of the checks is named by its type."""
     said = one_line(error)
     return said if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: {said}"
 
@@ -278,7 +277,7 @@ def _reason(error: Exception) -> str:
 def _warn_of(
     found: Mapping[str, str], given: Mapping[str, Any], what: str, where: str = "", stacklevel: int = 5
 ) -> None:
-    """One warning for all of them."""
+    """Warns once of all the series that something was found of."""
     if found:
         name, reason = next((name, found[name]) for name in given if name in found)
         warnings.warn(f"{len(found)} of {len(given)} series {what}{where}; {name}: {reason}", stacklevel=stacklevel)

@@ -9,65 +9,37 @@ Every file is written whole and renamed, so what is there is finished, whatever 
 """
 
 import errno
-import hashlib
 import json
 import os
 import shutil
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from filelock import FileLock, Timeout
 
 from twinvae.files.atomic import replacing, write_text
-from twinvae.fleet.input import Version
+from twinvae.fleet.plan import FORMAT, DamagedError, Plan, read_checked, write_checked
+from twinvae.fleet.rows import EventRow, Row
 from twinvae.fleet.work import Result
 
-FORMAT = "twinvae fleet"
-VERSION = 1
 PROGRESS, MODELS, SCORES = ".progress", "models", "scores"
 TABLES = ("fleet.parquet", "events.parquet")
 SUMMARY = "fleet.json"
-LONGEST_STEM = 200  # bytes: file systems take 255, and a temporary file's name is longer
-UNSAFE = '/\\:*?"<>|%~'  # in one file system or another; ~ marks the names that are not their series' own
+WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system says that has none
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a run does: it follows from the settings and the input alone."""
+class Part(NamedTuple):
+    """What is on the disk of one finished batch."""
 
-    settings: Mapping[str, Any]  # plain data
-    files: Mapping[str, Version]  # of the input
-    batches: tuple[tuple[str, ...], ...]
-    failed: Mapping[str, str]  # series that are in no batch -> why
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Of all series, in order."""
-        return tuple(sorted([*self.failed, *(name for batch in self.batches for name in batch)]))
-
-    @cached_property
-    def digest(self) -> str:
-        """Tells plans apart."""
-        return _sum(self._content())
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "settings": dict(self.settings),
-            "files": {name: list(version) for name, version in self.files.items()},
-            "batches": [list(batch) for batch in self.batches],
-            "failed": dict(self.failed),
-        }
-
-
-class DamagedError(ValueError):
-    """A file of the progress is not as it was written."""
+    rows: list[Row]
+    events: list[EventRow]
+    files: list[str]  # models and scores, in the folder of the fleet
 
 
 class FleetFolder:
-    """The files of one fleet. `check` first; only `lock` makes the folder."""
+    """The files of one fleet. Only `lock` makes the folder: what is checked before leaves no trace."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -78,12 +50,12 @@ class FleetFolder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it holds a whole fleet."""
+        """Whether the folder holds a whole fleet."""
         return (self.path / SUMMARY).exists()
 
     @property
     def is_begun(self) -> bool:
-        """Whether it holds something to go on with."""
+        """Whether the folder holds an unfinished run that --resume can go on with."""
         return self._plan.exists() or any(True for _ in self._parts())
 
     def check_new(self) -> None:
@@ -106,15 +78,24 @@ class FleetFolder:
         """
         existed = self.path.exists()
         self.progress.mkdir(parents=True, exist_ok=True)
-        with (self.progress / "lock").open("w") as file:
-            _lock(file, self.path)
-            try:
-                yield
-            finally:
-                if not self.is_begun:  # nothing to go on with: leave no trace
-                    shutil.rmtree(self.progress, ignore_errors=True)
-                    if not existed and not any(self.path.iterdir()):
-                        self.path.rmdir()
+        lock = FileLock(self.progress / "lock", blocking=False, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ValueError(f"{self.path}: another process is at work in this folder") from None
+        except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise
+        try:
+            yield
+        finally:
+            if not self.is_begun:  # nothing to go on with: leave no trace
+                shutil.rmtree(self.progress, ignore_errors=True)
+            lock.release()
+            with suppress(OSError):  # what holds files stays; on Windows the lock's file has gone only now
+                self.progress.rmdir()
+            if not existed and not any(self.path.iterdir()):
+                self.path.rmdir()
 
     @contextmanager
     def replaced(self) -> Iterator[None]:
@@ -135,8 +116,8 @@ class FleetFolder:
     # The plan and the parts.
 
     def write_plan(self, plan: Plan) -> None:
-        """Writes the plan."""
-        _write(self._plan, plan._content())
+        """Writes the plan, so that it lasts through a power failure."""
+        plan.write(self._plan)
         _sync(self.progress)
 
     def read_plan(self) -> Plan | None:
@@ -145,43 +126,31 @@ class FleetFolder:
         Raises:
             DamagedError: if it is not whole.
         """
-        if not self._plan.exists():
-            return None
-        try:
-            content = _read(self._plan)
-            return Plan(
-                content["settings"],
-                {name: Version(*version) for name, version in content["files"].items()},
-                tuple(tuple(batch) for batch in content["batches"]),
-                content["failed"],
-            )
-        except (DamagedError, KeyError, TypeError, AttributeError):
-            raise DamagedError(
-                f"{self._plan}: damaged plan: remove this file, and --resume makes it anew; what is finished stays"
-            ) from None
+        return Plan.read(self._plan) if self._plan.exists() else None
 
-    def write_part(self, plan: Plan, index: int, result: Result, stems: Mapping[str, str]) -> None:
+    def write_part(self, plan: Plan, index: int, results: Sequence[Result], stems: Mapping[str, str]) -> None:
         """Writes the files of a batch's series, and then its part, which says that they are all there."""
-        sizes = {}
-        for folder, files, suffix in ((MODELS, result.models, ".safetensors"), (SCORES, result.scores, ".parquet")):
-            for name, content in files.items():
-                path = self.path / folder / f"{stems[name]}{suffix}"
-                path.parent.mkdir(exist_ok=True)
-                with replacing(path) as temporary:
-                    temporary.write_bytes(content)
-                sizes[f"{folder}/{path.name}"] = len(content)
-            if files:
-                _sync(self.path / folder)
+        models = {f"{MODELS}/{stems[one.row.name]}.safetensors": one.model for one in results}
+        scores = {f"{SCORES}/{stems[one.row.name]}.parquet": one.scores for one in results}
+        files = {name: content for name, content in (models | scores).items() if content is not None}
+        for name, content in files.items():
+            path = self.path / name
+            path.parent.mkdir(exist_ok=True)
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
+        for folder in sorted({(self.path / name).parent for name in files}):
+            _sync(folder)
         rows = [
-            row | {"model": f"{MODELS}/{stems[row['name']]}.safetensors" if row["name"] in result.models else None}
-            for row in result.rows
+            one.row._replace(model=name if name in files else None)._asdict()
+            for one, name in zip(results, models, strict=True)
         ]
-        part = {"plan": plan.digest, "rows": rows, "events": list(result.events), "files": sizes}
-        _write(self._part(index), part)
+        events = [event._asdict() for one in results for event in one.events]
+        sizes = {name: len(content) for name, content in files.items()}
+        write_checked(self._part(index), {"plan": plan.digest, "rows": rows, "events": events, "files": sizes})
         _sync(self.progress)
 
-    def read_part(self, plan: Plan, index: int) -> dict[str, Any] | None:
-        """The part of a batch: `rows`, `events` and `files`; None if it is not finished.
+    def read_part(self, plan: Plan, index: int) -> Part | None:
+        """The part of a batch; None if it is not finished.
 
         Raises:
             DamagedError: if it is not whole, or a file of its series is not there.
@@ -190,7 +159,7 @@ class FleetFolder:
         path = self._part(index)
         if not path.exists():
             return None
-        part: dict[str, Any] = _read(path)
+        part = read_checked(path)
         if part["plan"] != plan.digest:
             raise ValueError(
                 f"{path}: of other settings or other input than these: give those again, or choose another --out"
@@ -199,7 +168,8 @@ class FleetFolder:
             file = self.path / name
             if not file.exists() or file.stat().st_size != size:
                 raise DamagedError(f"{file}: not as it was written")
-        return part
+        events = [EventRow(**event) for event in part["events"]]
+        return Part([Row(**row) for row in part["rows"]], events, list(part["files"]))
 
     def _part(self, index: int) -> Path:
         return self.progress / f"part-{index:06}.json"
@@ -249,69 +219,6 @@ class FleetFolder:
         return summary
 
 
-def file_stems(names: Iterable[str]) -> dict[str, str]:
-    """A file name for each series, without a suffix: the series' own, with what is unsafe in a file name
-    percent-encoded. Where that is too long, reserved, or equal to another but for case, a hash makes it unique."""
-    own = {name: _encoded(name) for name in names}
-    seen: dict[str, int] = {}
-    for stem in own.values():
-        seen[_folded(stem)] = seen.get(_folded(stem), 0) + 1
-    return {
-        name: stem
-        if stem and seen[_folded(stem)] == 1 and len(stem.encode()) <= LONGEST_STEM and not _reserved(stem)
-        else f"{_shortened(stem)}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-        for name, stem in own.items()
-    }
-
-
-def _encoded(name: str) -> str:
-    stem = "".join(
-        letter if letter.isprintable() and letter not in UNSAFE else "".join(f"%{byte:02X}" for byte in letter.encode())
-        for letter in name
-    )
-    return f"%2E{stem[1:]}" if stem.startswith(".") else stem  # no hidden files
-
-
-def _folded(stem: str) -> str:
-    return unicodedata.normalize("NFC", stem).casefold()
-
-
-def _reserved(stem: str) -> bool:
-    """Whether Windows keeps the name for a device."""
-    device = stem.split(".", maxsplit=1)[0].strip().upper()
-    return device in ("CON", "PRN", "AUX", "NUL") or (device[:3] in ("COM", "LPT") and device[3:].isdigit())
-
-
-def _shortened(stem: str) -> str:
-    return stem.encode()[: LONGEST_STEM - 20].decode(errors="ignore")
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    """JSON with a checksum."""
-    head = json.dumps({"format": FORMAT, "version": VERSION, "sum": _sum(content)})
-    write_text(path, f'{head[:-1]},\n"content": {_text(content)}}}\n')
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-        content: dict[str, Any] = whole["content"]
-        whole_sum = whole["sum"]
-    except (ValueError, KeyError, TypeError):
-        raise DamagedError(f"{path}: not whole") from None
-    if whole_sum != _sum(content):
-        raise DamagedError(f"{path}: damaged")
-    return content
-
-
-def _sum(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_text(content).encode()).hexdigest()
-
-
-def _text(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"))
-
-
 def _sync(folder: Path) -> None:
     """Makes the names in a folder last through a power failure, where the system can do that."""
     try:
@@ -325,16 +232,3 @@ def _sync(folder: Path) -> None:
             raise
     finally:
         os.close(handle)
-
-
-def _lock(file: Any, folder: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ValueError(f"{folder}: another process is at work in this folder") from None
-    except OSError:  # a file system without locks
-        return

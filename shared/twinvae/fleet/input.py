@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from twinvae.files.atomic import replacing
+from twinvae.series.series import Series
 from twinvae.tables.long_parquet import reading
-from twinvae.tables.table import Columns, Table, as_table, choose_columns, read_frame, read_table
+from twinvae.tables.table import Columns, as_table, choose_columns, read_frame, read_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,7 +19,7 @@ SUFFIXES = (".csv", ".parquet")
 
 
 class Version(NamedTuple):
-    """What tells that a file is the one that it was."""
+    """Size and time of the last change of a file: a file whose version is another has changed."""
 
     size: int
     modified: int  # ns
@@ -43,10 +44,10 @@ class Folder:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the series that can be read."""
+        """The names of the series that can be read."""
         return tuple(self.file_of)
 
-    def read(self, name: str) -> Table:
+    def read(self, name: str) -> Series:
         """The series of this name.
 
         Raises:
@@ -60,7 +61,7 @@ class Folder:
         return table
 
     def as_of(self, files: Mapping[str, Version]) -> Self:
-        """The folder as it was with these files in these versions."""
+        """The same folder, expected to hold these files in these versions."""
         return replace(self, files=files, file_of={_text(Path(file).stem): file for file in files})
 
     def _check(self, path: Path, file: str) -> None:
@@ -76,11 +77,11 @@ class Folder:
 
 @dataclass(frozen=True)
 class LongTable:
-    """Series below each other in one file, told apart by a column of keys.
+    """Many series in one file, told apart by a column of keys.
 
-    A Parquet file in which the rows of each series stand together is read where a series is, when it is asked for. Of
-    another one, the columns that are needed are sorted by key: in memory, or as a copy on the disk where there are more
-    than `MOST_ROWS` rows. A CSV is in memory as text.
+    If the rows of each series in a Parquet file stand together, a series is read from the file when it is asked for.
+    Otherwise the columns that are needed are sorted by key first: in memory or, beyond `MOST_ROWS` rows, as a copy on
+    the disk. A CSV file is held in memory as text.
     """
 
     path: Path
@@ -94,10 +95,10 @@ class LongTable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The keys, as text."""
+        """The names of the series: their keys, as text."""
         return tuple(self.place)
 
-    def read(self, name: str) -> Table:
+    def read(self, name: str) -> Series:
         """The series of this name; messages count rows within it.
 
         Raises:
@@ -106,7 +107,7 @@ class LongTable:
         """
         frame = self.rows(*self.place[name])
         table = as_table(f"{self.path}, {self.key} {name}", frame, self.columns)
-        if _versions(self.path) != self.files:
+        if _version(self.path) != self.files[self.path.name]:
             raise ChangedError(f"{self.path}: the file has changed since the run began")
         return table
 
@@ -163,7 +164,7 @@ def _open_folder(path: Path, columns: Sequence[str] | None, time: str | None, la
     for name, same in sorted(found.items()):
         if len(same) > 1:
             refused[name] = f"two series with one name: {', '.join(sorted(map(_text, same)))}"
-        elif not _is_text(same[0]):
+        elif _text(same[0]) != same[0]:
             refused[name] = "the name of its file is not UTF-8 text: rename it"
         else:
             file_of[name] = same[0]
@@ -180,10 +181,11 @@ def _open_long(
 ) -> LongTable:
     import polars as pl
 
-    files = _versions(path)
+    files = {path.name: _version(path)}
     lazily = path.suffix.lower() == ".parquet"
-    whole = _scan(path) if lazily else read_frame(path).lazy()
-    available = whole.collect_schema().names()
+    with reading(path):
+        whole = pl.scan_parquet(path, glob=False) if lazily else read_frame(path).lazy()
+        available = whole.collect_schema().names()
     if key not in available:
         raise ValueError(f"{path}: no column {key!r}: the file has {', '.join(available)}")
     available.remove(key)
@@ -197,8 +199,9 @@ def _open_long(
     whole = whole.with_columns(pl.col(key).cast(pl.String)).select(key, *wanted)
     with reading(path):
         groups = _groups(path, key, whole)
+    together = (groups["last"] - groups["first"] + 1 == groups["rows"]).all()
     part = whole
-    if not (lazily and _stand_together(groups)):
+    if not (lazily and together):
         if lazily and scratch is not None and groups["rows"].sum() > MOST_ROWS:
             part = _sorted_copy(whole, key, groups, scratch)
         else:
@@ -215,15 +218,6 @@ def _open_long(
     return LongTable(path, key, place, files, rows, chosen, {})
 
 
-def _scan(path: Path) -> "pl.LazyFrame":
-    import polars as pl
-
-    with reading(path):
-        scan = pl.scan_parquet(path, glob=False)
-        scan.collect_schema()
-    return scan
-
-
 def _groups(path: Path, key: str, frame: "pl.LazyFrame") -> "pl.DataFrame":
     """The `first` and the `last` row and the number of `rows` of each key, in the order of keys."""
     import polars as pl
@@ -237,10 +231,6 @@ def _groups(path: Path, key: str, frame: "pl.LazyFrame") -> "pl.DataFrame":
     if groups.height == 0:
         raise ValueError(f"{path}: the file has no rows of data")
     return groups
-
-
-def _stand_together(groups: "pl.DataFrame") -> bool:
-    return bool((groups["last"] - groups["first"] + 1 == groups["rows"]).all())
 
 
 def _sorted_copy(whole: "pl.LazyFrame", key: str, groups: "pl.DataFrame", scratch: Path) -> "pl.LazyFrame":
@@ -264,14 +254,6 @@ def _text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _is_text(name: str) -> bool:
-    return name.isascii() or _text(name) == name
-
-
 def _version(path: Path) -> Version:
     found = path.stat()
     return Version(found.st_size, found.st_mtime_ns)
-
-
-def _versions(path: Path) -> dict[str, Version]:
-    return {path.name: _version(path)}

@@ -20,13 +20,13 @@ _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 
 
 def cancelled() -> bool:
-    """Whether the work that this thread does is still wanted: work that takes long asks now and then."""
+    """Whether the work of this thread has been cancelled: work that takes long asks now and then."""
     stop = _stop.get()
     return stop is not None and stop.is_set()
 
 
 def in_turns(lanes: Sequence[Lane], threads: int | None = None) -> list[Lane]:
-    """A lane for each thread: by default one thread for each lane, else the lanes in turns."""
+    """The lane of each of so many threads, by default of one thread for each lane; more threads share lanes."""
     return [lanes[thread % len(lanes)] for thread in range(threads or len(lanes))]
 
 
@@ -35,8 +35,8 @@ def run_local(
 ) -> Iterator[tuple[Task, Result | Exception]]:
     """Runs `work` on each task, one at a time in each lane; yields in the order of completion.
 
-    A task is taken from the iterable only when a lane is about to be free, so that what is in memory is what is in
-    flight. An exception is the result of its task. If the iterator is closed early, work in flight is cancelled and
+    A task is taken from the iterable only when a lane is about to be free, so that only the tasks in flight are in
+    memory. An exception is the result of its task. If the iterator is closed early, work in flight is cancelled and
     waited for.
     """
     todo: SimpleQueue[Task | None] = SimpleQueue()
@@ -76,7 +76,7 @@ def run_local(
 
 
 def _attempt(run: Callable[[], Result]) -> Result | Exception:
-    """What it returns, or what it raises: a thread that died of it would leave its caller waiting for ever."""
+    """What a call returns or raises. A thread that an exception ended would leave its caller waiting for ever."""
     try:
         return run()
     except Exception as error:

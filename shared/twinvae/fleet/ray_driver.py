@@ -1,7 +1,7 @@
 """The process that has joined a Ray cluster: passes tasks from `twinvae.fleet.ray_engine` on to it, and results back.
 
-It sees tasks and results as bytes only. What it sends is a tuple: ("room", tasks that may be in flight),
-("done", number, result), ("killed" or "failed", number, why), and ("refused" or "lost", why) before it ends.
+It sees tasks and results as bytes only. It sends tuples: ("next",), which is answered by a numbered task or None;
+("done", number, result or exception); and ("refused" or "lost", why) before it ends.
 """
 
 import importlib.util
@@ -9,7 +9,6 @@ import pickle
 import platform
 import socket
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,19 +16,17 @@ from hashlib import sha256
 from importlib import metadata
 from multiprocessing.connection import Connection
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from twinvae.process.cores import usable_cores
 
 RETRIES = 3  # of a task whose node or process died
 ANSWER = 5.0  # seconds for a port to answer
-LOOK = 0.1  # seconds between looks at what the other process has sent
-COUNT = 2.0  # seconds between looks at how many CPUs there are
+LOOK = 0.5  # seconds between looks at whether the other process is there, and at how many CPUs there are
 
 
 class Job(NamedTuple):
-    """What the process is told first."""
+    """The first message to this process: what to run, and on which cluster."""
 
     work: bytes  # the pickled function
     address: str | None  # of the cluster; None: start Ray here
@@ -39,16 +36,16 @@ class Job(NamedTuple):
 
 
 class _RefusedError(Exception):
-    """What the user must change."""
+    """The run cannot go on until the user changes something; the message says what."""
 
 
 class _LostError(Exception):
-    """There is no cluster, or no more."""
+    """The cluster cannot be joined, or is gone."""
 
 
 def main(descriptor: int) -> None:
     """Serves the process at the other end of the connection, which is this file descriptor."""
-    with Connection(descriptor) as connection, suppress(BrokenPipeError):
+    with Connection(descriptor) as connection, suppress(EOFError, ConnectionError):
         try:
             _serve(connection)
         except _RefusedError as error:
@@ -60,71 +57,47 @@ def main(descriptor: int) -> None:
 
 
 def _serve(connection: Connection) -> None:
+    """Until there are no more tasks, or the other process has gone. What runs then is cancelled by Ray."""
     job: Job = connection.recv()
-    todo: SimpleQueue[tuple[int, bytes] | None] = SimpleQueue()
-    threading.Thread(target=_read, args=(connection, todo), daemon=True).start()
     ray = _joined(job.address)
-    running: dict[Any, int] = {}
-    try:
-        _pass_on(ray, job, connection, todo, running)
-    finally:
-        for reference in running:
-            ray.cancel(reference, force=True)
-        ray.shutdown()
-
-
-def _read(connection: Connection, todo: "SimpleQueue[tuple[int, bytes] | None]") -> None:
-    """Always takes what the other process sends, so that both can send at a time; None when it has ended."""
-    with suppress(EOFError, OSError):
-        while True:
-            todo.put(connection.recv())
-    todo.put(None)
-
-
-def _pass_on(
-    ray: Any,
-    job: Job,
-    connection: Connection,
-    todo: "SimpleQueue[tuple[int, bytes] | None]",
-    running: dict[Any, int],
-) -> None:
-    """Until the other process ends. `running` holds the number of each task that the cluster has."""
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    attempt = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_attempt)
+    attempt = ray.remote(num_cpus=1, max_retries=RETRIES)(_attempt)
     wanted = _versions(job.packages)
-    looked, alive, room = -COUNT, time.monotonic(), 0
-    while True:
-        now = time.monotonic()
-        if now - looked >= COUNT:
-            cpus, looked = int(ray.cluster_resources().get("CPU", 0)), now
-            alive = now if cpus else alive
-            if now - alive > job.idle:
-                raise _LostError(f"the Ray cluster at {job.address} has had no CPU for {job.idle:.0f} seconds")
-            if room != max(2 * cpus, 2):  # without any, it is still the need that makes a cluster grow
-                room = max(2 * cpus, 2)
-                connection.send(("room", room))
-        with suppress(Empty):
-            while (given := todo.get(timeout=0 if running else LOOK)) is not None:
-                running[attempt.remote(job.work, given[1], wanted, job.path)] = given[0]
+    running: dict[Any, int] = {}  # what Ray has -> the number of the task
+    more, alive = True, time.monotonic()
+    while more or running:
+        cpus, now = int(ray.cluster_resources().get("CPU", 0)), time.monotonic()
+        alive = now if cpus else alive
+        if now - alive > job.idle:
+            raise _LostError(f"the Ray cluster at {job.address} has had no CPU for {job.idle:.0f} seconds")
+        while more and len(running) < max(2 * cpus, 2):  # without any CPU, it is the need that makes a cluster grow
+            connection.send(("next",))
+            task = connection.recv()
+            more = task is not None
+            if more:
+                number, given = task
+                running[attempt.remote(job.work, given, wanted, job.path)] = number
+        if connection.poll():  # nothing was asked for: it has closed
             return
         for reference in ray.wait(list(running), timeout=LOOK)[0] if running else ():
-            connection.send(_outcome(ray, reference, running.pop(reference)))
+            connection.send(("done", running.pop(reference), _outcome(ray, reference)))
 
 
-def _outcome(ray: Any, reference: Any, number: int) -> tuple[object, ...]:
+def _outcome(ray: Any, reference: Any) -> bytes:
+    """The pickled result of a task, or an exception that says why there is none."""
     errors = ray.exceptions
     try:
-        kind, value = ray.get(reference)
+        refused, value = ray.get(reference)
     except (errors.OutOfMemoryError, errors.WorkerCrashedError, errors.NodeDiedError):
         often = f"{RETRIES + 1} times"
-        return "killed", number, f"its process on a node was killed {often}, most likely for lack of memory"
+        return pickle.dumps(MemoryError(f"its process on a node was killed {often}, most likely for lack of memory"))
     except errors.LocalRayletDiedError:
         raise _LostError("Ray's process on this machine has died: what is finished is kept") from None
     except errors.RayError as error:
-        return "failed", number, f"Ray failed: {_line(error)}"
-    if kind == "refused":
-        raise _RefusedError(value)
-    return "done", number, value
+        return pickle.dumps(RuntimeError(f"Ray failed: {_line(error)}"))
+    if refused:
+        raise _RefusedError(refused)
+    return value
 
 
 # Joining.
@@ -140,12 +113,11 @@ def _joined(address: str | None) -> Any:
         _check_answers(address)
     import ray
 
-    quiet = {"log_to_driver": False, "configure_logging": False}
     try:
         if address is None:
-            ray.init("local", num_cpus=usable_cores(), include_dashboard=False, **quiet)
+            ray.init("local", num_cpus=usable_cores(), include_dashboard=False, log_to_driver=False)
         else:
-            ray.init(address, **quiet)
+            ray.init(address, log_to_driver=False)
     except Exception as error:
         if address is None:
             raise _LostError(f"Ray does not start on this machine: {_line(error)}") from None
@@ -182,20 +154,19 @@ def _line(error: BaseException) -> str:
 # On a node. Ray sends these functions themselves, so that they run where there is another twinvae, or none.
 
 
-def _attempt(work: bytes, task: bytes, wanted: Mapping[str, str], path: Sequence[str]) -> tuple[str, Any]:
-    """What a worker does with a task."""
+def _attempt(work: bytes, task: bytes, wanted: Mapping[str, str], path: Sequence[str]) -> tuple[str, bytes]:
+    """What a worker does with a task: gives why it refuses to, or "", and the pickled result or exception."""
     sys.path.extend(folder for folder in path if folder not in sys.path)
     found = _versions([name for name in wanted if name not in ("Python", "twinvae")])
     different = [name for name, version in wanted.items() if found[name] != version]
     if different:
         there = ", ".join(f"{name} {found[name]}" for name in different)
         here = ", ".join(f"{name} {wanted[name]}" for name in different)
-        return "refused", f"the node {socket.gethostname()} has {there}, this machine {here}: install the same on all"
+        return f"the node {socket.gethostname()} has {there}, this machine {here}: install the same on all", b""
     try:
-        done = pickle.dumps(pickle.loads(work)(pickle.loads(task)))
+        return "", pickle.dumps(pickle.loads(work)(pickle.loads(task)))
     except Exception as error:
-        done = _pickled(error)
-    return "done", done
+        return "", _pickled(error)
 
 
 def _pickled(error: Exception) -> bytes:

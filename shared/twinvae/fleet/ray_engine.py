@@ -13,11 +13,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain, count, islice
+from itertools import chain, islice
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from twinvae.fleet.ray_driver import Job
 from twinvae.network.backend import load_backend
@@ -67,70 +67,41 @@ def run_ray(
         return
     wrapped = work if backend is None else functools.partial(_in_lane, backend, work)
     packages = FRAMEWORK.get(backend or "", ())
-    with _driver(
-        Job(pickle.dumps(wrapped), address, packages, idle, tuple(map(os.path.abspath, sys.path)))
-    ) as connection:
-        yield from _exchange(connection, chain(first, waiting), address)
+    job = Job(pickle.dumps(wrapped), address, packages, idle, tuple(map(os.path.abspath, sys.path)))
+    with _driver(job) as connection:
+        yield from _exchange(connection, chain(first, waiting))
 
 
-def _exchange(
-    connection: Connection, tasks: Iterator[Task], address: str | None
-) -> Iterator[tuple[Task, Result | Exception]]:
+def _exchange(connection: Connection, tasks: Iterator[Task]) -> Iterator[tuple[Task, Result | Exception]]:
     in_flight: dict[int, Task] = {}
-    numbers, room, more = count(), 0, True
-    while True:
-        while more and len(in_flight) < room:
-            taken = list(islice(tasks, 1))
-            more = bool(taken)
-            for task in taken:
-                number = next(numbers)
+    numbered, more = enumerate(tasks), True
+    while more or in_flight:
+        while not connection.poll(AWAKE):  # a signal that comes just before a read would wait for the read to end
+            pass
+        kind, *rest = connection.recv()
+        if kind == "next":
+            for number, task in numbered:
                 in_flight[number] = task
-                _send(connection, (number, pickle.dumps(task)), address)
-        if not more and not in_flight:
-            return
-        kind, *rest = _receive(connection, address)
-        if kind == "room":
-            (room,) = rest
+                connection.send((number, pickle.dumps(task)))
+                break
+            else:
+                more = False
+                connection.send(None)
         elif kind == "done":
             number, value = rest
             yield in_flight.pop(number), pickle.loads(value)
-        elif kind == "killed":
-            number, message = rest
-            yield in_flight.pop(number), MemoryError(message)
-        elif kind == "failed":
-            number, message = rest
-            yield in_flight.pop(number), RuntimeError(message)
         else:
             raise (ValueError if kind == "refused" else ConnectionError)(rest[0])
 
 
-def _gone(address: str | None) -> ConnectionError:
-    return ConnectionError(f"{_called(address)} is gone or does not answer: what is finished is kept")
-
-
-def _called(address: str | None) -> str:
-    return "Ray on this machine" if address in (None, "auto") else f"the Ray cluster at {address}"
-
-
-def _send(connection: Connection, message: object, address: str | None) -> None:
-    try:
-        connection.send(message)
-    except BrokenPipeError:
-        raise _gone(address) from None
-
-
-def _receive(connection: Connection, address: str | None) -> Any:
-    try:
-        while not connection.poll(AWAKE):  # a signal that comes just before a read would wait for the read to end
-            pass
-        return connection.recv()
-    except (EOFError, ConnectionResetError):
-        raise _gone(address) from None
-
-
 @contextmanager
 def _driver(job: Job) -> Iterator[Connection]:
-    """The connection to a process that has joined the cluster. It leaves the cluster when the connection closes."""
+    """The connection to a process that has joined the cluster. It leaves the cluster when the connection closes.
+
+    Raises:
+        ConnectionError: if it does not join in time, or ends before its time.
+    """
+    called = "Ray on this machine" if job.address in (None, "auto") else f"the Ray cluster at {job.address}"
     ours, its = Pipe()
     root = Path(__file__).parents[2]
     path = f"import sys; sys.path.insert(0, {str(root)!r})"
@@ -150,13 +121,13 @@ def _driver(job: Job) -> Iterator[Connection]:
             )
         patience = END
         try:
-            _send(ours, job, job.address)
+            ours.send(job)
             if not ours.poll(within := START if job.address is None else JOIN):
                 patience = 0.0
-                raise ConnectionError(
-                    f"{_called(job.address)} did not answer within {within:.0f} seconds: is it running?"
-                )
+                raise ConnectionError(f"{called} did not answer within {within:.0f} seconds: is it running?")
             yield ours
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise ConnectionError(f"{called} is gone or does not answer: what is finished is kept") from None
         finally:
             ours.close()
             try:

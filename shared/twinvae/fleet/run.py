@@ -1,27 +1,29 @@
-"""The run of a fleet: plan, batches, parts, tables. What is finished stays, whatever ends the process."""
+"""The run of a fleet: plan, batches, parts. What is finished stays, whatever ends the process."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from typing import Any, Protocol
 
 from twinvae.config import resolve
-from twinvae.fleet.folder import DamagedError, FleetFolder, Plan, file_stems
+from twinvae.fleet.batches import cut, need
+from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import ChangedError, Input, LongTable
-from twinvae.fleet.training import cut, need
-from twinvae.fleet.work import Result, Settings, Task, failed, joined, work
-from twinvae.process.notices import one_line
+from twinvae.fleet.plan import DamagedError, Plan
+from twinvae.fleet.rows import Row, failed_row, reason
+from twinvae.fleet.stems import file_stems
+from twinvae.fleet.work import Result, Settings, Task, work
 
 Report = Callable[[int, int], None]  # takes the number of finished series, and of failed ones among them
 Warn = Callable[[str], None]
+Work = Callable[[Task], list[Result]]
+Outcome = tuple[Task, list[Result] | Exception]
 
 
 class Engine(Protocol):
     """Runs a function on many tasks, as `twinvae.fleet.local_engine.run_local` does."""
 
-    def __call__(
-        self, work: Callable[[Task], Result], tasks: Iterable[Task], *, one_by_one: bool
-    ) -> Generator[tuple[Task, Result | Exception]]:
+    def __call__(self, work: Work, tasks: Iterable[Task], *, one_by_one: bool) -> Generator[Outcome]:
         """Yields each task with its result, or with the exception that it raised, in the order of completion."""
 
 
@@ -41,95 +43,102 @@ def make_plan(
             table = source.read(name)
             needs[name] = need(detector, settings.training_part(table))
             labelled += table.labels is not None
-        except ChangedError as error:
-            if isinstance(source, LongTable):
-                raise
-            refused[name] = _line(error)
         except (TypeError, ValueError) as error:
-            refused[name] = _line(error)
+            if isinstance(source, LongTable) and isinstance(error, ChangedError):
+                raise
+            refused[name] = reason(error)
         report(len(needs) + len(refused), len(refused))
     if labelled and recorded.get("labels") is None:
         warn(f"took a column of 0 and 1 as labels, not as a channel, in {labelled} series; see --columns")
     return Plan(dict(recorded), dict(source.files), tuple(map(tuple, cut(needs, together))), refused)
 
 
-def run_plan(
-    plan: Plan, source: Input, settings: Settings, folder: FleetFolder, engine: Engine, report: Report, warn: Warn
-) -> None:
-    """Works on the batches that are not finished. Each one's part is on the disk before it counts as finished.
+class FleetRun:
+    """Works on the batches of a plan that are not finished. A batch counts as finished once its part is on the disk."""
 
-    A batch that raises (no memory, a lost worker) is done anew at the end, each of its series alone; those that raise
-    again are reported as failed.
+    def __init__(
+        self, plan: Plan, source: Input, settings: Settings, folder: FleetFolder, report: Report, warn: Warn
+    ) -> None:
+        self._plan, self._source, self._folder, self._report, self._warn = plan, source, folder, report, warn
+        self._work = partial(work, settings)
+        self._stems = file_stems(plan.names)
+        self._in_flight: dict[int, dict[str, Result]] = {}  # batch -> the results that its series have so far
+        self._done = self._failed = len(plan.failed)
 
-    Raises:
-        OSError: if the output cannot be written.
-        ChangedError: if the one file of all series has changed.
-    """
-    stems = file_stems(plan.names)
-    waiting, done, bad = _unfinished(plan, folder, warn)
-    report(done, bad)
-    unread: dict[int, list[Result]] = {}  # of each batch in flight: the series that could not be read
+    def go(self, engine: Engine) -> None:
+        """Works until every batch is finished.
 
-    def read(index: int) -> Task:
-        found, unread[index] = {}, []
-        for name in plan.batches[index]:
+        A batch that raises (no memory, a lost worker) is done anew at the end, each of its series alone; those that
+        raise again are reported as failed.
+
+        Raises:
+            OSError: if the output cannot be written.
+            ChangedError: if the one file of all series has changed.
+        """
+        waiting = self._unfinished()
+        self._report(self._done, self._failed)
+        raised: list[int] = []
+        with closing(engine(self._work, map(self._read, waiting), one_by_one=False)) as outcomes:
+            for task, outcome in outcomes:
+                if isinstance(outcome, Exception):
+                    raised.append(task.number)
+                else:
+                    self._keep(task.number, outcome)
+        with closing(engine(self._work, self._one_by_one(raised), one_by_one=True)) as outcomes:
+            for task, outcome in outcomes:
+                ((name,), (table,)) = task.names, task.series
+                if isinstance(outcome, Exception):
+                    self._keep(task.number, [Result(failed_row(name, outcome, len(table)))])
+                else:
+                    self._keep(task.number, outcome)
+
+    def _unfinished(self) -> list[int]:
+        """The batches to work on; the series of the others are counted as done."""
+        waiting = []
+        for index, batch in enumerate(self._plan.batches):
             try:
-                found[name] = source.read(name)
+                part = self._folder.read_part(self._plan, index)
+            except DamagedError as error:
+                self._warn(f"{error}: its batch of {len(batch)} series is done anew")
+                part = None
+            if part is None:
+                waiting.append(index)
+            else:
+                self._count(part.rows)
+        return waiting
+
+    def _read(self, index: int) -> Task:
+        """The series of a batch. Those that cannot be read have their result at once."""
+        found, unread = {}, {}
+        for name in self._plan.batches[index]:
+            try:
+                found[name] = self._source.read(name)
             except ValueError as error:
-                if isinstance(source, LongTable) and isinstance(error, ChangedError):
+                if isinstance(self._source, LongTable) and isinstance(error, ChangedError):
                     raise
-                unread[index].append(failed(name, error))
+                unread[name] = Result(failed_row(name, error))
+        self._in_flight[index] = unread
         return Task(index, tuple(found), tuple(found.values()))
 
-    def keep(index: int, results: Sequence[Result]) -> None:
-        nonlocal done, bad
-        result = joined([*unread.pop(index), *results], plan.batches[index])
-        folder.write_part(plan, index, result, stems)
-        done += len(result.rows)
-        bad += sum(row["status"] == "failed" for row in result.rows)
-        report(done, bad)
-
-    raised: dict[int, list[Result]] = {}
-    with closing(engine(partial(work, settings), map(read, waiting), one_by_one=False)) as results:
-        for task, result in results:
-            if isinstance(result, Exception):
-                raised[task.number] = []
-            else:
-                keep(task.number, [result])
-
-    def alone() -> Iterator[Task]:
-        for index in list(raised):
-            whole = read(index)
+    def _one_by_one(self, batches: Iterable[int]) -> Iterator[Task]:
+        for index in batches:
+            whole = self._read(index)
             if not whole.names:
-                keep(index, [])
+                self._keep(index, [])
             for name, table in zip(whole.names, whole.series, strict=True):
                 yield Task(index, (name,), (table,))
 
-    with closing(engine(partial(work, settings), alone(), one_by_one=True)) as results:
-        for task, result in results:
-            ((name,), (table,)) = task.names, task.series
-            one = failed(name, _line(result), rows=len(table)) if isinstance(result, Exception) else result
-            raised[task.number].append(one)
-            if len(raised[task.number]) + len(unread[task.number]) == len(plan.batches[task.number]):
-                keep(task.number, raised.pop(task.number))
+    def _keep(self, index: int, results: Iterable[Result]) -> None:
+        """Adds results to their batch, and writes its part once each of its series has one."""
+        found, batch = self._in_flight[index], self._plan.batches[index]
+        found |= {result.row.name: result for result in results}
+        if len(found) == len(batch):
+            self._folder.write_part(self._plan, index, [found[name] for name in batch], self._stems)
+            del self._in_flight[index]
+            self._count([result.row for result in found.values()])
+            self._report(self._done, self._failed)
 
-
-def _unfinished(plan: Plan, folder: FleetFolder, warn: Warn) -> tuple[list[int], int, int]:
-    """The batches to work on, and how many series of the others are finished and have failed."""
-    waiting, done, bad = [], len(plan.failed), len(plan.failed)
-    for index in range(len(plan.batches)):
-        try:
-            part = folder.read_part(plan, index)
-        except DamagedError as error:
-            warn(f"{error}: its batch of {len(plan.batches[index])} series is done anew")
-            part = None
-        if part is None:
-            waiting.append(index)
-        else:
-            done += len(part["rows"])
-            bad += sum(row["status"] == "failed" for row in part["rows"])
-    return waiting, done, bad
-
-
-def _line(error: Exception) -> str:
-    return one_line(error) or ("not enough memory" if isinstance(error, MemoryError) else type(error).__name__)
+    def _count(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._done += 1
+            self._failed += row.status == "failed"

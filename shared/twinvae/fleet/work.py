@@ -1,18 +1,17 @@
-"""What is done to one batch of a fleet: train its detectors together, score each series. A pure function."""
+"""The work on one batch of a fleet, as a pure function: trains its detectors together and scores each series."""
 
-import io
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from twinvae.detector.detector import VAEDetector, load_detector
+from twinvae.fleet.rows import EventRow, Row, as_parquet, failed_row, fitted_row
 from twinvae.fleet.training import Member, fit_batch
-from twinvae.process.notices import collected, one_line
-from twinvae.scoring.statistics import mean_over_channels
-from twinvae.tables.table import Table
+from twinvae.model.record import event_record
+from twinvae.process.notices import collected
+from twinvae.series.series import Series
 
 
 class Settings(NamedTuple):
-    """What is the same for all batches. Can be pickled, and is plain data for JSON."""
+    """The settings that all batches share: plain data, which can be pickled and written as JSON."""
 
     backend: str
     preset: str
@@ -29,104 +28,68 @@ class Settings(NamedTuple):
         """
         return load_detector(self.backend)(preset=self.preset, seed=self.seed, **self.hyperparameters)
 
-    def training_part(self, table: Table) -> Any:
-        """What a detector is fitted on.
+    def training_part(self, table: Series) -> Series:
+        """The rows of a series that its detector is fitted on.
 
         Raises:
             ValueError: if the series has fewer rows than are to be fitted on.
         """
         if self.train_rows is not None and self.train_rows > len(table):
             raise ValueError(f"--train-rows is {self.train_rows}, the series has {len(table)} rows")
-        return table.rows(slice(self.train_rows)).frame()
+        return table.rows(slice(self.train_rows))
 
 
 class Task(NamedTuple):
-    """One batch: all that a worker needs, and nothing of the disk. Can be pickled."""
+    """One batch with its series: all that a worker needs, so that it reads nothing from a disk. Can be pickled."""
 
     number: int  # of the batch
     names: tuple[str, ...]
-    series: tuple[Table, ...]
+    series: tuple[Series, ...]
 
 
 class Result(NamedTuple):
-    """What came of one batch. Can be pickled."""
+    """The outcome of the work on one series. Can be pickled."""
 
-    rows: tuple[dict[str, Any], ...]  # of fleet.parquet, but for `model`
-    events: tuple[dict[str, Any], ...]  # of events.parquet
-    models: dict[str, bytes]  # the files of those that were trained
-    scores: dict[str, bytes]  # Parquet files, if they are wanted
+    row: Row  # without `model`: where its file will lie is not known yet
+    events: tuple[EventRow, ...] = ()
+    model: bytes | None = None  # the model file, if the series was trained
+    scores: bytes | None = None  # a Parquet file, if it is wanted
 
 
-def work(settings: Settings, task: Task) -> Result:
+def work(settings: Settings, task: Task) -> list[Result]:
     """Trains the series of a task together and scores all rows of each. A series that fails has a row that says why."""
     parts = {name: settings.training_part(table) for name, table in zip(task.names, task.series, strict=True)}
     members = fit_batch(settings.detector(), parts) if parts else []
-    done = [_scored(settings, member, table) for member, table in zip(members, task.series, strict=True)]
-    return joined(done, task.names)
+    return [_scored(settings, member, table) for member, table in zip(members, task.series, strict=True)]
 
 
-def joined(results: Sequence[Result], names: Sequence[str]) -> Result:
-    """Several results as one, of the series in the order of `names`."""
-    place = {name: at for at, name in enumerate(names)}
-    return Result(
-        tuple(sorted((row for one in results for row in one.rows), key=lambda row: place[row["name"]])),
-        tuple(sorted((event for one in results for event in one.events), key=lambda event: place[event["series"]])),
-        {name: model for one in results for name, model in one.models.items()},
-        {name: scores for one in results for name, scores in one.scores.items()},
-    )
-
-
-def failed(name: str, error: object, *, rows: int | None = None, warnings: Sequence[str] = ()) -> Result:
-    """The result of a series that failed."""
-    said = one_line(error) or type(error).__name__
-    row = {"name": name, "status": "failed", "error": said, "warnings": [*warnings], "rows": rows}
-    return Result((row,), (), {}, {})
-
-
-def _scored(settings: Settings, member: Member, table: Table) -> Result:
-    from twinvae.detector.detection import event_record, quality
+def _scored(settings: Settings, member: Member, table: Series) -> Result:
+    from twinvae.detector.report import quality
     from twinvae.detector.score_files import scores_frame
 
     name, detector = member.name, member.detector
     if detector is None:
-        return failed(name, member.error, rows=len(table), warnings=member.warnings)
+        return Result(failed_row(name, member.error, len(table), member.warnings))
     try:
         with collected() as found:
-            frame = table.frame()
-            parts = detector.contributions(frame)
-            events = detector.events_of(parts, series=frame)
+            detection = detector.detect(table)
+            events = detection.events
     except (TypeError, ValueError) as error:
-        return failed(name, error, rows=len(table), warnings=(*member.warnings, *found))
-    scores = mean_over_channels(parts)
-    measured = quality(table, scores)
-    row = {
-        "name": name,
-        "status": "ok",
-        "error": None,
-        "warnings": [*dict.fromkeys((*member.warnings, *found))],
-        "rows": len(table),
-        "channels": len(table.names),
-        "window": detector.config_.window,
-        "epochs": len(detector.history_["loss"]),
-        "loss": detector.history_["loss"][-1],
-        "kind": detector.config_.kind,
-        "threshold": detector.threshold_,
-        "events": len(events),
-        "anomalous_steps": sum(event.end - event.start for event in events),
-        "roc_auc": measured.get("roc_auc"),
-        "average_precision": measured.get("average_precision"),
-    }
-    records = [_event_row(name, event_record(event, table)) for event in events]
-    wanted = {}
-    if settings.scores:
-        file = io.BytesIO()
-        scores_frame(table, detector, parts).write_parquet(file)
-        wanted[name] = file.getvalue()
-    return Result((row,), tuple(records), {name: detector.as_bytes()}, wanted)
+        return Result(failed_row(name, error, len(table), (*member.warnings, *found)))
+    measured = quality(table, detection.scores)
+    row = fitted_row(name, detector, tuple(dict.fromkeys((*member.warnings, *found))))._replace(
+        rows=len(table),
+        events=len(events),
+        anomalous_steps=sum(event.end - event.start for event in events),
+        roc_auc=measured.get("roc_auc"),
+        average_precision=measured.get("average_precision"),
+    )
+    scores = as_parquet(scores_frame(detection)) if settings.scores else None
+    records = tuple(_event_row(name, event_record(event, table)) for event in events)
+    return Result(row, records, detector.as_bytes(), scores)
 
 
-def _event_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
-    kept = ("start", "end", "start_time", "last_time", "peak", "peak_time", "score", "value", "expected")
+def _event_row(name: str, record: dict[str, Any]) -> EventRow:
     channels = record["channels"]
-    shares = {"channels": list(channels), "shares": list(channels.values())}
-    return {"series": name} | {field: record[field] for field in kept} | shares
+    fields = record | {"series": name, "channels": tuple(channels), "shares": tuple(channels.values())}
+    return EventRow(**{field: fields[field] for field in EventRow._fields})

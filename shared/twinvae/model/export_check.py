@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int8
 
 from twinvae.files.atomic import replacing
-from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
+from twinvae.model.model import Model
+from twinvae.scoring.calibration import SINGLE_WINDOW
 
 INPUT_TEXT = "Raw windows of the series, (n, window, channel), in its own units; NaN is a missing value;"
 SCORE_TEXT = "Mean squared error of each scaled window, (n,); NaN where there is no score."
@@ -44,9 +45,7 @@ Score = Callable[[Float64[np.ndarray, "n window channel"]], Float64[np.ndarray, 
 Program = Callable[[Float64[np.ndarray, "n window channel"]], Labelled]
 
 
-def write_checked(
-    path: Path, content: bytes, load: Callable[[Path], Program], checkpoint: Checkpoint, score: Score
-) -> Checked:
+def write_checked(path: Path, content: bytes, load: Callable[[Path], Program], model: Model, score: Score) -> Checked:
     """Writes an exported program, reads it back with `load`, and keeps it if it computes what `score` does.
 
     Raises:
@@ -56,12 +55,12 @@ def write_checked(
     with replacing(path) as temporary:
         temporary.write_bytes(content)
         try:
-            return check(load(temporary), checkpoint, score)
+            return check(load(temporary), model, score)
         except ArithmeticError as error:
             raise ValueError(f"{path}: not kept, since it does not compute what the detector does: {error}") from None
 
 
-def check(program: Program, checkpoint: Checkpoint, score: Score) -> Checked:
+def check(program: Program, model: Model, score: Score) -> Checked:
     """Compares a program with the detector's window scorer on probing windows, in batches and one by one.
 
     Scores may differ by 64 units in the last place of the model's dtype, times the largest score or mean squared
@@ -71,11 +70,11 @@ def check(program: Program, checkpoint: Checkpoint, score: Score) -> Checked:
         ArithmeticError: if a score or a label differs.
     """
     windows, worst = 0, 0.0
-    for sort, probes in probing_windows(checkpoint, score).items():
-        whole = _comparison(sort, program(probes), _scores(score, probes), probes, checkpoint)
+    for sort, probes in probing_windows(model, score).items():
+        whole = _comparison(sort, program(probes), _scores(score, probes), probes, model)
         # A batch of one may take another way through the matrix products.
         alone = [
-            _comparison(f"{sort} (one window)", program(one), _scores(score, one), one, checkpoint)
+            _comparison(f"{sort} (one window)", program(one), _scores(score, one), one, model)
             for one in (probes[:1], probes[-1:])
         ]
         windows, worst = windows + len(probes), max(worst, whole, *alone)
@@ -97,7 +96,7 @@ def _comparison(
     found: Labelled,
     expected: Float64[np.ndarray, " n"],
     windows: Float64[np.ndarray, "n window channel"],
-    checkpoint: Checkpoint,
+    model: Model,
 ) -> float:
     """The largest difference of two scores relative to the largest score or mean square; raises if it is too large."""
     scores, labels = found
@@ -107,8 +106,8 @@ def _comparison(
     if (np.isnan(scores) != unknown).any():
         first = int(np.argmax(np.isnan(scores) != unknown))
         raise ArithmeticError(f"{sort}: a window scores {scores[first]:g}, in the detector {expected[first]:g}")
-    threshold = checkpoint.thresholds[SINGLE_WINDOW]
-    wanted = np.where(unknown & ~_may_be_unknown(windows, checkpoint), NOT_SCORED, scores > threshold)
+    threshold = model.thresholds[SINGLE_WINDOW]
+    wanted = np.where(unknown & ~_may_be_unknown(windows, model), NOT_SCORED, scores > threshold)
     if (labels != wanted).any():
         first = int(np.argmax(labels != wanted))
         raise ArithmeticError(
@@ -118,11 +117,11 @@ def _comparison(
     if unknown.all():
         return 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
-        values = ((windows[~unknown] - checkpoint.scaler.shift) / checkpoint.scaler.scale).reshape((~unknown).sum(), -1)
+        values = ((windows[~unknown] - model.scaler.shift) / model.scaler.scale).reshape((~unknown).sum(), -1)
     size = max(float(expected[~unknown].max()), float(np.nanmean(values * values, axis=1).max()))
     difference = np.abs(scores - expected)[~unknown]
     first = int(np.argmax(difference))
-    allowed = TOLERANCE * float(np.finfo(checkpoint.config.dtype).eps)
+    allowed = TOLERANCE * float(np.finfo(model.config.dtype).eps)
     if not difference[first] <= allowed * size:
         raise ArithmeticError(
             f"{sort}: a window scores {scores[~unknown][first]:.9g}, in the detector {expected[~unknown][first]:.9g}, "
@@ -131,12 +130,12 @@ def _comparison(
     return float(difference[first]) / size
 
 
-def _may_be_unknown(windows: Float64[np.ndarray, "n window channel"], checkpoint: Checkpoint) -> Bool[np.ndarray, " n"]:
+def _may_be_unknown(windows: Float64[np.ndarray, "n window channel"], model: Model) -> Bool[np.ndarray, " n"]:
     """Which windows have no value, where that is no fault."""
-    return np.isnan(windows).all(axis=(1, 2)) & (checkpoint.config.missing == "mask")
+    return np.isnan(windows).all(axis=(1, 2)) & (model.config.missing == "mask")
 
 
-def probing_windows(checkpoint: Checkpoint, score: Score) -> dict[str, Float64[np.ndarray, "n window channel"]]:
+def probing_windows(model: Model, score: Score) -> dict[str, Float64[np.ndarray, "n window channel"]]:
     """Windows that try every part of an exported program, by their sort, in the units of the series.
 
     The first are drawn by the model itself, from latent points of its prior; so they are like its training series,
@@ -144,12 +143,12 @@ def probing_windows(checkpoint: Checkpoint, score: Score) -> dict[str, Float64[n
     above and below the threshold.
     """
     generator = np.random.default_rng(0)
-    shape = (EACH, checkpoint.config.window, len(checkpoint.channels))
+    shape = (EACH, model.config.window, len(model.channels))
 
     def in_units(scaled: Float[np.ndarray, "n window channel"]) -> Float64[np.ndarray, "n window channel"]:
-        return scaled * checkpoint.scaler.scale + checkpoint.scaler.shift
+        return scaled * model.scaler.scale + model.scaler.shift
 
-    usual = _decoded(checkpoint, generator.standard_normal((EACH, checkpoint.config.latent_dim))).reshape(shape)
+    usual = _decoded(model, generator.standard_normal((EACH, model.config.latent_dim))).reshape(shape)
     noisy = usual + generator.standard_normal(shape)
     values = shape[1] * shape[2]
     place = generator.integers(values, size=(EACH, 1)) == np.arange(values)  # one value of each window
@@ -161,19 +160,19 @@ def probing_windows(checkpoint: Checkpoint, score: Score) -> dict[str, Float64[n
         "noise": in_units(noisy),
         "outliers": in_units(usual + outlier * generator.uniform(3.0, 30.0, (EACH, 1, 1))),
         "values far off": in_units(1e6 * noisy),
-        "windows at the threshold": _at_threshold(in_units, usual, outlier, checkpoint, score),
+        "windows at the threshold": _at_threshold(in_units, usual, outlier, model, score),
         "missing or infinite values": in_units(refused),
     }
-    if checkpoint.config.missing == "mask":
+    if model.config.missing == "mask":
         holes = np.where(generator.random(shape) < generator.random((EACH, 1, 1)), np.nan, noisy)
         holes[0], holes[1, :, 0], holes[-1] = np.nan, np.nan, np.where(place[-1].reshape(shape[1:]), noisy[-1], np.nan)
         probes["gaps"] = in_units(holes)
     return probes
 
 
-def _decoded(checkpoint: Checkpoint, z: Float64[np.ndarray, "n latent"]) -> Float64[np.ndarray, "n feature"]:
+def _decoded(model: Model, z: Float64[np.ndarray, "n latent"]) -> Float64[np.ndarray, "n feature"]:
     """What the model draws for these latent points."""
-    weights = {name: array.astype(np.float64) for name, array in checkpoint.parameters.items()}
+    weights = {name: array.astype(np.float64) for name, array in model.parameters.items()}
     hidden = np.maximum(z @ weights["decoder.weight"].T + weights["decoder.bias"], 0.0)
     return hidden @ weights["output.weight"].T + weights["output.bias"]
 
@@ -182,14 +181,14 @@ def _at_threshold(
     in_units: Callable[[np.ndarray], np.ndarray],
     usual: Float64[np.ndarray, "n window channel"],
     outlier: Float64[np.ndarray, "n window channel"],
-    checkpoint: Checkpoint,
+    model: Model,
     score: Score,
 ) -> Float64[np.ndarray, "n window channel"]:
     """Windows with an outlier so large that they score a little more (or less, every second) than the threshold.
 
     The size is found by bisection; where the window without an outlier is above the threshold already, it is small.
     """
-    threshold = checkpoint.thresholds[SINGLE_WINDOW]
+    threshold = model.thresholds[SINGLE_WINDOW]
     low = np.zeros((len(usual), 1, 1))
     high = np.full_like(low, 100.0 * np.sqrt(abs(threshold) * usual[0].size) + 1.0)
     for _ in range(40):

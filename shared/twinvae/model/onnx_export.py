@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from twinvae.model.checkpoint import SINGLE_WINDOW, Checkpoint
 from twinvae.model.export_check import (
     INPUT_TEXT,
     LABEL_TEXT,
@@ -24,9 +23,11 @@ from twinvae.model.export_check import (
     Score,
     write_checked,
 )
+from twinvae.model.model import Model
 from twinvae.network.net import Net
 from twinvae.network.objective import REFILLS
 from twinvae.network.parameters import shapes
+from twinvae.scoring.calibration import SINGLE_WINDOW
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -35,7 +36,7 @@ FORMAT_VERSION = 1  # of the inputs, outputs and metadata
 OPERATORS, FILE_FORMAT = 17, 8
 
 
-def export_onnx(path: Path, checkpoint: Checkpoint, score: Score) -> Checked:
+def export_onnx(path: Path, model: Model, score: Score) -> Checked:
     """Writes the ONNX file, if ONNX Runtime computes with it what `score`, the detector's window scorer, does.
 
     Raises:
@@ -46,7 +47,7 @@ def export_onnx(path: Path, checkpoint: Checkpoint, score: Score) -> Checked:
     if path.suffix.lower() != ".onnx":
         raise ValueError(f"{path}: the name of an ONNX file ends in .onnx")
     _check_packages()
-    return write_checked(path, onnx_model(checkpoint).SerializeToString(deterministic=True), _load, checkpoint, score)
+    return write_checked(path, onnx_model(model).SerializeToString(deterministic=True), _load, model, score)
 
 
 def _check_packages() -> None:
@@ -79,7 +80,7 @@ def _load(path: Path) -> Program:
     return run
 
 
-def onnx_model(checkpoint: Checkpoint) -> "ModelProto":
+def onnx_model(model: Model) -> "ModelProto":
     """The window scorer of a detector as an ONNX model.
 
     Input: `windows`, float64 of shape (n, window, channel), raw. Outputs: `score`, float64 (n,), and `label`, int8
@@ -88,48 +89,48 @@ def onnx_model(checkpoint: Checkpoint) -> "ModelProto":
     """
     import onnx
 
-    config, channels = checkpoint.config, len(checkpoint.channels)
-    model = onnx.parser.parse_model(
+    config, channels = model.config, len(model.channels)
+    made = onnx.parser.parse_model(
         f'<ir_version: {FILE_FORMAT}, opset_import: ["" : {OPERATORS}], producer_name: "twinvae">\n'
         f"window_scorer (double[n, {config.window}, {channels}] windows) => (double[n] score, int8[n] label) {{\n"
-        + "\n".join(_graph(checkpoint))
+        + "\n".join(_graph(model))
         + "\n}"
     )
-    model.graph.initializer.extend(onnx.numpy_helper.from_array(a, name) for name, a in _constants(checkpoint).items())
+    made.graph.initializer.extend(onnx.numpy_helper.from_array(a, name) for name, a in _constants(model).items())
     onnx.helper.set_model_props(
-        model,
+        made,
         {
             "format": "twinvae window scorer",
             "format_version": str(FORMAT_VERSION),
-            "channels": json.dumps(checkpoint.channels),
+            "channels": json.dumps(model.channels),
             "window": str(config.window),
-            "threshold": repr(checkpoint.thresholds[SINGLE_WINDOW]),
+            "threshold": repr(model.thresholds[SINGLE_WINDOW]),
             "dtype": config.dtype,
             "scaling": config.scaling,
             "centring": config.centring,
             "missing": config.missing,
         },
     )
-    model.graph.input[0].doc_string = f"{INPUT_TEXT} channels: {', '.join(checkpoint.channels)}"
-    model.graph.output[0].doc_string, model.graph.output[1].doc_string = SCORE_TEXT, LABEL_TEXT
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    made.graph.input[0].doc_string = f"{INPUT_TEXT} channels: {', '.join(model.channels)}"
+    made.graph.output[0].doc_string, made.graph.output[1].doc_string = SCORE_TEXT, LABEL_TEXT
+    onnx.checker.check_model(made, full_check=True)
+    return made
 
 
-def _constants(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    config = checkpoint.config
-    names = shapes(Net.of(config, len(checkpoint.channels)))  # a file that was saved and read has them in another order
-    parameters = {name: checkpoint.parameters[name] for name in names}
+def _constants(model: Model) -> dict[str, np.ndarray]:
+    config = model.config
+    names = shapes(Net.of(config, len(model.channels)))  # a file that was saved and read has them in another order
+    parameters = {name: model.parameters[name] for name in names}
     for part in ("weight", "bias"):  # the second half is the log-variance, which a score does not need
         parameters[f"posterior.{part}"] = parameters[f"posterior.{part}"][: config.latent_dim]
     constants = {name.replace(".", "_"): np.ascontiguousarray(array) for name, array in parameters.items()} | {
         # One value for each of a flat window: ONNX Runtime takes ten times as long to repeat that of one channel.
-        "shift": np.tile(np.asarray(checkpoint.scaler.shift, np.float64), config.window),
-        "scale": np.tile(np.asarray(checkpoint.scaler.scale, np.float64), config.window),
-        "threshold": np.array(checkpoint.thresholds[SINGLE_WINDOW], np.float64),
+        "shift": np.tile(np.asarray(model.scaler.shift, np.float64), config.window),
+        "scale": np.tile(np.asarray(model.scaler.scale, np.float64), config.window),
+        "threshold": np.array(model.thresholds[SINGLE_WINDOW], np.float64),
         "largest_finite": np.array(np.finfo(np.float64).max),
         "nan": np.array(np.nan),
-        "window_shape": np.array([0, config.window, len(checkpoint.channels)]),  # 0: as many as there are
+        "window_shape": np.array([0, config.window, len(model.channels)]),  # 0: as many as there are
         "not_scored": np.array(NOT_SCORED, np.int32),
     }
     if config.missing == "mask":  # a constant that nothing uses is a warning of ONNX Runtime
@@ -139,9 +140,9 @@ def _constants(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     return constants
 
 
-def _graph(checkpoint: Checkpoint) -> Sequence[str]:
+def _graph(model: Model) -> Sequence[str]:
     """The nodes, as `VAEDetector.window_scorer` computes: scaled in float64, then rounded once to the model's dtype."""
-    config = checkpoint.config
+    config = model.config
     masked, dtype = config.missing == "mask", {"float32": 1, "float64": 11}[config.dtype]
     lines = [
         "windows_flat = Flatten <axis = 1> (windows)",

@@ -1,17 +1,19 @@
 """Labels of time steps -> events: intervals with a peak, the channels that made them, and why."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer
 
 from twinvae.files.out_of_core import zeros_beside
-from twinvae.scoring.statistics import mean_over_channels
+from twinvae.scoring.kinds import mean_over_channels
 from twinvae.windowing.intervals import intervals
 
 
-class Event(NamedTuple):  # noqa: PLW1641  (it holds a dict: no hash)
+@dataclass(frozen=True, eq=False, repr=False)
+class Event:  # noqa: PLW1641  (it holds a dict: no hash)
     """An anomaly: the time steps [start, end), its highest score and where, each channel's share of it, and why.
 
     The time stamps are those of the first, last and peak step on the index of the series; None if it had none.
@@ -35,17 +37,19 @@ class Event(NamedTuple):  # noqa: PLW1641  (it holds a dict: no hash)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Event):
-            return False
-        mine, theirs = self.contributions, other.contributions
-        same = mine is theirs if mine is None or theirs is None else np.array_equal(mine, theirs, equal_nan=True)
-        return same and tuple(self._replace(contributions=None)) == tuple(other._replace(contributions=None))
-
-    def __ne__(self, other: object) -> bool:  # a tuple's own would compare the arrays
-        return not self == other
+            return NotImplemented
+        mine, theirs = vars(self), vars(other)
+        return all(_equal(mine[name], theirs[name]) for name in mine)
 
     def __repr__(self) -> str:
-        given = {name: value for name, value in self._asdict().items() if name != "contributions" and value is not None}
+        given = {name: value for name, value in vars(self).items() if name != "contributions" and value is not None}
         return f"Event({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+
+def _equal(mine: Any, theirs: Any) -> bool:
+    if isinstance(mine, np.ndarray) or isinstance(theirs, np.ndarray):
+        return np.array_equal(mine, theirs, equal_nan=True)
+    return bool(mine is theirs or mine == theirs)
 
 
 def without_low_ends(
@@ -98,10 +102,17 @@ def with_expectation(
 ) -> list[Event]:
     """The events with `value` and `expected` from a series and its reconstruction, both in the series' units."""
     columns = {name: index for index, name in enumerate(names)}
-    places = [(event.peak, columns[next(iter(event.channels))]) for event in events]
+    found = []
+    for event in events:
+        place = event.peak, columns[next(iter(event.channels))]
+        value = None if np.isnan(series[place]) else float(series[place])
+        found.append(replace(event, value=value, expected=float(reconstruction[place])))
+    return found
+
+
+def with_times(events: Sequence[Event], index: Any) -> list[Event]:
+    """The events with the time stamps of their first, last and peak step on the index of the series."""
     return [
-        event._replace(
-            value=None if np.isnan(series[place]) else float(series[place]), expected=float(reconstruction[place])
-        )
-        for event, place in zip(events, places, strict=True)
+        replace(event, start_time=index[event.start], last_time=index[event.end - 1], peak_time=index[event.peak])
+        for event in events
     ]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
-from twinvae.series.conversion import are_numbers
+from twinvae.series.series import are_numbers
 from twinvae.tables.dialect import (
     MISSING_CELLS,
     NO_TIME,

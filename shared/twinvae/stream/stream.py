@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.config import Missing
-from twinvae.model import checkpoint
-from twinvae.model.checkpoint import Checkpoint
+from twinvae.model import file as model_file
+from twinvae.model.model import Model
+from twinvae.scoring.statistics import latent_draws
 from twinvae.stream.event_tracker import Change, EventTracker
 from twinvae.stream.numpy_model import StreamModel
 
@@ -49,7 +50,7 @@ class Stream:
     `threshold` is what a score must exceed, `tracker` follows the events, `channels` are the names.
     """
 
-    def __init__(self, model: Checkpoint) -> None:
+    def __init__(self, model: Model) -> None:
         config = model.config
         self.config, self.channels = config, model.channels
         self.threshold, self.warm_up = float(model.thresholds["causal"]), float(model.calibration.warm_up)
@@ -67,9 +68,8 @@ class Stream:
         self._parts = np.empty(channels, dtype)
 
         noise = None
-        if config.draws:  # those of `VAEDetector._contributions`
-            draws = np.random.default_rng([model.seed, 3]).standard_normal((config.draws, config.latent_dim))
-            noise = draws.astype(dtype)
+        if config.draws:
+            noise = latent_draws(config, model.seed)
         self._model = StreamModel(model.parameters, config, channels, noise)
         self.reset()
 
@@ -81,7 +81,7 @@ class Stream:
             ValueError: if the file is not a whole model of this version.
             OSError: if it cannot be read.
         """
-        saved = checkpoint.read(Path(path))
+        saved = model_file.read(Path(path))
         return cls(replace(saved, config=replace(saved.config, missing=missing or saved.config.missing)))
 
     def reset(self) -> None:
@@ -292,7 +292,7 @@ def _bound(parts: Float[np.ndarray, " channel"]) -> None:
     np.copyto(parts, HIGHEST, where=~(parts <= HIGHEST))
 
 
-def _digest(model: Checkpoint) -> str:
+def _digest(model: Model) -> str:
     """What tells a model from others: SHA-256 of its parameters, scaling and channels."""
     digest = hashlib.sha256("\0".join(model.channels).encode())
     for name in sorted(model.parameters):

@@ -258,6 +258,6 @@ def _result(step: Step, time: Any) -> str:
 def _events(changes: list[Change]) -> str:
     records = []
     for change in changes:
-        event = {name: value for name, value in change.event._asdict().items() if value is not None}
+        event = {name: value for name, value in vars(change.event).items() if value is not None}
         records.append({"change": change.what, "number": change.number} | event)
     return json.dumps(records)

@@ -148,13 +148,11 @@ class Stamps:
     def __init__(self, name: str, dtype: "pl.DataType", stored: np.ndarray) -> None:
         self.name, self.dtype, self._stored = name, dtype, stored
 
-    def __getitem__(self, row: int) -> Any:
-        """The time stamp of a row."""
-        return self.series(slice(row, row + 1))[0]
-
-    def rows(self, rows: slice) -> "Stamps":
-        """Some of the rows, on disk."""
-        return Stamps(self.name, self.dtype, self._stored[rows])
+    def __getitem__(self, rows: int | slice) -> Any:
+        """The time stamp of a row; or the stamps of some rows, on disk."""
+        if isinstance(rows, slice):
+            return Stamps(self.name, self.dtype, self._stored[rows])
+        return self.series(slice(rows, rows + 1))[0]
 
     def series(self, rows: slice) -> "pl.Series":
         """Some of the rows, in memory."""

@@ -2,20 +2,18 @@
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int8
 
-from twinvae.files.out_of_core import by_rows, on_disk
-from twinvae.series.index import Named
+from twinvae.files.out_of_core import by_rows
+from twinvae.series.series import Series
 from twinvae.tables.columns import check_times, counts, is_binary, label_values, numbers
 from twinvae.tables.dialect import LABEL_NAMES, NO_TIME, cells_of, is_header, separator_of, time_column
 from twinvae.tables.long_parquet import (
     LongParquet,
-    Stamps,
     is_long,
     reading,
     spooled_labels,
@@ -27,45 +25,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-@dataclass(frozen=True)
-class Table:
-    """A series read from a file: its values (NaN where a cell is empty), column names, time stamps and labels."""
-
-    values: Float[np.ndarray, "time channel"]  # on disk (`twinvae.files.out_of_core`) if there are many
-    names: tuple[str, ...]
-    time: "pl.Series | Stamps | None"  # the column of time stamps as it stands in the file
-    labels: Int8[np.ndarray, " time"] | None = None  # 1 is an anomaly, 0 is not
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def rows(self, rows: slice) -> "Table":
-        """Some of the rows."""
-        time = self.time.rows(rows) if isinstance(self.time, Stamps) else None if self.time is None else self.time[rows]
-        labels = None if self.labels is None else self.labels[rows]
-        return replace(self, values=self.values[rows], time=time, labels=labels)
-
-    def stamp(self, row: int) -> str:
-        """The time stamp of a row, or its number."""
-        return str(row) if self.time is None else str(self.time[row])
-
-    def stamps(self, rows: slice) -> "pl.Series":
-        """The time stamps of some rows, in memory, or their numbers."""
-        import polars as pl
-
-        if self.time is None:
-            return pl.Series("row", range(*rows.indices(len(self))))
-        return self.time.series(rows) if isinstance(self.time, Stamps) else self.time[rows]
-
-    def frame(self) -> "pl.DataFrame | Named":
-        """The values with their names."""
-        import polars as pl
-
-        if on_disk(self.values):
-            return Named.of(self.values, self.names)
-        return pl.DataFrame({name: self.values[:, index] for index, name in enumerate(self.names)})
-
-
 def read_table(
     path: Path,
     *,
@@ -73,7 +32,7 @@ def read_table(
     time: str | None = None,
     labels: str | None = None,
     in_order: bool = True,
-) -> Table:
+) -> Series:
     """Reads a CSV, Parquet or .npy file. Rows count from 0, without the header; empty rows at the end do not count.
 
     `columns` are the channels; without it, all columns but the time stamps and the labels. `time` is the column of the
@@ -139,7 +98,7 @@ def choose_columns(
     return Columns(names, time, labels)
 
 
-def as_table(source: Path | str, frame: "pl.DataFrame", columns: Columns, *, in_order: bool = True) -> Table:
+def as_table(source: Path | str, frame: "pl.DataFrame", columns: Columns, *, in_order: bool = True) -> Series:
     """The series that some columns of a frame are. Messages begin with its `source`.
 
     Raises:
@@ -148,7 +107,7 @@ def as_table(source: Path | str, frame: "pl.DataFrame", columns: Columns, *, in_
     names, time, labels = columns
     if time:
         check_times(source, frame[time], in_order=in_order)
-    return Table(
+    return Series(
         np.stack([numbers(source, frame[name]) for name in names], axis=1),
         names,
         frame[time] if time else None,
@@ -166,7 +125,7 @@ def _long_parquet(path: Path) -> LongParquet | None:
 
 def _read_long(
     file: LongParquet, columns: Sequence[str] | None, time: str | None, labels: str | None, *, in_order: bool
-) -> Table:
+) -> Series:
     if not file.without_empty_end():
         raise ValueError(f"{file.path}: the file has no rows of data")
     names, time, labels = choose_columns(
@@ -174,10 +133,10 @@ def _read_long(
     )
     values = spooled_values(file, names)
     stamps = spooled_stamps(file, time, in_order=in_order) if time else None
-    return Table(values, names, stamps, spooled_labels(file, labels) if labels else None)
+    return Series(values, names, stamps, spooled_labels(file, labels) if labels else None)
 
 
-def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None) -> Table:
+def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None) -> Series:
     """A file of `np.save`, of shape (time,) or (time, channel), mapped into memory; channels are called 0, 1, ..."""
     if labels is not None or (time is not None and time.lower() != NO_TIME):
         raise ValueError(f"{path}: a .npy file has neither time stamps nor labels")
@@ -201,7 +160,8 @@ def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, label
             raise ValueError(f"{path}: no column {unknown!r}: the file has {', '.join(names)}")
         chosen = [int(name) for name in columns]
         names, values = tuple(columns), by_rows(lambda part: part[:, chosen], values)
-    return Table(np.asarray(values) if is_long(values.size) else np.array(values), names, None)
+    values = np.asarray(values) if is_long(values.size) else np.array(values)
+    return replace(Series.of(values), names=names)
 
 
 def read_frame(path: Path) -> "pl.DataFrame":

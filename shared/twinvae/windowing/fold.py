@@ -1,4 +1,4 @@
-"""Windows back onto time steps: sums over the windows that cover a step, and over runs of steps."""
+"""Windows back onto time steps: sums and means over the windows that cover a step, and over runs of steps."""
 
 from types import ModuleType
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.files.out_of_core import by_rows, pieces, zeros_beside
+from twinvae.files.out_of_core import by_rows, has_missing, pieces, zeros_beside
+from twinvae.windowing.geometry import coverage
 
 
 def fold(values: Float[Any, "n window channel"], xp: ModuleType) -> Float[Any, "time channel"]:
@@ -44,3 +45,59 @@ def moving_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.n
                 offset += length
             run, length = run[:-length] + run[length:], 2 * length
     return result
+
+
+def covering_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "time channel"]:
+    """The sum, at each time step, of the values of the windows of `width` steps that cover it."""
+    result = zeros_beside(values, (len(values) + width - 1, values.shape[1]), values.dtype)
+    for rows in pieces(result):
+        known = values[max(0, rows.start - width + 1) : rows.stop]
+        before, after = max(0, width - 1 - rows.start), max(0, rows.stop - len(values))
+        result[rows] = moving_sum(np.pad(known, ((before, after), (0, 0))), width)
+    return result
+
+
+def covering_mean(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "time channel"]:
+    """The mean, at each time step, of the values of the windows of `width` steps that cover it."""
+    result = covering_sum(values, width)
+    divide_by_coverage(result, width)
+    return result
+
+
+def divide_by_coverage(sums: Float[np.ndarray, "time _"], width: int) -> None:
+    """Turns sums over the windows of `width` steps that cover a step into means over these windows, in place."""
+    for rows in pieces(sums):
+        sums[rows] /= coverage(len(sums), width, rows.start, rows.stop).astype(sums.dtype)[:, None]
+
+
+def run_errors(point: Float[np.ndarray, "time channel"], duration: int) -> Float[np.ndarray, "time channel"]:
+    """At each time step, the mean over the runs of `duration` consecutive steps that cover it of the run's mean.
+
+    A series shorter than that is one run. A run counts by its share of known errors (not NaN); where there are none
+    the result is NaN.
+    """
+    duration = min(duration, len(point))
+    if has_missing(point):
+        sums = _sum_of_runs(by_rows(lambda part: np.where(np.isnan(part), part.dtype.type(0), part), point), duration)
+        known = by_rows(lambda part: (~np.isnan(part)).astype(part.dtype), point)
+        return by_rows(ratio, sums, _sum_of_runs(known, duration))
+    result = _sum_of_runs(point, duration)
+    divide_by_coverage(result, duration)
+    for rows in pieces(result):
+        result[rows] /= duration
+    return result
+
+
+def _sum_of_runs(point: Float[np.ndarray, "time channel"], duration: int) -> Float[np.ndarray, "time channel"]:
+    """At each time step, the sum over the runs of `duration` steps that cover it of the run's sum."""
+    result = zeros_beside(point, point.shape, point.dtype)
+    for rows in pieces(point):
+        first = max(0, rows.start - duration + 1)
+        runs = moving_sum(np.array(point[first : rows.stop + duration - 1]), duration)
+        result[rows] = covering_sum(runs, duration)[rows.start - first : rows.stop - first]
+    return result
+
+
+def ratio(sums: Float[np.ndarray, "*shape"], values: Float[np.ndarray, "*_"]) -> Float[np.ndarray, "*shape"]:
+    """`sums / values`, NaN where there are no values."""
+    return np.divide(sums, values, out=np.full_like(sums, np.nan), where=values > 0)

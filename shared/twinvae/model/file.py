@@ -1,72 +1,56 @@
-"""The file of a fitted detector: safetensors, never pickle."""
+"""The file of a fitted model: safetensors, never pickle."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from twinvae.config import HYPERPARAMETERS, KINDS, Config, plain, resolve
+from twinvae.config import HYPERPARAMETERS, Config, plain, resolve
 from twinvae.files.atomic import replacing
-from twinvae.network import parameters as model_parameters
+from twinvae.model.model import Model
+from twinvae.network import parameters as network_parameters
 from twinvae.network.net import Net
-from twinvae.network.parameters import Parameters
-from twinvae.scoring.statistics import Calibration
+from twinvae.scoring.calibration import THRESHOLDS
+from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
 VERSION = 2
-SINGLE_WINDOW = "single_window"
-THRESHOLDS = (*KINDS, SINGLE_WINDOW)
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """All that scoring needs, and how the detector was made."""
-
-    preset: str
-    overrides: Mapping[str, Any]  # the constructor's arguments that are not from the preset
-    seed: int
-    config: Config
-    channels: tuple[str, ...]
-    parameters: Parameters
-    scaler: Scaler
-    thresholds: Mapping[str, float]
-    calibration: Calibration
-
-
-def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint, whole or not at all.
+def write(path: Path, model: Model) -> None:
+    """Writes the file of a model, whole or not at all.
 
     Raises:
         OSError: if the file cannot be written.
     """
     with replacing(path) as temporary:
-        temporary.write_bytes(as_bytes(checkpoint))
+        temporary.write_bytes(as_bytes(model))
 
 
-def as_bytes(checkpoint: Checkpoint) -> bytes:
-    """The file of a checkpoint: the same bytes for the same checkpoint, in every process."""
+def as_bytes(model: Model) -> bytes:
+    """The file of a model: the same bytes for the same model, in every process. It names no device."""
     from safetensors.numpy import save
 
     settings = {
-        "preset": checkpoint.preset,
-        "overrides": plain(checkpoint.overrides),
-        "seed": int(checkpoint.seed),
-        "config": asdict(checkpoint.config),
-        "channels": checkpoint.channels,
-        "thresholds": dict(checkpoint.thresholds),
-        "warm_up": checkpoint.calibration.warm_up,
-        "durations": checkpoint.calibration.durations,
+        "preset": model.preset,
+        "overrides": plain({name: value for name, value in model.overrides.items() if name != "device"}),
+        "seed": int(model.seed),
+        "config": asdict(replace(model.config, device="auto")),
+        "channels": model.channels,
+        "thresholds": dict(model.thresholds),
+        "warm_up": model.calibration.warm_up,
+        "durations": model.calibration.durations,
     }
-    tensors = {f"model.{name}": np.ascontiguousarray(array) for name, array in checkpoint.parameters.items()}
+    tensors = {f"model.{name}": np.ascontiguousarray(array) for name, array in model.parameters.items()}
     tensors |= {
-        "scaler.shift": np.asarray(checkpoint.scaler.shift, dtype=np.float64),
-        "scaler.scale": np.asarray(checkpoint.scaler.scale, dtype=np.float64),
-        "calibration.largest": np.asarray(checkpoint.calibration.largest, dtype=np.float64),
-        "calibration.variance": np.asarray(checkpoint.calibration.variance, dtype=np.float64),
+        "scaler.shift": np.asarray(model.scaler.shift, dtype=np.float64),
+        "scaler.scale": np.asarray(model.scaler.scale, dtype=np.float64),
+        "calibration.largest": np.asarray(model.calibration.largest, dtype=np.float64),
+        "calibration.variance": np.asarray(model.calibration.variance, dtype=np.float64),
     }
     metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
     return _with_sorted_header(save(tensors, metadata))
@@ -86,11 +70,11 @@ def _with_sorted_header(file: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + file[end:]
 
 
-def read(path: Path) -> Checkpoint:
-    """Reads a checkpoint and checks all of it.
+def read(path: Path) -> Model:
+    """Reads a model and checks all of it.
 
     Raises:
-        ValueError: if the file is not a whole checkpoint of this version.
+        ValueError: if the file is not a whole model of this version.
         OSError: if it cannot be read.
     """
     from safetensors import SafetensorError, safe_open
@@ -117,7 +101,7 @@ def read(path: Path) -> Checkpoint:
         raise ValueError(f"{path}: damaged model: {reason}") from None
 
 
-def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Checkpoint:
+def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     config = Config(**settings["config"])
     channels = tuple(settings["channels"])
     scaler = Scaler(tensors.pop("scaler.shift"), tensors.pop("scaler.scale"))
@@ -136,7 +120,7 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Che
     _check_positive("calibration.largest", largest, (len(durations), len(channels)))
     _check_positive("calibration.variance", variance, (len(channels),))
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
-    model_parameters.check(parameters, Net.of(config, len(channels)))
+    network_parameters.check(parameters, Net.of(config, len(channels)))
     thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}
     warm_up = float(settings["warm_up"])
     if not np.isfinite([*thresholds.values(), warm_up]).all():
@@ -151,7 +135,7 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Che
         raise ValueError(f"the seed {seed!r} is not a whole number of at least 0")
     if not isinstance(settings["channels"], list) or not all(isinstance(name, str) for name in channels):
         raise ValueError("the channel names are not a list of words")
-    return Checkpoint(
+    return Model(
         preset, overrides, seed, config, channels, parameters, scaler, thresholds,
         Calibration(warm_up, durations, largest, variance),
     )  # fmt: skip

@@ -1,0 +1,110 @@
+"""A fitted detector and a table -> the files of `twinvae detect` and `twinvae score`."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from twinvae.config import Config
+from twinvae.detector.detector import VAEDetector
+from twinvae.detector.score_files import write_scores
+from twinvae.files.atomic import as_json, write_text
+from twinvae.files.out_of_core import on_disk
+from twinvae.metrics.ranking import average_precision, roc_auc
+from twinvae.model.record import event_record
+from twinvae.plots import pictures as plots
+from twinvae.plots.events import plot_events
+from twinvae.process.notices import warn
+from twinvae.scoring.events import Event
+from twinvae.scoring.kinds import SCORES
+from twinvae.series.series import Series
+
+
+def quality(series: Series, scores: Float[np.ndarray, " time"]) -> dict[str, float]:
+    """ROC AUC and average precision of the known scores (not NaN), if the table has labels of both kinds there."""
+    if series.labels is None:
+        return {}
+    if on_disk(scores):
+        warn("ROC AUC and average precision are left out: they take all scores in memory")
+        return {}
+    known = ~np.isnan(scores)
+    labels, scores = series.labels[known], scores[known]
+    if not 0 < labels.sum() < len(labels):
+        return {}
+    return {"roc_auc": roc_auc(labels, scores), "average_precision": average_precision(labels, scores)}
+
+
+def write_detection(
+    out: Path, table: Series, detector: VAEDetector, *, train_rows: int, name: str, scores_suffix: str
+) -> dict[str, Any]:
+    """Scores the table and writes scores, events.json, the pictures and the model; returns a summary.
+
+    `train_rows` says how many of the first rows the detector was fitted on; 0 if it was fitted on another series.
+
+    Raises:
+        ValueError: if the series is not fit for use.
+        OSError: if a file cannot be written.
+    """
+    found = detector.detect(table)
+    scores, events, names = found.scores, found.events, detector.channels_
+    spans = [(event.start, event.end) for event in events]
+    out.mkdir(parents=True, exist_ok=True)
+
+    write_scores(out / f"scores{scores_suffix}", found)
+    summary: dict[str, Any] = {
+        "rows": len(scores),
+        "train_rows": train_rows,
+        "kind": found.kind,
+        "threshold": detector.threshold_,
+        "loss": detector.history_["loss"][-1],
+        "events": [event_record(event, table) for event in events],
+    }
+    summary |= quality(table, scores)
+    write_text(out / "events.json", as_json(summary))
+    detector.save(out / "model.safetensors")
+
+    order = _by_share(events, names)
+    stamp = None if table.index is None else table.stamp
+    series, shown = found.series.values, [names[index] for index in order]
+    common: dict[str, Any] = {"shaded": spans, "shaded_as": f"detected event ({len(events)})"}
+    plots.plot_series(
+        out / "signal.png", series[:, order], shown, stamp, title=name, train_rows=train_rows, **common
+    )  # fmt: skip
+    plots.plot_series(
+        out / "reconstruction.png", series[:, order], shown, stamp, title=f"{name}: reconstruction",
+        reconstruction=found.expected[:, order], train_rows=train_rows, **common,
+    )  # fmt: skip
+    plots.plot_score(
+        out / "score.png", scores, detector.threshold_, stamp,
+        title=f"{name}: anomaly score, {detector.config_.kind}", ylabel=_unit(detector.config_), **common,
+    )  # fmt: skip
+    if events:
+        plot_events(
+            out / "events.png", series, found.expected, found.contributions, names, events, stamp,
+            title=name, threshold=detector.threshold_, margin=detector.config_.window,
+        )  # fmt: skip
+    else:
+        (out / "events.png").unlink(missing_ok=True)  # of an earlier run
+    latent = found.latent
+    labels = np.zeros(len(scores), dtype=np.int8)
+    for start, end in spans:
+        labels[start:end] = 1
+    hit = plots.windows_with(labels, detector.config_.window)
+    if not hit.all():
+        plots.plot_latent(
+            out / "latent.png", latent[~hit], latent[hit], title=f"{name}: latent means by PCA",
+            labels=("other windows", "windows with a detected event"),
+        )  # fmt: skip
+    return summary
+
+
+def _unit(config: Config) -> str:
+    unit = SCORES[config.kind].unit
+    return f"{unit} (training deviations)" if unit == "squared error" and config.scaling == "standard" else unit
+
+
+def _by_share(events: list[Event], names: tuple[str, ...]) -> list[int]:
+    """Channels in the order of their share in the events, so that the first few tell the most."""
+    totals = [sum(event.channels[name] for event in events) for name in names]
+    return sorted(range(len(names)), key=lambda index: -totals[index])

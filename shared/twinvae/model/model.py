@@ -1,0 +1,36 @@
+"""A fitted model: all that scoring needs, and how it was made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int8
+
+from twinvae.config import Config, Kind
+from twinvae.files.out_of_core import by_rows
+from twinvae.network.parameters import Parameters
+from twinvae.scoring.kinds import SCORES, Calibration
+from twinvae.series.scaling import Scaler
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What `VAEDetector.fit` makes and what a file of `VAEDetector.save` holds."""
+
+    preset: str
+    overrides: Mapping[str, Any]  # the hyperparameters that were given, in place of the preset's
+    seed: int
+    config: Config
+    channels: tuple[str, ...]
+    parameters: Parameters
+    scaler: Scaler
+    thresholds: dict[str, float]  # of each kind of score, and of a single window
+    calibration: Calibration
+
+    def labels(self, scores: Float[np.ndarray, " time"], kind: Kind) -> Int8[np.ndarray, " time"]:
+        """1 where a score of this kind is strictly above its threshold, else 0."""
+        labels = by_rows(lambda part: (part > self.thresholds[kind]).astype(np.int8), scores)
+        if SCORES[kind].only_past:  # no window ends at the first steps
+            labels[: self.config.window - 1] = 0
+        return labels

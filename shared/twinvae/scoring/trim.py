@@ -1,0 +1,51 @@
+"""Which steps and windows of a training series calibration leaves out, because they may hold anomalies."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from twinvae.files.out_of_core import by_rows, number, pieces, zeros_beside
+from twinvae.windowing.fold import covering_mean
+from twinvae.windowing.geometry import fully_covered
+
+
+def largest_share(values: Float[np.ndarray, " n"], share: float) -> Bool[np.ndarray, " n"]:
+    """Which values are the largest: this share of them, rounded down; of equal ones the first."""
+    chosen = zeros_beside(values, (len(values),), bool)
+    wanted = int(share * len(values))
+    if not wanted:
+        return chosen
+    ordered = by_rows(np.copy, values)
+    ordered.partition(len(values) - wanted)
+    least = ordered[len(values) - wanted]
+    spare = wanted - number(lambda part: part > least, values)  # of the values that equal the least
+    for rows in pieces(values):
+        equal = values[rows] == least
+        chosen[rows] = (values[rows] > least) | (equal & (np.cumsum(equal) <= spare))
+        spare -= min(spare, int(np.count_nonzero(equal)))
+    return chosen
+
+
+def trimmed(errors: Float[np.ndarray, " n"], length: int, window: int, share: float) -> Bool[np.ndarray, " time"]:
+    """Which steps of a training series calibration leaves out: this share of those that it counts.
+
+    They are the steps whose covering windows err most on average, given the error of each window: whole stretches, so
+    that what is left has its largest errors still.
+    """
+    scores = covering_mean(errors[:, None], window)
+    inner = fully_covered(length, window)
+    steps = zeros_beside(errors, (length,), bool)
+    steps[inner] = largest_share(scores[inner, 0], share)
+    return steps
+
+
+def without(
+    statistic: Float[np.ndarray, "time channel"], steps: Bool[np.ndarray, " time"]
+) -> Float[np.ndarray, "time channel"]:
+    """The statistic, with the mean of the other steps in the place of these steps."""
+    total, values = np.zeros(statistic.shape[1]), np.zeros(statistic.shape[1])
+    for rows in pieces(statistic):
+        usual = statistic[rows][~steps[rows]]
+        total += np.nansum(usual, axis=0, dtype=np.float64)
+        values += np.count_nonzero(~np.isnan(usual), axis=0)
+    mean = np.divide(total, values, out=np.full_like(total, np.nan), where=values > 0).astype(statistic.dtype)
+    return by_rows(lambda part, out: np.where(out[:, None], mean, part), statistic, steps)

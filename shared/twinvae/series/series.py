@@ -1,0 +1,201 @@
+"""A series: its values, names, index and labels, made once from whatever the user has."""
+
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from jaxtyping import Float, Int8
+
+from twinvae.files.out_of_core import by_rows, first_row, number
+from twinvae.series.gaps import interpolate
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The values of each channel at each time step, with what belongs to the steps and to the channels.
+
+    Values are float32 or float64 in native byte order, and NaN where one is missing. A series on disk
+    (`twinvae.files.out_of_core`) stays there, and what is made of it is on disk too.
+    """
+
+    values: Float[np.ndarray, "time channel"]
+    names: tuple[str, ...]  # of the channels
+    index: Any = None  # of a pandas object or a darts series, or the column of time stamps of a file; None: row numbers
+    labels: Int8[np.ndarray, " time"] | None = None  # 1 is an anomaly, 0 is not
+
+    @classmethod
+    def of(cls, series: Any) -> "Series":
+        """The series that any array-like, data frame or darts series of shape (time,) or (time, channel) is.
+
+        float32 stays float32; everything else becomes float64. A `Series` is itself. The channels of an array are
+        called 0, 1, ...
+
+        Raises:
+            TypeError: if the values are not real numbers.
+            ValueError: if there are no values, or they have more than two dimensions.
+        """
+        if isinstance(series, Series):
+            return series
+        values = _array(series)
+        return cls(values, channel_names(series, values.shape[1]), _index(series))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def checked(self, missing: str) -> Self:
+        """The series, if its values are fit for use, with its missing values treated as `Config.missing` names it.
+
+        "error" refuses them; "interpolate" replaces them by linear interpolation in time, and by the nearest value at
+        both ends; "mask" keeps them.
+
+        Raises:
+            ValueError: if a value is infinite, or missing where that is refused; or if a channel that is to be
+                interpolated, or with "mask" the whole series, has no values at all.
+        """
+        values, names = self.values, self.names
+        first = first_row(lambda part: ~np.isfinite(part), values)
+        if first is None:
+            return self
+        infinite = first_row(np.isinf, values)
+        if infinite is not None:
+            column = names[int(np.argmax(np.isinf(values[infinite])))]
+            raise ValueError(f"infinite value at row {infinite}, column {column}: remove it, or mark it as missing")
+        if missing == "mask":
+            if not number(np.isfinite, values):
+                raise ValueError("the series has no values at all: every one is missing")
+            return self
+        if missing == "interpolate":
+            return self.interpolated()
+        column = names[int(np.argmax(np.isnan(values[first])))]
+        raise ValueError(
+            f"missing value at row {first}, column {column} ({number(np.isnan, values)} in all): "
+            'leave them out with missing="mask" (--missing mask), or use missing="interpolate" (--missing interpolate)'
+        )
+
+    def interpolated(self) -> Self:
+        """A copy with linear interpolation in time in place of NaN, and the nearest value at both ends.
+
+        Raises:
+            ValueError: if a channel has no values.
+        """
+        filled, known = by_rows(np.copy, self.values), by_rows(np.isfinite, self.values)
+        interpolate(filled, known)
+        unknown = first_row(np.isnan, filled)
+        if unknown is not None:
+            name = self.names[int(np.argmax(np.isnan(filled[unknown])))]
+            raise ValueError(f"column {name} has no values at all: leave it out")
+        return replace(self, values=filled)
+
+    def rows(self, rows: slice) -> Self:
+        """Some of the rows, with their part of the index and of the labels."""
+        index = None if self.index is None else self.index[rows]
+        labels = None if self.labels is None else self.labels[rows]
+        return replace(self, values=self.values[rows], index=index, labels=labels)
+
+    def stamp(self, row: int) -> str:
+        """The time stamp of a row as text, or its number."""
+        return str(row) if self.index is None else str(self.index[row])
+
+    def stamps(self, rows: slice) -> "pl.Series":
+        """The time stamps of some rows, in memory, or their numbers."""
+        import polars as pl
+
+        if self.index is None:
+            return pl.Series("row", range(*rows.indices(len(self))))
+        if isinstance(self.index, pl.Series):
+            return self.index[rows]
+        if self.on_pandas:
+            return pl.Series(self.index.name or "time", list(self.index[rows]))
+        stamps: pl.Series = self.index.series(rows)
+        return stamps
+
+    @property
+    def on_pandas(self) -> bool:
+        """Whether the index is one of pandas, so that results come back on it."""
+        pandas = sys.modules.get("pandas")  # not imported: who has such an index has imported it
+        return pandas is not None and isinstance(self.index, pandas.Index)
+
+    def on_index(self, result: np.ndarray, name: str, columns: tuple[str, ...]) -> Any:
+        """A result that is as long as the series, in the form that the series had.
+
+        If the index is one of pandas: an array (time,) as a Series of this name, one of (time, channel) as a DataFrame
+        of these columns. Else it stays an array.
+        """
+        if not self.on_pandas:
+            return result
+        import pandas
+
+        if result.ndim == 1:
+            return pandas.Series(np.asarray(result), index=self.index, name=name)
+        return pandas.DataFrame(np.asarray(result), index=self.index, columns=list(columns))
+
+
+def _index(series: Any) -> Any:
+    """The index of a pandas object or a darts series, whatever its kind; None for anything else."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(series, (pandas.DataFrame, pandas.Series)):
+        return series.index
+    return series.time_index if hasattr(type(series), "time_index") else None
+
+
+def channel_names(series: Any, channels: int) -> tuple[str, ...]:
+    """The column names of a data frame or the name of its only column; "0", "1", ... for an array."""
+    columns = getattr(series, "columns", None)
+    if columns is None:
+        name = getattr(series, "name", None)
+        columns = None if name is None else [name]
+    if columns is None or len(columns) != channels:
+        columns = range(channels)
+    return tuple(str(column) for column in columns)
+
+
+def are_numbers(names: tuple[str, ...]) -> bool:
+    """Whether these are the names of the channels of an array: 0, 1, ..."""
+    return names == tuple(map(str, range(len(names))))
+
+
+def _array(values: Any) -> Float[np.ndarray, "time channel"]:
+    _check_columns(values)
+    if hasattr(type(values), "all_values"):  # a darts series
+        samples = values.all_values()  # (time, component, sample)
+        if samples.shape[2] != 1:
+            raise ValueError(f"the series holds {samples.shape[2]} samples of each value: it must be deterministic")
+        values = samples[:, :, 0]
+    try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = np.ma.filled(values.astype(np.float64), np.nan)
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError("the series is ragged: every time step must have the same number of channels") from error
+    if array.dtype == object or array.dtype.kind in "mMSUVc":
+        try:
+            if array.dtype != object:
+                raise TypeError
+            array = array.astype(np.float64)  # data frames with None or decimals
+        except (TypeError, ValueError):
+            raise TypeError(f"the series must hold real numbers, got values of type {_described(array)}") from None
+    if array.ndim not in (1, 2):
+        raise ValueError(f"the series must have shape (time,) or (time, channel), got {array.ndim} dimensions")
+    if array.size == 0:
+        raise ValueError("the series is empty")
+    array = array.reshape(len(array), -1)
+    dtype = np.dtype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return by_rows(lambda part: np.ascontiguousarray(part, dtype=dtype), array)
+
+
+def _check_columns(values: Any) -> None:
+    """Refuses a polars frame with a column of dates, which would silently become numbers."""
+    schema: Any = getattr(values, "schema", None)
+    for name, dtype in schema.items() if hasattr(schema, "items") else ():
+        if getattr(dtype, "is_temporal", bool)():
+            raise TypeError(f"the series must hold real numbers, column {name} holds {dtype}")
+
+
+def _described(array: np.ndarray) -> str:
+    return type(array.reshape(-1)[0]).__name__ if array.dtype == object and array.size else str(array.dtype)
