@@ -1,6 +1,7 @@
 """Files as users have them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -110,3 +111,18 @@ def test_ticks_are_as_short_as_the_time_allows() -> None:
         known = stamps(step)
         assert short_stamps(lambda row, known=known: known[row], len(known))(1) == text  # type: ignore[misc]
     assert short_stamps(lambda row: f"week {row}", 9)(3) == "week 3"
+
+
+@pytest.mark.parametrize("values", [[[1], [2], [3]], [{"a": 1}, {"a": 2}, {"a": 3}], [b"a", b"b", b"c"]])
+@pytest.mark.parametrize("column", ["time", "label", "", "value"])
+def test_a_parquet_column_of_any_type_is_read_or_refused_by_name(
+    tmp_path: Path, column: str, values: list[Any]
+) -> None:
+    path = tmp_path / "data.parquet"
+    columns = {"time": [1, 2, 3], "label": [0, 1, 0], "": [0, 1, 2], "value": [1.0, 2.0, 4.0]}
+    pl.DataFrame(columns | {column: values}).write_parquet(path)
+    if column == "time" and isinstance(values[0], bytes):
+        assert read_table(path).names == ("value",)
+        return
+    with pytest.raises(ValueError, match=rf"data\.parquet: column {column} holds (List|Struct|Binary)"):
+        read_table(path)
