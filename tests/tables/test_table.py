@@ -1,5 +1,6 @@
 """Files as users have them."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,26 @@ def test_a_parquet_column_of_any_type_is_read_or_refused_by_name(
         return
     with pytest.raises(ValueError, match=rf"data\.parquet: column {column} holds (List|Struct|Binary)"):
         read_table(path)
+
+
+def test_a_parquet_file_with_flipped_bytes_is_refused_or_read(tmp_path: Path) -> None:
+    path, random = tmp_path / "data.parquet", np.random.default_rng(5)
+    pl.DataFrame({"time": range(50), "a": np.arange(50.0), "s": [str(row) for row in range(50)]}).write_parquet(path)
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    for _ in range(300):
+        damaged = whole.copy()
+        damaged[random.integers(len(whole), size=2)] = random.integers(256, size=2)
+        path.write_bytes(damaged.tobytes())
+        with contextlib.suppress(ValueError):  # but polars' panics are no Exception
+            read_table(path, columns=["a"])
+
+
+def test_a_panic_of_polars_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(*_: object, **__: object) -> object:
+        raise pl.exceptions.PanicException("unreachable")
+
+    (tmp_path / "data.parquet").write_bytes(b"PAR1")
+    monkeypatch.setattr("twinvae.tables.table._long_parquet", lambda path: None)
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    with pytest.raises(ValueError, match=r"data\.parquet: cannot be read: the file is damaged"):
+        read_table(tmp_path / "data.parquet")
