@@ -24,7 +24,7 @@ def runtime(net: Net, device: Device) -> Iterator[jax.Device | None]:
     with ExitStack() as stack:
         if net.dtype == "float64":
             stack.enter_context(jax.enable_x64(True))
-        if device != "auto" and current() not in _devices(device):
+        if device != "auto" and _current() not in _devices(device):
             named = _devices(device)[0]
             stack.enter_context(jax.default_device(named))
         yield named
@@ -37,14 +37,14 @@ def _devices(device: Device) -> list[jax.Device]:
         raise ValueError(f"JAX sees no {device} here: use device='auto' or 'cpu'") from None
 
 
-def current() -> Any:
+def _current() -> Any:
     """The device that the surrounding code has chosen, as a lane does; a device, the name of a platform, or None."""
     return jax.config.jax_default_device  # type: ignore[attr-defined]
 
 
-def on_cpu() -> bool:
+def _on_cpu() -> bool:
     """Whether what is computed now is computed on a CPU."""
-    device = current() or jax.devices()[0]
+    device = _current() or jax.devices()[0]
     return bool(getattr(device, "platform", device) == "cpu")
 
 

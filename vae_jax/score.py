@@ -22,9 +22,9 @@ from twinvae.windowing.geometry import count
 from twinvae.windowing.slide import slide
 from vae_jax._vector import flatten, unflatten
 from vae_jax.model import VAE, State, build, sample, to_state
-from vae_jax.runtime import current, runtime
+from vae_jax.runtime import _current, runtime
 
-NOTHING = nullcontext()
+_NOTHING = nullcontext()
 BLOCK_VALUES = 2**20  # values in the windows of a block: fewer leave cores idle, more leave the cache
 
 
@@ -59,13 +59,13 @@ def _padded(values: Float[np.ndarray, "time channel"], block: int, window: int) 
 
 
 @contextmanager
-def compiling(net: Net, length: int, device: Device) -> Iterator[None]:
+def _compiling(net: Net, length: int, device: Device) -> Iterator[None]:
     """While its body runs, compiles in another thread the program that scores a series of this length.
 
     Calibration, which follows training, asks for all statistics at once and then finds their program ready.
     """
     steps = min(length, _block(net, length) + net.window - 1)
-    thread = threading.Thread(target=_compile_block, args=(net, steps, device, current()))
+    thread = threading.Thread(target=_compile_block, args=(net, steps, device, _current()))
     thread.start()
     try:
         yield
@@ -106,7 +106,7 @@ def _every_window(net: Net, values: Float[Array, "length channel"]) -> Float[Arr
 
 def _inputs(net: Net, model: VAE, x: Float[Array, "n *window"]) -> Float[Array, "n feature"]:
     """The windows as the model takes them."""
-    flat = x.reshape(x.shape[0], -1)  # perhaps a symbol, which `len` refuses
+    flat = x.reshape(len(x), -1)
     return refilled(flat, lambda values: model.decode(model.encode(values)[0]), jnp) if net.masked else flat
 
 
@@ -142,7 +142,7 @@ def bind(
 
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
         # The program runs where its parameters are: no need to name the device again, which takes longer than a window.
-        with jax.enable_x64(True) if wide else NOTHING:
+        with jax.enable_x64(True) if wide else _NOTHING:
             return np.asarray(run(vector, windows))
 
     return score
@@ -154,13 +154,9 @@ def _window_program(net: Net) -> Callable[[Array, np.ndarray], Array]:
 
     @jax.jit
     def run(vector: Float[Array, " parameter"], windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
-        return window_errors(net, build(net, unflatten(vector, net)), windows)
+        model = build(net, unflatten(vector, net))
+        x = seen(windows, net, jnp)[0].reshape(len(windows), -1)
+        error = x - model.decode(model.encode(_inputs(net, model, x))[0])
+        return jnp.nanmean(error * error, axis=1) if net.masked else jnp.mean(error * error, axis=1)
 
     return run
-
-
-def window_errors(net: Net, model: VAE, windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
-    """The mean squared error of each window over its values; if `net.masked`, of those that are not NaN."""
-    x = seen(windows, net, jnp)[0].reshape(windows.shape[0], -1)
-    error = x - model.decode(model.encode(_inputs(net, model, x))[0])
-    return jnp.nanmean(error * error, axis=1) if net.masked else jnp.mean(error * error, axis=1)

@@ -18,11 +18,11 @@ from twinvae.network.schedule import Chunk, ChunkTogether, placed
 from twinvae.windowing.geometry import power_of_two
 from vae_jax._vector import flatten, unflatten
 from vae_jax.model import build, from_state, loss, to_state
-from vae_jax.runtime import on_cpu, runtime
-from vae_jax.score import compiling
+from vae_jax.runtime import _on_cpu, runtime
+from vae_jax.score import _compiling
 
 
-class Progress(NamedTuple):
+class _Progress(NamedTuple):
     """What a step hands to the next."""
 
     vector: Float[Array | np.ndarray, " parameter"]
@@ -41,7 +41,7 @@ def train(
     A chunk is dispatched before the result of the one before it is read, so that drawing noise on the host and
     training on the device overlap. Beside the training, a thread compiles the program that will score the series.
     """
-    with compiling(net, len(series), config.device):
+    with _compiling(net, len(series), config.device):
         yield from _train(net, parameters, series, chunks, config)
 
 
@@ -55,7 +55,7 @@ def _train(
     with runtime(net, config.device):
         run = _compiled(net, config.beta, config.learning_rate)
         vector = flatten(to_state(parameters))
-        progress = Progress(vector, _start(len(vector), net.dtype))
+        progress = _Progress(vector, _start(len(vector), net.dtype))
 
     def place(steps: np.ndarray) -> Array:
         with runtime(net, config.device):
@@ -87,9 +87,9 @@ def train_together(
     vector = flatten(to_state(parameters))
     members = power_of_two(len(series))  # few sizes, so few programs; those that pad have no steps
     with runtime(net, config.device):
-        run = _compiled_together(net, config.beta, config.learning_rate, 1 if on_cpu() else members)
+        run = _compiled_together(net, config.beta, config.learning_rate, 1 if _on_cpu() else members)
         device_series = jax.device_put(_with_rows(series, members))
-        start = Progress(vector, _start(len(vector), net.dtype))
+        start = _Progress(vector, _start(len(vector), net.dtype))
         progress = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (members, *np.shape(leaf))), start)
     terms: list[list[np.ndarray]] = [[] for _ in series]
     previous: tuple[Array, np.ndarray] | None = None
@@ -135,13 +135,13 @@ def _start(size: int, dtype: str) -> optax.OptState:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
-Run = Callable[[Progress, Float[Array, "time channel"], Chunk], tuple[Progress, Float[Array, "step term"]]]
-RunTogether = Callable[
-    [Progress, Float[Array, "member time channel"], ChunkTogether], tuple[Progress, Float[Array, "member step term"]]
+_Run = Callable[[_Progress, Float[Array, "time channel"], Chunk], tuple[_Progress, Float[Array, "step term"]]]
+_RunTogether = Callable[
+    [_Progress, Float[Array, "member time channel"], ChunkTogether], tuple[_Progress, Float[Array, "member step term"]]
 ]
 
 
-def _chunk_program(net: Net, beta: float, learning_rate: float) -> Run:
+def _chunk_program(net: Net, beta: float, learning_rate: float) -> _Run:
     """The function that runs a chunk.
 
     It is a loop whose number of steps is data, so that a chunk that is not full runs the same program.
@@ -154,12 +154,12 @@ def _chunk_program(net: Net, beta: float, learning_rate: float) -> Run:
         return loss(net, build(net, unflatten(vector, net)), windows, weights, noise, beta)
 
     def run(
-        progress: Progress, series: Float[Array, "time channel"], chunk: Chunk
-    ) -> tuple[Progress, Float[Array, "step term"]]:
+        progress: _Progress, series: Float[Array, "time channel"], chunk: Chunk
+    ) -> tuple[_Progress, Float[Array, "step term"]]:
         starts, weights, noise, used, beta_scale, _ = chunk
         dtype = series.dtype
 
-        def step(index: Any, carry: tuple[Progress, Array]) -> tuple[Progress, Array]:
+        def step(index: Any, carry: tuple[_Progress, Array]) -> tuple[_Progress, Array]:
             (vector, adam), terms = carry
             # The same as `twinvae.windowing.slide.slide`, which gathers single values where this copies windows.
             windows = jax.vmap(lambda start: jax.lax.dynamic_slice_in_dim(series, start, net.window))(starts[index])
@@ -169,7 +169,7 @@ def _chunk_program(net: Net, beta: float, learning_rate: float) -> Run:
             )
             update, adam = optimizer.update(gradient, adam, vector)
             vector = vector + update
-            return Progress(vector, adam), terms.at[index].set(parts)
+            return _Progress(vector, adam), terms.at[index].set(parts)
 
         return jax.lax.fori_loop(0, used, step, (progress, jnp.zeros((len(starts), 1 + net.latent), dtype)))
 
@@ -177,23 +177,23 @@ def _chunk_program(net: Net, beta: float, learning_rate: float) -> Run:
 
 
 @functools.cache
-def _compiled(net: Net, beta: float, learning_rate: float) -> Run:
+def _compiled(net: Net, beta: float, learning_rate: float) -> _Run:
     """The program that runs a chunk, compiled once for each combination of its arguments and each shape of a chunk."""
     return jax.jit(_chunk_program(net, beta, learning_rate))
 
 
 @functools.cache
-def _compiled_together(net: Net, beta: float, learning_rate: float, at_once: int) -> RunTogether:
+def _compiled_together(net: Net, beta: float, learning_rate: float, at_once: int) -> _RunTogether:
     """The same for a chunk of several members, `at_once` of them in one step."""
     run = _chunk_program(net, beta, learning_rate)
 
     @jax.jit
     def run_together(
-        progress: Progress, series: Float[Array, "member time channel"], chunk: ChunkTogether
-    ) -> tuple[Progress, Float[Array, "member step term"]]:
+        progress: _Progress, series: Float[Array, "member time channel"], chunk: ChunkTogether
+    ) -> tuple[_Progress, Float[Array, "member step term"]]:
         starts, weights, noise, used, beta_scale = chunk
 
-        def run_one(member: tuple[Any, ...]) -> tuple[Progress, Array]:
+        def run_one(member: tuple[Any, ...]) -> tuple[_Progress, Array]:
             progress, series, starts, weights, used, beta_scale = member
             return run(progress, series, Chunk(starts, weights, noise, used, beta_scale))
 

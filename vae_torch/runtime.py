@@ -11,17 +11,17 @@ from twinvae.config import Device
 from twinvae.network.backend import Lane
 from twinvae.network.net import Net
 
-SMALL = 2**23  # multiplications in a layer; below, a second thread costs more than it computes
+_SMALL = 2**23  # multiplications in a layer; below, a second thread costs more than it computes
 
 
 @contextmanager
-def one_thread_if_small(net: Net, windows: int) -> Iterator[None]:
+def _one_thread_if_small(net: Net, windows: int) -> Iterator[None]:
     """Runs its body on one CPU thread if this many windows are too little work to share.
 
     On a busy machine, threads that wait for each other after every tiny product make a small model ten times slower.
     """
     before = torch.get_num_threads()
-    small = windows * net.features * net.hidden < SMALL
+    small = windows * net.features * net.hidden < _SMALL
     if small and before > 1:
         torch.set_num_threads(1)
     try:

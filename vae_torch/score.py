@@ -19,7 +19,7 @@ from twinvae.network.parameters import Parameters
 from twinvae.scoring.statistics import block_statistics, block_windows, series_statistics
 from twinvae.windowing.geometry import count
 from vae_torch.model import VAE, build, sample, to_state
-from vae_torch.runtime import one_thread_if_small, runtime
+from vae_torch.runtime import _one_thread_if_small, runtime
 
 BLOCK_VALUES = 2**18  # values in the windows of a block: its intermediates stay in a core's cache
 
@@ -40,12 +40,12 @@ def statistics(
 
         @torch.inference_mode()
         def run_block(values: np.ndarray) -> Mapping[str, Any]:
-            x, level = seen(every_window(torch.as_tensor(values, device=place), net.window), net, xp)
+            x, level = seen(_every_window(net, torch.as_tensor(values, device=place)), net, xp)
             mean, log_variance = model.encode(_inputs(net, model, x))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
             kl = divergence(mean, log_variance, xp).sum(dim=1) if "divergence" in wanted else None
-            parts = block_statistics(x, x_hat, kl, None, wanted, xp, fold, net.masked, level)
+            parts = block_statistics(x, x_hat, kl, None, wanted, xp, _fold, net.masked, level)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 
         block = _block(net, len(series))
@@ -68,7 +68,7 @@ def _workers(net: Net, windows: int, device: Device) -> Iterator[ThreadPoolExecu
     threads = torch.get_num_threads()
     on_gpu = device != "cpu" and torch.cuda.is_available()
     if threads == 1 or on_gpu or windows * net.features <= BLOCK_VALUES:
-        with one_thread_if_small(net, windows):
+        with _one_thread_if_small(net, windows):
             yield None
         return
     try:
@@ -82,12 +82,12 @@ def _block(net: Net, length: int) -> int:
     return block_windows(count(length, net.window), net.features, BLOCK_VALUES)
 
 
-def every_window(series: Float[Tensor, "time channel"], window: int) -> Float[Tensor, "n window channel"]:
+def _every_window(net: Net, values: Float[Tensor, "length channel"]) -> Float[Tensor, "n window channel"]:
     """All windows of a series, as a view of it."""
-    return series.unfold(0, window, 1).transpose(1, 2)
+    return values.unfold(0, net.window, 1).transpose(1, 2)
 
 
-def fold(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time channel"]:
+def _fold(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time channel"]:
     """`twinvae.windowing.fold.fold` as the sum of a view: an anti-diagonal is a line of constant stride."""
     n, window, channels = values.shape
     edge = values.new_zeros((window - 1, window, channels))
@@ -110,7 +110,7 @@ def encode(
         parts = []
         for begin in range(0, windows, block):
             values = series[begin : min(begin + block, windows) + net.window - 1]
-            x, _ = seen(every_window(torch.as_tensor(values, device=place), net.window), net, xp)
+            x, _ = seen(_every_window(net, torch.as_tensor(values, device=place)), net, xp)
             parts.append(model.encode(_inputs(net, model, x)))
         mean, log_variance = (np.concatenate([p.numpy(force=True) for p in side]) for side in zip(*parts, strict=True))
     return mean, log_variance
@@ -130,7 +130,7 @@ def bind(
         model = build(net, to_state(parameters))
 
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
-        with runtime(net, device), one_thread_if_small(net, len(windows)), torch.inference_mode():
+        with runtime(net, device), _one_thread_if_small(net, len(windows)), torch.inference_mode():
             x, _ = seen(torch.as_tensor(windows, device=place), net, xp)
             x = x.reshape(len(x), -1)
             error = x - model.decode(model.encode(_inputs(net, model, x))[0])

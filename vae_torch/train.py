@@ -16,8 +16,8 @@ from twinvae.network.parameters import Parameters
 from twinvae.network.schedule import Chunk, ChunkTogether, placed
 from vae_torch._compiled import RunChunk, compiled_run
 from vae_torch.model import State, abstract, build, from_state, loss, to_state
-from vae_torch.runtime import one_thread_if_small, runtime
-from vae_torch.score import every_window
+from vae_torch.runtime import _one_thread_if_small, runtime
+from vae_torch.score import _every_window
 
 
 def train(
@@ -32,7 +32,7 @@ def train(
         state = to_state(parameters)
         run = compiled_run(net, state, config, device) if config.compile else _eager_run(net, state, config)
     for chunk, values in placed(chunks, series, lambda steps: torch.tensor(steps, device=device)):
-        with runtime(net, config.device), one_thread_if_small(net, config.batch_size):
+        with runtime(net, config.device), _one_thread_if_small(net, config.batch_size):
             starts = torch.as_tensor(chunk.starts, device=device)
             weights = torch.as_tensor(chunk.weights, device=device).to(values.dtype)
             noise = torch.as_tensor(chunk.noise, device=device).to(values.dtype)
@@ -51,7 +51,7 @@ def _eager_run(net: Net, state: State, config: Config) -> RunChunk:
         values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int, beta_scale: Tensor | None
     ) -> Trained:
         terms = []
-        windows = every_window(values, net.window)
+        windows = _every_window(net, values)
         betas = [config.beta] * used if beta_scale is None else [config.beta * s for s in beta_scale[:used].tolist()]
         batches = zip(starts[:used].unbind(), weights[:used].unbind(), noise[:used].unbind(), betas, strict=True)
         for chosen, weight, draw, beta in batches:
@@ -78,7 +78,7 @@ def train_together(
         windows = torch.tensor(series).unfold(1, net.window, 1).transpose(2, 3)
     terms: list[list[np.ndarray]] = [[] for _ in series]
     for chunk in chunks:
-        with runtime(net, config.device), one_thread_if_small(net, config.batch_size * len(series)):
+        with runtime(net, config.device), _one_thread_if_small(net, config.batch_size * len(series)):
             for known, part, used in zip(terms, run(windows, chunk), chunk.used, strict=True):
                 known.append(part[:used].copy())
     trained = {name: tensor.numpy(force=True) for name, tensor in stacked.items()}

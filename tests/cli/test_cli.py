@@ -177,7 +177,7 @@ def test_doctor_is_content_with_the_tested_versions(capsys: pytest.CaptureFixtur
 def test_doctor_fails_where_sums_of_squares_are_wrong(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("vae_jax.diagnosis.sums_of_squares_are_right", lambda: False)
+    monkeypatch.setattr("vae_jax.doctor.sums_of_squares_are_right", lambda: False)
     assert cli.main(["doctor"]) == 1
     assert "jaxlib" in capsys.readouterr().err
 

@@ -39,8 +39,9 @@ def assert_same_detector(actual: VAEDetector, reference: VAEDetector, tolerance:
     assert actual.config_ == reference.config_
     for name, array in reference.parameters_.items():
         assert_close(actual.parameters_[name], array, tolerance, name)
-    for name, values in reference.history_.items():
-        assert_close(actual.history_[name], values, tolerance, name)
+    assert actual.history_.keys() == reference.history_.keys()
+    for (name, values), found in zip(reference.history_.items(), actual.history_.values(), strict=True):
+        assert_close(found, values, tolerance, name)
     assert_close(list(actual.thresholds_.values()), list(reference.thresholds_.values()), tolerance)
     assert_close(actual.decision_scores_, reference.decision_scores_, tolerance)
     np.testing.assert_array_equal(actual.labels_, reference.labels_)
@@ -82,7 +83,7 @@ def test_all_members_in_one_step_as_on_a_gpu_are_the_same_training(monkeypatch: 
     given = SMALL | {"preset": "tutorial", "dtype": "float64"}
     series = waves(*LENGTHS[:3])
     one_by_one = fleet_of("jax", **given).fit(series)
-    monkeypatch.setattr(vae_jax.train, "on_cpu", lambda: False)
+    monkeypatch.setattr(vae_jax.train, "_on_cpu", lambda: False)
     at_once = fleet_of("jax", **given).fit(series)
     for name in series:
         assert_same_detector(at_once[name], one_by_one[name], 1e-10)

@@ -52,36 +52,18 @@ def onnx_program(path: Path) -> Program:
     return lambda windows: Labelled(*session.run(["score", "label"], {"windows": windows}))
 
 
-def jax_program(path: Path) -> Program:
-    import jax
-    import jax.export
-
-    call = jax.jit(jax.export.deserialize(bytearray(path.read_bytes())).call)
-
-    def run(windows: np.ndarray) -> Labelled:
-        with jax.enable_x64(True):
-            return Labelled(*map(np.asarray, call(windows)))
-
-    return run
+def exported(detector: VAEDetector, folder: Path) -> Program:
+    path = folder / "model.onnx"
+    detector.export_onnx(path)
+    return onnx_program(path)
 
 
-FORMS = {"onnx": onnx_program, "jax": jax_program}
-
-
-def exported(detector: VAEDetector, form: str, folder: Path) -> Program:
-    path = folder / f"model.{form}"
-    (detector.export_onnx if form == "onnx" else detector.export_jax)(path)
-    return FORMS[form](path)
-
-
-@pytest.mark.parametrize(
-    ("channels", "settings", "form"), [(*case, "onnx") for case in CASES] + [(*case, "jax") for case in CASES[:2]]
-)
+@pytest.mark.parametrize(("channels", "settings"), CASES)
 def test_an_exported_program_scores_as_the_detector_does(
-    fit: Callable[..., Any], channels: int, settings: dict[str, Any], form: str, tmp_path: Path
+    fit: Callable[..., Any], channels: int, settings: dict[str, Any], tmp_path: Path
 ) -> None:
     detector = fit(channels, **settings)
-    run = exported(detector, form, tmp_path)
+    run = exported(detector, tmp_path)
     windows = np.lib.stride_tricks.sliding_window_view(SERIES[:, :channels], 6, axis=0).swapaxes(1, 2).copy()
     windows[50:60, 2] += 30.0
     if "missing" in settings:
@@ -98,32 +80,28 @@ def test_an_exported_program_scores_as_the_detector_does(
     assert not run(windows)[1].all()
 
 
-@pytest.mark.parametrize("form", FORMS)
 def test_what_the_detector_refuses_has_no_score_and_alone_has_the_label_of_it(
-    fit: Callable[..., Any], form: str, tmp_path: Path
+    fit: Callable[..., Any], tmp_path: Path
 ) -> None:
     plain, masked = fit(3), fit(3, missing="mask")
     windows = SERIES[None, :6].repeat(6, axis=0)
     windows[1:5, 2, 1] = np.nan, np.inf, -np.inf, 1e300
     windows[5] = np.nan
     for detector, labels in ((plain, [0, -1, -1, -1, -1, -1]), (masked, [0, 0, -1, -1, -1, 0])):
-        found = exported(detector, form, tmp_path)(windows)
+        found = exported(detector, tmp_path)(windows)
         assert found.labels.tolist() == labels
         known = [True, detector is masked, False, False, False, False]
         assert np.isfinite(found.scores).tolist() == known
         assert_close(found.scores[known], detector.window_scorer()(windows[known]), rounding("float32"))
 
 
-@pytest.mark.parametrize(("form", "thresholds"), [("onnx", 3), ("jax", 2)])
-def test_only_a_score_above_the_threshold_is_an_anomaly(
-    fit: Callable[..., Any], form: str, thresholds: int, tmp_path: Path
-) -> None:
+def test_only_a_score_above_the_threshold_is_an_anomaly(fit: Callable[..., Any], tmp_path: Path) -> None:
     detector = detector_of("torch").load(saved(fit(3), tmp_path))
     window = SERIES[None, 10:16]
-    score = exported(detector, form, tmp_path)(window).scores[0]
-    for threshold, label in ((score, 0), (np.nextafter(score, 0.0), 1), (np.nextafter(score, 9.0), 0))[:thresholds]:
+    score = exported(detector, tmp_path)(window).scores[0]
+    for threshold, label in ((score, 0), (np.nextafter(score, 0.0), 1), (np.nextafter(score, 9.0), 0)):
         detector.thresholds_["single_window"] = float(threshold)
-        assert exported(detector, form, tmp_path)(window).labels == label
+        assert exported(detector, tmp_path)(window).labels == label
 
 
 def saved(detector: VAEDetector, folder: Path) -> Path:
@@ -153,20 +131,17 @@ def test_a_file_does_not_depend_on_the_backend_and_says_what_it_is(fit: Callable
 
 def test_a_batch_may_be_empty(fit: Callable[..., Any], tmp_path: Path) -> None:
     for settings in ({}, {"missing": "mask"}):
-        scores, labels = exported(fit(3, **settings), "onnx", tmp_path)(np.zeros((0, 6, 3)))
+        scores, labels = exported(fit(3, **settings), tmp_path)(np.zeros((0, 6, 3)))
         assert scores.shape == labels.shape == (0,)
 
 
 # The check can fail.
 
 
-@pytest.mark.parametrize(
-    ("form", "dtype", "layer"),
-    [("onnx", dtype, layer) for dtype in ("float32", "float64") for layer in ("encoder", "output")]
-    + [("jax", "float64", "encoder")],
-)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layer", ["encoder", "output"])
 def test_a_file_that_scores_otherwise_is_not_kept(
-    fit: Callable[..., Any], layer: str, dtype: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fit: Callable[..., Any], layer: str, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     detector = detector_of("torch").load(saved(fit(3, dtype=dtype), tmp_path))
     right = detector.window_scorer()
@@ -175,14 +150,14 @@ def test_a_file_that_scores_otherwise_is_not_kept(
     monkeypatch.setitem(detector.parameters_, f"{layer}.bias", bias)
     monkeypatch.setattr(detector, "window_scorer", lambda: right)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(ValueError, match=rf"model\.{form}: not kept.*in the detector"):
-        exported(detector, form, tmp_path)
+    with pytest.raises(ValueError, match=r"model\.onnx: not kept.*in the detector"):
+        exported(detector, tmp_path)
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_an_old_file_stays_where_the_new_one_is_not_kept(fit: Callable[..., Any], tmp_path: Path) -> None:
     detector = detector_of("torch").load(saved(fit(3), tmp_path))
-    exported(detector, "onnx", tmp_path)
+    exported(detector, tmp_path)
     old = (tmp_path / "model.onnx").read_bytes()
     right = detector.window_scorer()
     detector.window_scorer = lambda: lambda windows: 2.0 * right(windows)
@@ -212,7 +187,7 @@ def faults(run: Program, limit: float) -> dict[str, Program]:
 @pytest.mark.parametrize("fault", faults(lambda x: Labelled(x, x), 0.0))
 def test_the_check_finds(fit: Callable[..., Any], fault: str, tmp_path: Path) -> None:
     detector = fit(3, missing="mask")
-    run, checkpoint, score = exported(detector, "onnx", tmp_path), detector.model_, detector.window_scorer()
+    run, checkpoint, score = exported(detector, tmp_path), detector.model_, detector.window_scorer()
     check(run, checkpoint, score)
     wrong = faults(run, detector.thresholds_["single_window"])[fault]
     with np.errstate(over="ignore"), pytest.raises(ArithmeticError):
@@ -221,7 +196,7 @@ def test_the_check_finds(fit: Callable[..., Any], fault: str, tmp_path: Path) ->
 
 def test_the_check_finds_a_scaling_that_is_rounded_to_float32(tmp_path: Path) -> None:
     detector = detector_of("torch")(**SMALL).fit(SERIES + 1e5)
-    run = exported(detector, "onnx", tmp_path)
+    run = exported(detector, tmp_path)
     with np.errstate(over="ignore"), pytest.raises(ArithmeticError, match="in the detector"):
         check(
             lambda windows: run(windows.astype(np.float32).astype(np.float64)),
@@ -268,23 +243,6 @@ def test_the_pages_code_scores_without_twinvae(fit: Callable[..., Any], tmp_path
         assert found
 
 
-@pytest.mark.slow
-def test_the_pages_code_scores_with_jax_alone(fit: Callable[..., Any], tmp_path: Path) -> None:
-    detector = fit(3, missing="mask")
-    detector.export_jax(tmp_path / "model.jax")
-    windows = np.lib.stride_tricks.sliding_window_view(SERIES, 6, axis=0).swapaxes(1, 2)
-    np.save(tmp_path / "windows.npy", windows)
-    blocked = ("twinvae", "vae_jax", "vae_torch", "torch", "flax", "optax")
-    codes = pages_code("from jax import export")
-    assert codes
-    for code in codes:
-        printed = in_a_fresh_process(
-            f"import sys, os; sys.modules.update(dict.fromkeys({blocked})); os.chdir({str(tmp_path)!r})\n"
-            f"import numpy as np\nwindows = np.load('windows.npy')\n{code}\nprint(score.tolist())"
-        )
-        assert_close(json.loads(printed), detector.window_scorer()(windows), rounding("float32"))
-
-
 def test_onnx_is_imported_only_to_export_and_needs_no_framework(fit: Callable[..., Any], tmp_path: Path) -> None:
     path = saved(fit(3), tmp_path)
     in_a_fresh_process(
@@ -316,19 +274,18 @@ def failure(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     return line
 
 
-def test_the_command_writes_both_formats(
+def test_the_command_writes_a_file_and_says_what_was_checked(
     fit: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model, onnx, jax = saved(fit(3), tmp_path), tmp_path / "m.onnx", tmp_path / "m.jax"
-    arguments = ["export", "--model", model, "--onnx", onnx, "--jax", jax, "--backend", "torch", "--json"]
+    model, onnx = saved(fit(3), tmp_path), tmp_path / "m.onnx"
+    arguments = ["export", "--model", model, "--onnx", onnx, "--backend", "torch", "--json"]
     assert cli.main([str(argument) for argument in arguments]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["checked_with"] == "torch"
-    for form, path in (("onnx", onnx), ("jax", jax)):
-        assert report[form]["file"] == str(path)
-        assert report[form]["bytes"] == path.stat().st_size
-        assert report[form]["difference"] < rounding("float32")
-    assert cli.main([str(argument) for argument in [*arguments[:5], "--backend", "torch"]]) == 0
+    assert report["onnx"]["file"] == str(onnx)
+    assert report["onnx"]["bytes"] == onnx.stat().st_size
+    assert report["onnx"]["difference"] < rounding("float32")
+    assert cli.main([str(argument) for argument in arguments[:-1]]) == 0
     assert re.fullmatch(
         r".*m\.onnx: \d+ bytes; on \d+ windows its scores are those of vae_torch to \S+\n", capsys.readouterr().out
     )
@@ -337,8 +294,10 @@ def test_the_command_writes_both_formats(
 def test_what_cannot_be_exported_is_said_in_one_line(
     fit: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, onnx, jax = saved(fit(3), tmp_path), tmp_path / "m.onnx", tmp_path / "m.jax"
-    assert "give --onnx FILE, --jax FILE or both" in failure(capsys, "--model", model)
+    model, onnx = saved(fit(3), tmp_path), tmp_path / "m.onnx"
+    with pytest.raises(SystemExit):
+        cli.main(["export", "--model", str(model)])
+    assert "required: --onnx" in capsys.readouterr().err
     missing = tmp_path / "no.safetensors"
     assert f"{missing}: No such file" in failure(capsys, "--model", missing, "--onnx", onnx)
     nowhere = tmp_path / "no" / "m.onnx"
@@ -348,12 +307,6 @@ def test_what_cannot_be_exported_is_said_in_one_line(
             patch.setitem(sys.modules, package, None)
             line = failure(capsys, "--model", model, "--onnx", onnx)
         assert f"an ONNX file needs {package}, which is not installed: pip install 'twinvae[onnx]'" in line
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "flatbuffers", None)
-        assert "needs flatbuffers, which is not installed" in failure(capsys, "--model", model, "--jax", jax)
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "jax", None)
-        assert "pip install 'twinvae[jax]'" in failure(capsys, "--model", model, "--jax", jax)
     assert sorted(tmp_path.iterdir()) == [model]
 
 
@@ -362,17 +315,15 @@ def test_a_file_of_another_name_is_refused_so_that_no_model_is_overwritten(
 ) -> None:
     model = saved(fit(3), tmp_path)
     content = model.read_bytes()
-    for form in FORMS:
-        with pytest.raises(SystemExit) as stop:
-            cli.main(["export", "--model", str(model), f"--{form}", str(model)])
-        assert stop.value.code == 2
-        assert f"does not end in .{form}" in capsys.readouterr().err
-        with pytest.raises(ValueError, match=rf"ends in \.{form}"):
-            (fit(3).export_onnx if form == "onnx" else fit(3).export_jax)(model)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["export", "--model", str(model), "--onnx", str(model)])
+    assert stop.value.code == 2
+    assert "does not end in .onnx" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"ends in \.onnx"):
+        fit(3).export_onnx(model)
     assert model.read_bytes() == content
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_detector_that_is_not_fitted_is_not_exported(form: str, tmp_path: Path) -> None:
+def test_a_detector_that_is_not_fitted_is_not_exported(tmp_path: Path) -> None:
     with pytest.raises(NotFittedError):
-        exported(detector_of("torch")(), form, tmp_path)
+        exported(detector_of("torch")(), tmp_path)

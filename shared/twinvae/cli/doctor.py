@@ -62,7 +62,7 @@ def diagnose(backends: Sequence[str] = BACKENDS) -> dict[str, Any]:
             continue
         findings: dict[str, str]
         try:
-            findings, faults = importlib.import_module(f"vae_{name}.diagnosis").diagnose()
+            findings, faults = importlib.import_module(f"vae_{name}.doctor").diagnose()
         except (ImportError, RuntimeError) as error:
             findings, faults = {}, [f"{name} does not start: {error}"]
         report[name] = findings | {"problems": "; ".join(faults) or "none"}

@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from twinvae.cli.options import check_writable, chosen_backend
 from twinvae.cli.text import print_result
@@ -13,38 +12,31 @@ from twinvae.network.backend import BACKENDS
 def options(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("--model", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--onnx", type=_file(".onnx"), metavar="FILE", help="an ONNX file, .onnx, for ONNX Runtime")
-    parser.add_argument("--jax", type=_file(".jax"), metavar="FILE", help="a program of jax.export, .jax")
+    parser.add_argument("--onnx", type=_onnx_file, required=True, metavar="FILE", help="an ONNX file, .onnx")
     parser.add_argument(
         "--backend", choices=BACKENDS, help="which the file is checked against; default: the one installed, JAX first"
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Writes the files, each checked against the detector, and prints how far their scores differ."""
-    paths = {form: path for form in ("onnx", "jax") if (path := getattr(options, form))}
-    if not paths:
-        raise ValueError("nothing to write: give --onnx FILE, --jax FILE or both")
-    for path in paths.values():
-        check_writable(path)
+    """Writes the file, which is checked against the detector, and prints how far their scores differ."""
+    check_writable(options.onnx)
     backend = chosen_backend(options)
-    detector = load_detector(backend).load(options.model)
-    result: dict[str, Any] = {"model": str(options.model), "checked_with": backend}
-    lines = []
-    for form, path in paths.items():
-        checked = detector.export_onnx(path) if form == "onnx" else detector.export_jax(path)
-        result[form] = {"file": str(path), "bytes": path.stat().st_size} | checked._asdict()
-        lines.append(
-            f"{path}: {result[form]['bytes']} bytes; on {checked.windows} windows its scores are those of "
-            f"vae_{backend} to {checked.difference:.1e}"
-        )
-    print_result(options, result, "\n".join(lines))
+    checked = load_detector(backend).load(options.model).export_onnx(options.onnx)
+    size = options.onnx.stat().st_size
+    print_result(
+        options,
+        {
+            "model": str(options.model),
+            "checked_with": backend,
+            "onnx": {"file": str(options.onnx), "bytes": size} | checked._asdict(),
+        },
+        f"{options.onnx}: {size} bytes; on {checked.windows} windows its scores are those of vae_{backend} to "
+        f"{checked.difference:.1e}",
+    )
 
 
-def _file(suffix: str) -> Any:
-    def convert(text: str) -> Path:
-        if Path(text).suffix.lower() != suffix:
-            raise argparse.ArgumentTypeError(f"{text!r} does not end in {suffix}")
-        return Path(text)
-
-    return convert
+def _onnx_file(text: str) -> Path:
+    if Path(text).suffix.lower() != ".onnx":
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .onnx")
+    return Path(text)

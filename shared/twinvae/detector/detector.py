@@ -230,14 +230,6 @@ class VAEDetector(Estimator):
 
         return export_onnx(Path(path), self._fitted, self.window_scorer())
 
-    def export_jax(self, path: str | PathLike[str]) -> Checked:
-        """Writes the same as a program of `jax.export`, whichever backend fitted: see `vae_jax.export`."""
-        require_backend("jax")
-        written: Checked = importlib.import_module("vae_jax.export").export_jax(
-            Path(path), self._fitted, self.window_scorer()
-        )
-        return written
-
     def as_bytes(self) -> bytes:
         """What `save` writes: the same bytes for the same fit, in every process."""
         return model_file.as_bytes(self._fitted)

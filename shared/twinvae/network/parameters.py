@@ -1,7 +1,7 @@
-"""The parameters of the model: names, shapes, initial draw, checks.
+"""The parameters of the model: their names, shapes, initial values and checks.
 
-A set of parameters is a flat dict of NumPy arrays. A layer's weight is (outputs, inputs), as in PyTorch; the
-layer `posterior` gives the means of the latent dimensions and then their log-variances.
+A set of parameters is a flat dict of NumPy arrays. A layer's weight has the shape (outputs, inputs), as in PyTorch. The
+outputs of the layer `posterior` are the means of the latent dimensions, followed by their log-variances.
 """
 
 import math
@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.network.net import Net
+from twinvae.network.seeds import generator
 
 Parameters = dict[str, Float[np.ndarray, "..."]]
 
 
 def shapes(net: Net) -> dict[str, tuple[int, ...]]:
-    """The shape of each parameter, in the order that files and initial draws keep."""
+    """The shape of each parameter, in the order in which files hold them and initial values are drawn."""
     layers = {
         "encoder": (net.hidden, net.features),
         "posterior": (2 * net.latent, net.hidden),
@@ -31,19 +32,17 @@ def shapes(net: Net) -> dict[str, tuple[int, ...]]:
 
 
 def draw(net: Net, seed: int) -> Parameters:
-    """Initial parameters: weights and biases uniform in +-1/sqrt(fan_in), as `torch.nn.Linear`."""
-    generator = np.random.default_rng([seed, 0])
-    expected = shapes(net)
+    """Draws the initial parameters: weights and biases uniform in +-1/sqrt(fan_in), as `torch.nn.Linear` does."""
+    uniform, expected = generator(seed, "initial").uniform, shapes(net)
     bounds = {name.split(".")[0]: 1.0 / math.sqrt(shape[-1]) for name, shape in expected.items() if len(shape) == 2}
     return {
-        name: generator.uniform(-1.0, 1.0, shape).astype(net.dtype)
-        * np.dtype(net.dtype).type(bounds[name.split(".")[0]])
+        name: uniform(-1.0, 1.0, shape).astype(net.dtype) * np.dtype(net.dtype).type(bounds[name.split(".")[0]])
         for name, shape in expected.items()
     }
 
 
 def check(parameters: Mapping[str, np.ndarray], net: Net) -> None:
-    """Raises ValueError if a parameter is missing, unknown, misshapen, of another dtype or not finite."""
+    """Raises ValueError if a parameter is missing, unknown, not finite, or of another shape or dtype than the net's."""
     expected = shapes(net)
     for name in expected.keys() - parameters.keys():
         raise ValueError(f"parameter {name} is missing")

@@ -1,7 +1,7 @@
 """The shuffles and the noise of a training run, as data.
 
-A run is cut into chunks: bounded runs of steps, of one shape each, so that one compiled program serves them
-all. Neither the shuffles nor the noise depend on where the cuts are.
+A run is cut into chunks: a bounded number of steps each, all of one shape, so that one compiled program serves them
+all. Neither the shuffles nor the noise depend on where the run is cut.
 """
 
 import math
@@ -13,30 +13,31 @@ import numpy as np
 from jaxtyping import Float, Float32, Int32
 
 from twinvae.config import Config
+from twinvae.network.seeds import generator
 
-BLOCK = 2**20  # windows shuffled together; a longer series is shuffled block by block
-CHUNK_STEPS = 512
-CHUNK_NOISE = 2**20  # noise values in a chunk, so that a chunk is at most 4 MiB
+BLOCK = 2**20  # windows that are shuffled together; a longer series is shuffled block by block
+CHUNK_STEPS = 512  # the largest number of steps in a chunk
+CHUNK_NOISE = 2**20  # the largest number of noise values in a chunk, so that these take at most 4 MiB
 
 
 class Chunk(NamedTuple):
-    """A run of training steps.
+    """Some consecutive steps of a training run.
 
-    The first `used` steps count. A window of weight 0 pads the last batch of an epoch, and steps from `used`
-    on pad the last chunk of an epoch that is longer than a chunk. Without a warm-up there is no `beta_scale`.
-    A chunk of a series of several blocks needs no more of it than `rows`, as many in all chunks.
+    Only the first `used` steps are run; the others pad the chunk to the shape of all. Where the last batch of an epoch
+    is not full, windows of weight 0 pad it. Where a series has several blocks, a chunk holds windows of one of them
+    and needs no more of the series than `rows`, which are as many in all chunks.
     """
 
     starts: Int32[np.ndarray, "step batch"]  # the first time step of each window, counted from the first of `rows`
     weights: Float32[np.ndarray, "step batch"]
     noise: Float32[np.ndarray, "step batch latent"]
     used: int
-    beta_scale: Float32[np.ndarray, " step"] | None = None  # what beta is multiplied by
+    beta_scale: Float32[np.ndarray, " step"] | None = None  # what beta is multiplied by; None without a warm-up
     rows: slice | None = None  # the time steps that the windows lie in; None is the whole series
 
 
 class ChunkTogether(NamedTuple):
-    """A run of training steps of several members of a fleet, as `Chunk`: they share the noise, each has its windows."""
+    """A `Chunk` for each of several members of a fleet: they share the noise, and each has windows of its own."""
 
     starts: Int32[np.ndarray, "member step batch"]
     weights: Float32[np.ndarray, "member step batch"]
@@ -46,18 +47,17 @@ class ChunkTogether(NamedTuple):
 
 
 def steps_per_epoch(windows: int, batch_size: int) -> int:
-    """Number of batches that hold all windows once, the last one perhaps not full."""
+    """The number of batches that hold every window once; the last one may not be full."""
     return math.ceil(windows / batch_size)
 
 
 def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS) -> Iterator[Chunk]:
-    """The steps of a whole training run: whole epochs while they fit into `limit` steps, else parts of one.
+    """The steps of a whole training run: as many whole epochs in a chunk as fit into `limit` steps, else a part of one.
 
     Noise is drawn in float32 whatever the model's dtype, so that both precisions see the same values.
     """
-    config = replace(config, batch_size=min(config.batch_size, windows))  # the rest would be padding
-    shuffles = np.random.default_rng([seed, 1])
-    normals = np.random.default_rng([seed, 2])
+    config = replace(config, batch_size=min(config.batch_size, windows))  # more would be padding
+    shuffles, normals = generator(seed, "shuffles"), generator(seed, "noise")
     limit = max(1, min(limit, CHUNK_NOISE // (config.batch_size * config.latent_dim)))
     steps = steps_per_epoch(windows, config.batch_size)
     block = _block(config.batch_size)
@@ -81,7 +81,7 @@ def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS)
 def placed(
     chunks: Iterable[Chunk], series: Float[np.ndarray, "time channel"], place: Callable[[np.ndarray], Any]
 ) -> Iterator[tuple[Chunk, Any]]:
-    """Each chunk with the steps of the series that its windows lie in, put in their place when others are needed."""
+    """Each chunk with the part of the series that its windows lie in, which is put on the device when it changes."""
     before: Chunk | None = None
     values = None
     for chunk in chunks:
@@ -94,9 +94,9 @@ def placed(
 def chunks_together(
     windows: Sequence[int], epochs: Sequence[int], config: Config, seed: int, *, limit: int = CHUNK_STEPS
 ) -> Iterator[ChunkTogether]:
-    """The steps of members with these numbers of windows and epochs: to each, those of `chunks` with the same seed.
+    """The steps of members with these numbers of windows and epochs: for each, those of `chunks` with the same seed.
 
-    All members need the same batch size, so `config.batch_size` or fewer windows each.
+    All members need one batch size: either each has `config.batch_size` windows or more, or all have equally many.
     """
     batch_size = min(config.batch_size, *windows)
     limit = max(1, min(limit, CHUNK_NOISE // (batch_size * config.latent_dim)))
@@ -106,7 +106,7 @@ def chunks_together(
         plan: _pieces(plan[0], replace(plan_config, epochs=plan[1]), limit, seed) for plan in plans
     }  # members of equal length share theirs
     totals = [number * steps_per_epoch(count, batch_size) for count, number in plans]
-    normals = np.random.default_rng([seed, 2])
+    normals = generator(seed, "noise")
     for first in range(0, max(totals), limit):
         pieces = {plan: next(order) for plan, order in orders.items()}
         used = np.clip(np.array(totals) - first, 0, limit).astype(np.int32)
@@ -120,8 +120,8 @@ def chunks_together(
 
 
 def _pieces(windows: int, config: Config, limit: int, seed: int) -> Iterator[Int32[np.ndarray, "step batch"]]:
-    """The windows of `limit` steps at a time; -1 where there is none, for ever after the last epoch."""
-    batch_size, shuffles = config.batch_size, np.random.default_rng([seed, 1])
+    """The windows of `limit` steps at a time, -1 where there is none; after the last epoch all are -1, endlessly."""
+    batch_size, shuffles = config.batch_size, generator(seed, "shuffles")
     rest = np.empty((0, batch_size), dtype=np.int32)
     for rows, order in _orders(windows, config, 1, shuffles):
         order[order >= 0] += 0 if rows is None else rows.start
@@ -135,42 +135,44 @@ def _pieces(windows: int, config: Config, limit: int, seed: int) -> Iterator[Int
 
 
 def beta_scale(first: int, number: int, steps: int, config: Config) -> Float32[np.ndarray, " step"]:
-    """What beta is multiplied by in `number` steps of training from step `first` on, with `steps` in an epoch.
+    """What beta is multiplied by in each of `number` steps of training from step `first` on; an epoch has `steps`.
 
-    It rises linearly from 0 in the first step of all to 1 after `beta_warm_up` epochs: as the warm-up of
-    Sonderby et al. 2016, "Ladder variational autoencoders".
+    It rises linearly from 0 in the first step of the run to 1 after `beta_warm_up` epochs: the warm-up of Sonderby et
+    al. 2016, "Ladder variational autoencoders".
     """
     return np.minimum(1.0, np.arange(first, first + number) / (config.beta_warm_up * steps)).astype(np.float32)
 
 
 def _block(batch_size: int) -> int:
-    """The windows of a block: whole batches, so that no batch needs windows of two blocks."""
+    """The number of windows in a block: whole batches, so that no batch needs windows of two blocks."""
     return max(1, BLOCK // batch_size) * batch_size
 
 
 def _orders(
-    windows: int, config: Config, together: int, generator: np.random.Generator
+    windows: int, config: Config, together: int, shuffles: np.random.Generator
 ) -> Iterator[tuple[slice | None, Int32[np.ndarray, "step batch"]]]:
-    """Every window once an epoch, shuffled: `together` epochs at a time, or each block with the rows it lies in.
+    """The windows of each step: every window once in an epoch, shuffled.
 
-    The last block is the shorter one, but its rows are as many. Windows count from the first of the rows.
+    Where a series is one block they come for `together` epochs at a time, without rows; else block by block, in a
+    shuffled order, with the rows of the series that the block lies in, the windows counted from the first of them. The
+    last block has fewer windows than the others, but as many rows.
     """
     block = _block(config.batch_size)
     blocks = math.ceil(windows / block)
     for first in range(0, config.epochs, together):
         if blocks == 1:
             epochs = range(first, min(first + together, config.epochs))
-            yield None, np.concatenate([_order(windows, config.batch_size, generator) for _ in epochs])
+            yield None, np.concatenate([_order(windows, config.batch_size, shuffles) for _ in epochs])
             continue
-        for index in generator.permutation(blocks).tolist():
+        for index in shuffles.permutation(blocks).tolist():
             begin = min(index * block, windows - block)
-            order = _order(min(block, windows - index * block), config.batch_size, generator)
+            order = _order(min(block, windows - index * block), config.batch_size, shuffles)
             order[order >= 0] += index * block - begin
             yield slice(begin, begin + block + config.window - 1), order
 
 
-def _order(windows: int, batch_size: int, generator: np.random.Generator) -> Int32[np.ndarray, "step batch"]:
+def _order(windows: int, batch_size: int, shuffles: np.random.Generator) -> Int32[np.ndarray, "step batch"]:
     """Every window once, shuffled; -1 pads the last batch."""
     order = np.full((steps_per_epoch(windows, batch_size), batch_size), -1, dtype=np.int32)
-    order.reshape(-1)[:windows] = generator.permutation(windows)
+    order.reshape(-1)[:windows] = shuffles.permutation(windows)
     return order

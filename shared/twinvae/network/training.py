@@ -1,10 +1,10 @@
-"""The training run: chunks in, parameters and history out; progress, early stopping and Ctrl-C between chunks."""
+"""A whole training run: what a backend trains on, the history of it, progress, early stopping and Ctrl-C."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -31,12 +31,21 @@ from twinvae.windowing.geometry import count, power_of_two
 
 COLLAPSED = 0.01  # nats: a latent dimension whose mean KL divergence is lower carries nothing
 
-History = dict[str, list[Any]]
 Piece = TypeVar("Piece", Chunk, ChunkTogether)
 
 
+class History(TypedDict):
+    """What each epoch of a training came to: means over its windows, one item for an epoch."""
+
+    loss: list[float]  # at the beta of each step
+    reconstruction: list[float]  # the squared error of a window
+    kl: list[float]  # the KL divergence of a window's posterior, in nats
+    kl_per_dimension: list[list[float]]  # that of each latent dimension
+    validation_loss: NotRequired[list[float]]  # on the held-out tail, if there is one; always at the full beta
+
+
 def held_out_steps(length: int, config: Config) -> int:
-    """Time steps at the end of a training series of `length` steps that are held out for early stopping.
+    """The number of time steps at the end of a training series that are held out for early stopping.
 
     Raises:
         ValueError: if either part would be shorter than a window.
@@ -58,31 +67,31 @@ def train(
     seed: int,
     stop: Callable[[], bool] = bool,
 ) -> tuple[Parameters, History]:
-    """Trains on a scaled series; returns the parameters and, for each epoch, the means over its windows of the loss,
-    the squared error (`reconstruction`), the KL divergence (`kl`, and a list of that of each latent dimension,
-    `kl_per_dimension`) and, on the held-out tail, the `validation_loss`, which is always at the full beta.
+    """Trains a network on a scaled series and returns its parameters and the history of the training.
 
-    With a held-out tail the parameters are those of the epoch with the lowest loss on it. Ctrl-C keeps those of the
-    last finished epoch (or the best one), with a warning. A posterior that has collapsed is a warning too. The warm-up
-    of beta does not count towards `patience`.
+    With a held-out tail, the parameters are those of the epoch with the lowest loss on it, and training stops after
+    `patience` epochs without a better one; the epochs of beta's warm-up do not count. At Ctrl-C the training ends with
+    the parameters of the last finished epoch (or of the best one) and a warning. It also warns of a collapsed
+    posterior.
 
     Raises:
-        Cancelled: if `stop` says so between two chunks.
+        Cancelled: if `stop()` was true between two chunks.
         ValueError: if the parameters do not stay finite.
-        KeyboardInterrupt: at Ctrl-C before the first epoch is finished, or at the second.
+        KeyboardInterrupt: at Ctrl-C before the first epoch is finished, or at a second Ctrl-C.
     """
     kept = parameters.draw(net, seed)
     part = scaled[: len(scaled) - held_out_steps(len(scaled), config)]
     tail = scaled[len(part) :]
     windows = count(len(part), config.window)
     steps = steps_per_epoch(windows, config.batch_size)
-    # A held-out loss after every epoch needs chunks of at most one epoch.
+    # A held-out loss after each epoch needs chunks of at most one epoch.
     schedule = chunks(windows, config, seed, limit=min(steps, CHUNK_STEPS) if len(tail) else CHUNK_STEPS)
     history: History = {"loss": [], "reconstruction": [], "kl": [], "kl_per_dimension": []}
+    held_out_losses: list[float] = []
     if len(tail):
-        history["validation_loss"] = []
-    unfinished: list[np.ndarray] = []  # the terms of the epochs since the last that was finished
-    best: tuple[float, int] | None = None  # held-out loss and epoch of what is kept
+        history["validation_loss"] = held_out_losses
+    unfinished: list[np.ndarray] = []  # the terms of all steps since the end of the last finished epoch
+    best: tuple[float, int] | None = None  # the held-out loss and the number of the epoch whose parameters are kept
     with training_progress(config.epochs) as report, _asked_to_stop() as asked:
         try:
             for state in backend.train(net, kept, part, _until(stop, schedule), config):
@@ -93,14 +102,13 @@ def train(
                     loss = _loss(backend, net, state.parameters, tail, config) if len(tail) else 0.0
                     terms = np.concatenate(unfinished).astype(np.float64).reshape(finished, steps, -1)
                     unfinished = []
-                    for name, values in _means(terms, len(history["loss"]), windows, config).items():
-                        history[name] += values.tolist()
+                    _extend(history, _means(terms, len(history["loss"]), windows, config))
                     done = len(history["loss"])
                     if len(tail):
-                        history["validation_loss"].append(loss)
+                        held_out_losses.append(loss)
                     if best is None or not len(tail) or loss < best[0]:
                         best, kept = (loss, done), state.parameters
-                    report(done, *(history[name][-1] for name in ("loss", "reconstruction", "kl")))
+                    report(done, history["loss"][-1], history["reconstruction"][-1], history["kl"][-1])
                     if len(tail) and done - max(best[1], config.beta_warm_up) >= config.patience:
                         break
                 if asked():
@@ -123,12 +131,12 @@ def train_together(
     seed: int,
     stop: Callable[[], bool],
 ) -> list[tuple[Parameters, History]]:
-    """`train` of each of these scaled series at once, with its number of epochs in place of `config.epochs`.
+    """Trains a network for each of these scaled series at once, each for its own number of epochs.
 
-    Without a held-out part, so without early stopping; and without the checks of what came out, see `check_trained`.
+    There is no held-out tail, so no early stopping; and what comes out is not checked: see `check_trained`.
 
     Raises:
-        Cancelled: if `stop` says so between two chunks.
+        Cancelled: if `stop()` was true between two chunks.
     """
     windows = [count(len(scaled), config.window) for scaled in series]
     steps = [steps_per_epoch(each, config.batch_size) for each in windows]
@@ -142,16 +150,16 @@ def train_together(
     result: dict[int, tuple[Parameters, History]] = {}
     for member, (learned, terms) in zip(order, trained, strict=True):
         shaped = terms.astype(np.float64).reshape(epochs[member], steps[member], -1)
-        means = _means(shaped, 0, windows[member], config)
-        result[member] = learned, {name: values.tolist() for name, values in means.items()}
+        result[member] = learned, _means(shaped, 0, windows[member], config)
     return [result[member] for member in range(len(series))]
 
 
 class Cancelled(Exception):  # noqa: N818  (not an error)
-    """The work was given up because nobody wants its result any more."""
+    """The work was cancelled: nobody wants its result any more."""
 
 
 def _until(stop: Callable[[], bool], schedule: Iterator[Piece]) -> Iterator[Piece]:
+    """The schedule, until `stop()` is true."""
     for chunk in schedule:
         if stop():
             raise Cancelled
@@ -159,7 +167,7 @@ def _until(stop: Callable[[], bool], schedule: Iterator[Piece]) -> Iterator[Piec
 
 
 def check_trained(trained: Parameters, history: History, windows: int) -> None:
-    """Raises ValueError if the training diverged; warns if the posterior has collapsed."""
+    """Raises ValueError if the training has diverged; warns if the posterior has collapsed."""
     _check_finite(trained)
     _warn_of_collapse(history["kl_per_dimension"][-1], windows)
 
@@ -173,10 +181,8 @@ def _warn_of_collapse(kl_per_dimension: Sequence[float], windows: int) -> None:
         )
 
 
-def _means(
-    terms: Float[np.ndarray, "epoch step term"], done: int, windows: int, config: Config
-) -> dict[str, Float[np.ndarray, "epoch ..."]]:
-    """The history of some epochs, after `done` others."""
+def _means(terms: Float[np.ndarray, "epoch step term"], done: int, windows: int, config: Config) -> History:
+    """The history of some epochs that follow after `done` others."""
     epochs, steps, _ = terms.shape
     means = terms.sum(axis=1) / windows
     kl = weighed = means[:, 1:].sum(axis=1)
@@ -184,19 +190,26 @@ def _means(
         scale = beta_scale(done * steps, epochs * steps, steps, config).reshape(epochs, steps, 1)
         weighed = (scale * terms[:, :, 1:]).sum(axis=(1, 2)) / windows
     return {
-        "loss": means[:, 0] + config.beta * weighed,
-        "reconstruction": means[:, 0],
-        "kl": kl,
-        "kl_per_dimension": means[:, 1:],
+        "loss": (means[:, 0] + config.beta * weighed).tolist(),
+        "reconstruction": means[:, 0].tolist(),
+        "kl": kl.tolist(),
+        "kl_per_dimension": means[:, 1:].tolist(),
     }
+
+
+def _extend(history: History, more: History) -> None:
+    history["loss"] += more["loss"]
+    history["reconstruction"] += more["reconstruction"]
+    history["kl"] += more["kl"]
+    history["kl_per_dimension"] += more["kl_per_dimension"]
 
 
 @contextmanager
 def _asked_to_stop() -> Iterator[Callable[[], bool]]:
     """Gives a function that says whether Ctrl-C was pressed; a second Ctrl-C raises KeyboardInterrupt at once.
 
-    Read between chunks, so that parameters and history belong together, and so that a framework's callback cannot
-    swallow the exception. A program with its own handler keeps it.
+    It is read between chunks, so that parameters and history belong together and no framework's callback swallows the
+    exception. A program that has a handler of its own for Ctrl-C keeps it, and so does a thread.
     """
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if not ours or threading.current_thread() is not threading.main_thread():
@@ -220,7 +233,7 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
 def _loss(
     backend: Backend, net: Net, trained: Parameters, part: Float[np.ndarray, "time channel"], config: Config
 ) -> float:
-    """The loss at the posterior mean, averaged over the windows."""
+    """The mean over the windows of the loss at the posterior mean."""
     result = backend.statistics(net, trained, part, ("window", "divergence"), config.device)
     if net.masked:
         total, values = 0.0, observed_values(part, net.window)

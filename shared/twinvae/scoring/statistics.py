@@ -20,6 +20,7 @@ from twinvae.files.out_of_core import by_rows, zeros_beside
 from twinvae.network.backend import Backend, Statistic
 from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
+from twinvae.network.seeds import generator
 from twinvae.windowing.fold import covering_sum, divide_by_coverage, observed_values, ratio
 from twinvae.windowing.geometry import count
 
@@ -159,5 +160,5 @@ def drawn_statistics(
 
 def latent_draws(config: Config, seed: int) -> Float[np.ndarray, "draw latent"]:
     """The standard normal vectors of the latent draws, in the precision of the network."""
-    draws = np.random.default_rng([seed, 3]).standard_normal((config.draws, config.latent_dim))
+    draws = generator(seed, "draws").standard_normal((config.draws, config.latent_dim))
     return draws.astype(config.dtype)

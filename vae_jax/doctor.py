@@ -6,7 +6,7 @@ import numpy as np
 
 
 def diagnose() -> tuple[dict[str, str], list[str]]:
-    """Devices and checks by name, and what is wrong."""
+    """Devices and checks by name, and a list of what is wrong."""
     findings = {
         "devices": ", ".join(str(device) for device in jax.devices()),
         "64-bit types": "on" if jnp.zeros(0).dtype == "float64" else "off (switched on where a model is float64)",
@@ -19,10 +19,9 @@ def diagnose() -> tuple[dict[str, str], list[str]]:
 
 
 def sums_of_squares_are_right() -> bool:
-    """The compiled sum of squares of X @ M against the exact value, for tall X.
+    """Whether the compiled sum of squares of X @ M is exact for a tall X: a reconstruction error has this form.
 
-    jaxlib 0.10.2 gave 262152 in place of 16777728 for X of shape (32769, 8), and inf for (40000, 50): a
-    reconstruction error has this form.
+    jaxlib 0.10.2 gave 262152 in place of 16777728 for X of shape (32769, 8), and inf for (40000, 50).
     """
     for rows, columns in ((32_769, 8), (40_000, 50)):
         ones, square = np.ones((rows, columns), np.float32), np.ones((columns, columns), np.float32)
