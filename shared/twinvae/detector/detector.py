@@ -113,7 +113,7 @@ class VAEDetector(Estimator):
     # Scoring.
 
     def detect(self, series: Any, *, kind: Kind | None = None) -> Detection:
-        """Scores a series once, for all that is to be known of it: scores, labels, events, expected values.
+        """Scores a series once and answers with all of it: scores, labels, events, expected values, latent means.
 
         `kind` chooses another score than the fitted one.
 

@@ -55,7 +55,7 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
 
 
 def to_score(series: Series, model: Model) -> Series:
-    """The series as a fitted model may score it: its missing values are treated as the model was told to.
+    """Checks a series that a fitted model is to score, and treats its missing values as the model was told to.
 
     Raises:
         ValueError: if it is not fit for use, shorter than a window, or has other channels than the fitted one.
@@ -139,7 +139,7 @@ def check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str, 
 def scaled_series(
     series: Float[np.ndarray, "time channel"], scaler: Scaler, config: Config
 ) -> Float[np.ndarray, "time channel"]:
-    """The series as the model takes it.
+    """Scales a series for the network.
 
     Raises:
         ValueError: if a value is too large for the model's precision.

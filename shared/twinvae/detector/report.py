@@ -1,4 +1,4 @@
-"""A fitted detector and a table -> the files of `twinvae detect` and `twinvae score`."""
+"""The files that `twinvae detect` writes: scores, events, pictures and the model; and how good the scores are."""
 
 from pathlib import Path
 from typing import Any

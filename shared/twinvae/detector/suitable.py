@@ -1,4 +1,4 @@
-"""What suits a training series: the window and the epochs of the preset "auto"."""
+"""The window and the number of epochs that the preset "auto" chooses for a training series."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ MOST_STEPS = 16_384  # of training: about what a series of 5,000 steps takes in 
 
 
 def suitable(config: Config, series: Float[np.ndarray, "time channel"], *, window: bool, epochs: bool) -> Config:
-    """The configuration with the window or the epochs, or both, that suit a training series.
+    """Chooses the window or the number of epochs, or both, to suit a training series; returns the configuration.
 
     The window is the median of the channels' periods in their first 20,000 steps, at least `config.window`, at most 256
     steps and a quarter of the series. The epochs are as many as 16,384 steps of training hold, at most `config.epochs`

@@ -1,4 +1,4 @@
-"""Separate windows -> their scores, by a fitted model whose parameters are converted once."""
+"""Scores of separate windows, by a fitted model whose parameters are converted once."""
 
 from collections.abc import Callable
 from typing import Any

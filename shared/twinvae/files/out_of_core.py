@@ -29,14 +29,14 @@ def pieces(array: np.ndarray) -> Iterator[slice]:
 
 
 def on_disk(array: Any) -> bool:
-    """Whether an array lies in a file that is mapped."""
+    """Whether an array is a view of a memory-mapped file."""
     while isinstance(array, np.ndarray):
         array = array.base
     return isinstance(array, mmap.mmap)
 
 
 def zeros_beside(array: np.ndarray, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """A new array of zeros, on disk if the given one is.
+    """A new array of zeros, which is out of core if the given array is.
 
     Raises:
         OSError: if there is no room for it.
@@ -68,7 +68,7 @@ def _folder() -> str:
 
 
 def _reserve(file: int, size: int) -> None:
-    """Takes the room now: to write to a mapped file for which the disk has none kills the process."""
+    """Reserves the space now, because writing to a mapped file on a full disk kills the process."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, 0, size)
         return
@@ -78,7 +78,7 @@ def _reserve(file: int, size: int) -> None:
 
 
 def by_rows(function: Callable[..., np.ndarray], array: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    """`function(array, *others)`, which lies beside `array`.
+    """Computes `function(array, *others)` some rows at a time; the result is out of core if `array` is.
 
     The function gives as many rows as it gets, each made from the same rows alone.
     """
@@ -109,7 +109,7 @@ def has_missing(array: np.ndarray) -> bool:
 
 
 def number(condition: Callable[..., np.ndarray], array: np.ndarray, *others: np.ndarray) -> int:
-    """How often the condition holds."""
+    """The number of values for which the condition holds."""
     return sum(int(np.count_nonzero(condition(array[r], *(o[r] for o in others)))) for r in pieces(array))
 
 
@@ -127,12 +127,12 @@ def kept(array: np.ndarray, mask: Bool[np.ndarray, " n"]) -> np.ndarray:
 
 
 def quantiles(values: np.ndarray, probabilities: Any) -> np.ndarray:
-    """`np.quantile` of the values (n,) in float64, put in order where they lie."""
+    """The quantiles of the values (n,), computed as `np.quantile` does in float64, out of core if the values are."""
     return np.asarray(np.quantile(by_rows(_float64, values), probabilities, overwrite_input=True))
 
 
 def median(values: np.ndarray) -> float:
-    """`np.median` of the values (n,), put in order where they lie."""
+    """The median of the values (n,), computed as `np.median` does, out of core if the values are."""
     return float(np.median(by_rows(np.copy, values), overwrite_input=True))
 
 

@@ -1,4 +1,4 @@
-"""The statistics of the training series -> what scores need to know of it, and the threshold of each kind of score."""
+"""Calibration: what scores need to know of the training series, and the threshold of each kind of score."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
@@ -74,7 +74,7 @@ def mean_over_draws(
     draws: Iterable[Statistics],
     number: int,
 ) -> Iterable[tuple[Part, np.ndarray]]:
-    """What `parts` makes of the statistics; if there are latent draws, the mean of what it makes of each of them."""
+    """Applies `parts` to the statistics or, if there are latent draws, to those of each draw, and takes the mean."""
     if not number:
         return parts(statistics)
     totals: dict[Part, np.ndarray] = {}
@@ -101,7 +101,7 @@ def window_errors(
 def summarise(
     point: Float[np.ndarray, "time channel"], causal: Float[np.ndarray, "n channel"], window: int
 ) -> Calibration:
-    """The calibration from the statistics `point` and `causal` of the training series.
+    """Summarises the errors of the training series: the numbers that scores of any series are made with.
 
     The durations are `DURATIONS`, at most a quarter of the series each. The ends, where fewer windows cover a step, are
     left out of `largest` and `variance`, and so are steps without a value (NaN). A channel that hardly errs, such as a

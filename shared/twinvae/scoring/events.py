@@ -1,4 +1,4 @@
-"""Labels of time steps -> events: intervals with a peak, the channels that made them, and why."""
+"""Events, the intervals that labels of time steps form: with a peak, the channels that made them, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""How often a threshold alarms on normal data: the rate that was asked for beside the one that is found."""
+"""The rate of false alarms on normal data: the rate that was asked for, beside the one that is found."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Statistics -> scores: one function for each kind of score, and the one table of all kinds.
+"""The kinds of score: one function for each of them, and the one table of all.
 
 A new kind of score is a function here, a row in `SCORES`, and its name in `twinvae.config.Kind`.
 """
@@ -174,7 +174,7 @@ def contributions(
     window: int,
     calibration: Calibration,
 ) -> Float[np.ndarray, "time channel"]:
-    """The score of each channel at each time step; their mean over channels is the score.
+    """Computes the score of each channel at each time step; the mean over the channels is the score of the step.
 
     `statistic` is the result of `series_statistics` of the name `SCORES[kind].statistic`, `series` the scaled series.
 

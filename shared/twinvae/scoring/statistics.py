@@ -1,4 +1,4 @@
-"""Reconstructions of windows -> the statistics that scores are made of (`twinvae.scoring.kinds`).
+"""The statistics of a series that scores are made of (`twinvae.scoring.kinds`), from reconstructions of its windows.
 
 A backend reconstructs the windows of a block of the series and calls `block_statistics` on its device;
 `series_statistics` cuts a series into blocks and adds them up. Memory is proportional to the series, never to windows
@@ -41,8 +41,9 @@ def block_statistics(
     masked: bool = False,
     level: Float[Any, "n 1 channel"] | None = None,
 ) -> dict[str, Any]:
-    """What a block of windows adds to each statistic. Windows from `used` on, if given, are padding and add nothing.
-    `level`, if given, was taken off the windows.
+    """Computes what a block of windows adds to each statistic.
+
+    Windows from `used` on, if given, are padding and add nothing. `level`, if given, was taken off the windows.
 
     Over the n + window - 1 steps of the block, per channel: `point`, the sum over the covering windows of the
     squared error; `reconstruction`, that of x_hat. Over its n windows: `window`, the mean squared error per
@@ -82,7 +83,7 @@ def block_statistics(
 
 
 def block_windows(windows: int, features: int, values: int) -> int:
-    """Windows in a block of about `values` values: a power of two, so that many lengths share a program."""
+    """The number of windows in a block of about `values` values: a power of two, so that series share a program."""
     largest = max(64, 2 ** int(np.log2(max(1, values // features))))
     return min(largest, max(64, 2 ** int(np.ceil(np.log2(windows)))))
 
@@ -97,7 +98,7 @@ def series_statistics(
     *,
     masked: bool = False,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
-    """Adds up the blocks of a series, `ahead` of them begun before the first is finished.
+    """Computes the statistics of a whole series, block by block, `ahead` of them begun before the first is finished.
 
     `run_block(values)` gets the steps of one block, of `block` windows or, at the end of the series, fewer; it returns
     `block_statistics` of them, perhaps of more (padded) windows, or a future of these. `point` and `reconstruction`

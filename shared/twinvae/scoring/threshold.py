@@ -1,4 +1,4 @@
-"""Scores of normal data -> a threshold. A step is an anomaly if its score is strictly above."""
+"""Thresholds from the scores of normal data. A step is an anomaly if its score is strictly above the threshold."""
 
 import math
 
@@ -14,7 +14,7 @@ LEAST_PEAKS = 10
 
 
 def threshold(scores: Float[np.ndarray, " n"], config: Config) -> float:
-    """The threshold that `config.threshold` names, from the scores of the training series.
+    """Computes the threshold that `config.threshold` names from the scores of the training series.
 
     Raises:
         ValueError: if peaks over threshold has fewer than ten peaks to fit.
@@ -30,7 +30,7 @@ def threshold(scores: Float[np.ndarray, " n"], config: Config) -> float:
 
 
 def check_enough(scores: int, config: Config) -> None:
-    """Raises ValueError if so many training scores are too few for the threshold: known before training."""
+    """Raises ValueError if there are too few training scores for the threshold, which is known before training."""
     least = math.ceil(LEAST_PEAKS / (1 - TAIL)) + 1
     if config.threshold == "pot" and scores < least:
         raise ValueError(

@@ -9,7 +9,7 @@ from twinvae.windowing.geometry import fully_covered
 
 
 def largest_share(values: Float[np.ndarray, " n"], share: float) -> Bool[np.ndarray, " n"]:
-    """Which values are the largest: this share of them, rounded down; of equal ones the first."""
+    """Marks the largest values: this share of them, rounded down; of equal values the first."""
     chosen = zeros_beside(values, (len(values),), bool)
     wanted = int(share * len(values))
     if not wanted:
@@ -26,7 +26,7 @@ def largest_share(values: Float[np.ndarray, " n"], share: float) -> Bool[np.ndar
 
 
 def trimmed(errors: Float[np.ndarray, " n"], length: int, window: int, share: float) -> Bool[np.ndarray, " time"]:
-    """Which steps of a training series calibration leaves out: this share of those that it counts.
+    """Marks the steps of a training series that calibration leaves out: this share of those that it counts.
 
     They are the steps whose covering windows err most on average, given the error of each window: whole stretches, so
     that what is left has its largest errors still.

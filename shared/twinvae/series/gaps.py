@@ -1,4 +1,4 @@
-"""Missing values of a series: the known steps around each, and a line between them."""
+"""Missing values of a series: the nearest known steps of each, and linear interpolation between them."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def neighbours(
 
 
 def interpolate(values: Float[np.ndarray, "time channel"], known: Bool[np.ndarray, "time channel"]) -> None:
-    """Puts a linear interpolation in time in place of what is not known, and the nearest value at both ends; in place.
+    """Fills the unknown values by linear interpolation in time, and with the nearest value at both ends; in place.
 
     A channel without any known value stays as it is.
     """

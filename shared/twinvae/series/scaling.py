@@ -23,7 +23,7 @@ class Scaler(NamedTuple):
 
 
 def fit_scaler(series: Float[np.ndarray, "time channel"], scaling: Scaling) -> Scaler:
-    """What `scaling` names, of each channel: 0 and 1, mean and standard deviation, or their robust kin.
+    """The shift and the scale of each channel that `scaling` names: 0 and 1, mean and deviation, or robust estimates.
 
     Robust are the median and the distance of the quartiles over 1.349, which is the standard deviation of normal data
     and hardly moved by outliers: Rousseeuw and Croux 1993, "Alternatives to the Median Absolute Deviation". Where half

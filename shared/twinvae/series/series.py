@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """The values of each channel at each time step, with what belongs to the steps and to the channels.
+    """A time series of one or more channels: its values, the names of the channels, and what belongs to the steps.
 
     Values are float32 or float64 in native byte order, and NaN where one is missing. A series on disk
     (`twinvae.files.out_of_core`) stays there, and what is made of it is on disk too.
@@ -29,7 +29,7 @@ class Series:
 
     @classmethod
     def of(cls, series: Any) -> "Series":
-        """The series that any array-like, data frame or darts series of shape (time,) or (time, channel) is.
+        """Makes a series of any array-like, data frame or darts series of shape (time,) or (time, channel).
 
         float32 stays float32; everything else becomes float64. A `Series` is itself. The channels of an array are
         called 0, 1, ...
@@ -47,7 +47,7 @@ class Series:
         return len(self.values)
 
     def checked(self, missing: str) -> Self:
-        """The series, if its values are fit for use, with its missing values treated as `Config.missing` names it.
+        """Checks the values, and treats missing ones as `Config.missing` says; returns the series to use.
 
         "error" refuses them; "interpolate" replaces them by linear interpolation in time, and by the nearest value at
         both ends; "mask" keeps them.
@@ -115,7 +115,7 @@ class Series:
 
     @property
     def on_pandas(self) -> bool:
-        """Whether the index is one of pandas, so that results come back on it."""
+        """Whether the index is a pandas index, so that results are pandas objects too."""
         pandas = sys.modules.get("pandas")  # not imported: who has such an index has imported it
         return pandas is not None and isinstance(self.index, pandas.Index)
 

@@ -1,4 +1,4 @@
-"""Labels, one time step after another -> events: `find_events` for a stream, in constant memory."""
+"""The events of a stream, found as its labels come, in constant memory: what `find_events` is for a series."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ Totals = list[float]  # of each channel: the sum of its scores since the tracker
 
 
 class Change(NamedTuple):
-    """What has become of an event.
+    """A change in an event of a stream.
 
     `open`: it has just become long enough; `event` is what is known of it so far. `close`: nothing can be added any
     more. `withdrawn`: an event that was opened has lost its low ends and is too short now.

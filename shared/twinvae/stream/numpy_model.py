@@ -12,7 +12,7 @@ Layer = tuple[np.ndarray, np.ndarray]  # weight and bias
 
 
 class StreamModel:
-    """The encoder and the decoder with the arrays that they work in, so that a point allocates next to nothing.
+    """The network for one window at a time, with preallocated arrays, so that a point allocates next to nothing.
 
     What it computes is the statistic `causal` of `twinvae.scoring.statistics.block_statistics`, of one window.
     """

@@ -22,7 +22,7 @@ HIGHEST = 1e38  # what a score counts as that overflows
 
 
 class Step(NamedTuple):
-    """What the stream says of one point."""
+    """The answer of a stream to one point."""
 
     at: int  # the point's index, from 0
     score: float
@@ -31,7 +31,7 @@ class Step(NamedTuple):
 
 
 class Stream:
-    """Scores point after point what `decision_function(series, kind="causal")` scores at once.
+    """Scores a series point by point, with the scores that `decision_function(series, kind="causal")` gives.
 
     The first `window - 1` points are warming up: they get the median causal training score and never alarm. No
     framework is needed or imported.

@@ -1,4 +1,4 @@
-"""Windows back onto time steps: sums and means over the windows that cover a step, and over runs of steps."""
+"""From values of windows to values of time steps: sums and means over the windows that cover a step."""
 
 from types import ModuleType
 from typing import Any
@@ -26,7 +26,7 @@ def fold(values: Float[Any, "n window channel"], xp: ModuleType) -> Float[Any, "
 
 
 def observed_values(series: Float[np.ndarray, "time channel"], window: int) -> Float[np.ndarray, "n channel"]:
-    """How many values each window holds that are not missing (NaN), in the dtype of the series."""
+    """The number of values in each window that are not missing (NaN), in the dtype of the series."""
     return moving_sum(by_rows(lambda part: (~np.isnan(part)).astype(part.dtype), series), window)
 
 

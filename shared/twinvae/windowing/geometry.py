@@ -1,4 +1,4 @@
-"""How many windows a series has, and how many of them cover each time step."""
+"""The number of windows in a series, and the number of them that cover each time step."""
 
 import numpy as np
 from jaxtyping import Int
