@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twinvae.config import Config
+    from twinvae.detector.detection import Detection
     from twinvae.detector.detector import NotFittedError, load_detector
+    from twinvae.model.model import Model
     from twinvae.scoring.events import Event
+    from twinvae.series.series import Series
     from twinvae.stream.stream import Stream
 
-__all__ = ["Config", "Event", "NotFittedError", "Stream", "load_detector"]
+__all__ = ["Config", "Detection", "Event", "Model", "NotFittedError", "Series", "Stream", "load_detector"]
 
 _HOME = {
     "Config": "config",
+    "Detection": "detector.detection",
     "Event": "scoring.events",
+    "Model": "model.model",
     "NotFittedError": "detector.detector",
+    "Series": "series.series",
     "Stream": "stream.stream",
     "load_detector": "detector.detector",
 }

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.conftest import BACKENDS, detector_of, in_a_fresh_process
 from twinvae.config import Config
@@ -17,10 +15,9 @@ from twinvae.model.model import Model
 from twinvae.network.net import Net
 from twinvae.network.parameters import draw
 from twinvae.scoring.calibration import THRESHOLDS
-from twinvae.scoring.events import Event, find_events
+from twinvae.scoring.events import Event
 from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
-from twinvae.stream.event_tracker import RECORDS, EventTracker
 from twinvae.stream.state import DamagedStateError
 from twinvae.stream.stream import HIGHEST, Stream
 
@@ -237,90 +234,6 @@ assert not loaded, loaded
 """
     )
     np.testing.assert_allclose(json.loads(scores), detector.decision_function(series, kind="causal"), rtol=1e-9)
-
-
-# Events.
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    scores=st.lists(st.sampled_from([0.1, 0.5, 1.5, 2.0, 3.0, 8.0, 30.0]), max_size=60),
-    min_length=st.integers(1, 5),
-    merge_gap=st.integers(0, 4),
-    least_height=st.sampled_from([0.0, 0.1, 0.3, 0.9]),
-    cut=st.integers(0, 60),
-    share=st.integers(0, 2**31),
-)
-def test_the_closed_events_are_those_of_the_batch_also_after_a_restart(
-    scores: list[float], min_length: int, merge_gap: int, least_height: float, cut: int, share: int
-) -> None:
-    config = Config(min_length=min_length, merge_gap=merge_gap, least_height=least_height)
-    part = np.random.default_rng(share).uniform(0, 1, len(scores))
-    series = np.array(scores)
-    contributions = 2 * series[:, None] * np.stack([part, 1 - part], axis=1)
-    series = contributions.mean(axis=1)
-    labels = (series > 1.0).astype(np.int8)
-    expected = find_events(
-        labels, contributions, ["a", "b"], min_length=min_length, merge_gap=merge_gap, least_height=least_height
-    )
-    tracker, changes = EventTracker(["a", "b"], config), []
-    for at, label in enumerate(labels):
-        if at == cut:
-            other = EventTracker(["a", "b"], config)
-            other.restore(json.loads(json.dumps(tracker.state)))
-            assert (other.idle, other.is_open) == (tracker.idle, tracker.is_open)
-            tracker = other
-        changes += tracker.update(at, int(label), float(series[at]), contributions[at], f"t{at}")
-    changes += tracker.finish()
-    closed = [change for change in changes if change.what == "close"]
-    assert [_plain(change.event) for change in closed] == [_plain(event) for event in expected]
-    for change, event in zip(closed, expected, strict=True):
-        assert change.event.channels == pytest.approx(event.channels)
-        assert (change.event.start_time, change.event.last_time, change.event.peak_time) == (
-            f"t{event.start}",
-            f"t{event.end - 1}",
-            f"t{event.peak}",
-        )
-    assert tracker.idle
-    assert not tracker.is_open
-    # Each is opened once, then closed or withdrawn, and at most one is open.
-    assert [(c.what == "open", c.number) for c in changes] == [
-        (opening, number) for number in range(tracker.opened) for opening in (True, False)
-    ]
-
-
-def _plain(event: Event) -> tuple[int, int, int, float]:
-    return event.start, event.end, event.peak, event.score
-
-
-def test_an_event_opens_and_closes_as_soon_as_it_is_known() -> None:
-    tracker = EventTracker(["a"], Config(min_length=2, merge_gap=3))
-    labels = [0, 1, 0, 0, 1, 0, 0, 0, 0, 0]
-    said = [
-        (at, change.what, (change.event.start, change.event.end))
-        for at, label in enumerate(labels)
-        for change in tracker.update(at, label, float(label), np.array([float(label)]))
-    ]
-    assert said == [(4, "open", (1, 5)), (8, "close", (1, 5))]
-
-
-def test_an_event_whose_low_start_is_cut_off_may_be_withdrawn() -> None:
-    tracker = EventTracker(["a"], Config(min_length=3, merge_gap=0, least_height=0.5))
-    said = [
-        change.what
-        for at, score in enumerate([2.0, 2.0, 2.0, 50.0, 0.0])
-        for change in tracker.update(at, int(score > 1), score, np.array([score]))
-    ]
-    assert said == ["open", "withdrawn"]
-
-
-def test_a_rise_without_end_takes_bounded_memory() -> None:
-    tracker = EventTracker(["a"], Config(merge_gap=0, least_height=0.5))
-    for at in range(5 * RECORDS):
-        tracker.update(at, 1, 2.0 + at, np.ones(1))
-        assert len(tracker.state["rises"]) <= RECORDS
-    (change,) = tracker.finish()
-    assert change.event.start == pytest.approx(2.5 * RECORDS, rel=0.01)
 
 
 # Restarts.

@@ -36,6 +36,10 @@ class NotFittedError(ValueError, AttributeError):
     """The detector must be fitted first."""
 
 
+def _part(name: str) -> Any:
+    return property(lambda detector: getattr(detector._fitted, name), doc=f"The {name} of `model_`.")
+
+
 class VAEDetector(Estimator):
     """Finds anomalies in a time series with a variational autoencoder of its windows.
 
@@ -249,9 +253,9 @@ class VAEDetector(Estimator):
             OSError: if it cannot be read.
         """
         saved = model_file.read(Path(path))
-        given = {**saved.overrides, "device": device} | ({} if missing is None else {"missing": missing})
-        detector = cls(preset=saved.preset, seed=saved.seed, **given)
-        config = replace(saved.config, device=device or "auto", missing=missing or saved.config.missing)
+        chosen: dict[str, Any] = {} if missing is None else {"missing": missing}
+        detector = cls(preset=saved.preset, seed=saved.seed, **{**saved.overrides, **chosen, "device": device})
+        config = replace(saved.config, device=device or "auto", **chosen)
         detector.model_ = replace(saved, config=config, overrides=detector._overrides())
         return detector
 
@@ -263,40 +267,17 @@ class VAEDetector(Estimator):
             raise NotFittedError("this detector is not fitted: call fit first")
         return self.model_
 
+    thresholds_: dict[str, float] = _part("thresholds")
+    parameters_: Parameters = _part("parameters")
+    scaler_: Scaler = _part("scaler")
+    config_: Config = _part("config")
+    channels_: tuple[str, ...] = _part("channels")
+    calibration_: Calibration = _part("calibration")
+
     @property
     def threshold_(self) -> float:
         """The threshold of the score that decides."""
         return self.thresholds_[self.config_.kind]
-
-    @property
-    def thresholds_(self) -> dict[str, float]:
-        """The threshold of each kind of score and, as "single_window", of a window that is scored on its own."""
-        return self._fitted.thresholds
-
-    @property
-    def parameters_(self) -> Parameters:
-        """The parameters of the network."""
-        return self._fitted.parameters
-
-    @property
-    def scaler_(self) -> Scaler:
-        """What is taken off each channel, and what it is divided by."""
-        return self._fitted.scaler
-
-    @property
-    def config_(self) -> Config:
-        """The hyperparameters, with those that were chosen to suit the training series."""
-        return self._fitted.config
-
-    @property
-    def channels_(self) -> tuple[str, ...]:
-        """The names of the channels."""
-        return self._fitted.channels
-
-    @property
-    def calibration_(self) -> Calibration:
-        """What scores need to know of the training series."""
-        return self._fitted.calibration
 
     @property
     def arguments_(self) -> dict[str, Any]:

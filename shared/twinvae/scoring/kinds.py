@@ -30,36 +30,22 @@ class Calibration(NamedTuple):
     variance: Float[np.ndarray, " channel"]  # the mean squared error of each channel
 
 
-# The functions of the kinds take the statistic, the scaled series x, the window length W and the calibration, and give
-# the score of each channel at each time step t, NaN where it is not known.
+# The function of a kind takes its statistic (a row for each time step, or for each window), the scaled series x, the
+# window length W and the calibration. It gives the score of each channel at each time step t, NaN where none is known.
+Rows = Float[np.ndarray, "_ _"]
 
 
-def point(
-    statistic: Float[np.ndarray, "time channel"],
-    series: Float[np.ndarray, "time channel"],
-    window: int,
-    calibration: Calibration,
-) -> Float[np.ndarray, "time channel"]:
+def point(statistic: Rows, series: Rows, window: int, calibration: Calibration) -> Rows:
     """The mean over the windows that cover t of the squared error at t."""
     return statistic
 
 
-def reconstruction(
-    statistic: Float[np.ndarray, "time channel"],
-    series: Float[np.ndarray, "time channel"],
-    window: int,
-    calibration: Calibration,
-) -> Float[np.ndarray, "time channel"]:
+def reconstruction(statistic: Rows, series: Rows, window: int, calibration: Calibration) -> Rows:
     """The squared difference of x[t] and the mean over the covering windows of their reconstruction of x[t]."""
     return by_rows(lambda x, x_hat: (x - x_hat) ** 2, series, statistic)
 
 
-def window_mean(
-    statistic: Float[np.ndarray, "n _"],
-    series: Float[np.ndarray, "time channel"],
-    window: int,
-    calibration: Calibration,
-) -> Float[np.ndarray, "time _"]:
+def window_mean(statistic: Rows, series: Rows, window: int, calibration: Calibration) -> Rows:
     """The mean over the covering windows of what each window has; if values are missing, by the values of each."""
     if not has_missing(series):
         return covering_mean(statistic, window)
@@ -69,12 +55,7 @@ def window_mean(
     return by_rows(ratio, sums, covering_sum(values, window))
 
 
-def causal(
-    statistic: Float[np.ndarray, "n channel"],
-    series: Float[np.ndarray, "time channel"],
-    window: int,
-    calibration: Calibration,
-) -> Float[np.ndarray, "time channel"]:
+def causal(statistic: Rows, series: Rows, window: int, calibration: Calibration) -> Rows:
     """The squared error at the last step of the window that ends at t; the first W - 1 steps, at which no window
     ends, get `calibration.warm_up`."""
     result = zeros_beside(series, series.shape, statistic.dtype)
@@ -83,12 +64,7 @@ def causal(
     return result
 
 
-def multiscale(
-    statistic: Float[np.ndarray, "time channel"],
-    series: Float[np.ndarray, "time channel"],
-    window: int,
-    calibration: Calibration,
-) -> Float[np.ndarray, "time channel"]:
+def multiscale(statistic: Rows, series: Rows, window: int, calibration: Calibration) -> Rows:
     """The mean over the durations of (e / largest)**2, where e is the point score averaged over runs of that duration
     (`run_errors`), and largest the largest e of the training series."""
     result = zeros_beside(statistic, statistic.shape, statistic.dtype)
@@ -102,12 +78,7 @@ def multiscale(
     return result
 
 
-def probability(
-    statistic: Float[np.ndarray, "time channel"],
-    series: Float[np.ndarray, "time channel"],
-    window: int,
-    calibration: Calibration,
-) -> Float[np.ndarray, "time channel"]:
+def probability(statistic: Rows, series: Rows, window: int, calibration: Calibration) -> Rows:
     """0.5 * e / variance, with e the point score: the negative logarithm of the reconstruction probability.
 
     That is the reconstruction probability of An and Cho 2015, "Variational autoencoder based anomaly detection using
@@ -119,12 +90,7 @@ def probability(
     return by_rows(lambda part: part * (0.5 / calibration.variance).astype(part.dtype), statistic)
 
 
-def divergence(
-    statistic: Float[np.ndarray, "n 1"],
-    series: Float[np.ndarray, "time channel"],
-    window: int,
-    calibration: Calibration,
-) -> Float[np.ndarray, "time channel"]:
+def divergence(statistic: Rows, series: Rows, window: int, calibration: Calibration) -> Rows:
     """The mean over the covering windows of the KL divergence of their posterior from N(0, 1), in nats.
 
     It belongs to no channel: each gets the whole of it, so that all have an equal share.
@@ -133,18 +99,13 @@ def divergence(
     return by_rows(lambda part: np.repeat(part, series.shape[1], axis=1), means)
 
 
-OfStatistic = Callable[
-    [Float[np.ndarray, "_ _"], Float[np.ndarray, "time channel"], int, Calibration], Float[np.ndarray, "time channel"]
-]
-
-
 @dataclass(frozen=True)
 class Score:
     """A kind of score. The table in README.md is made of `help` and `suits`."""
 
     kind: Kind
     statistic: Statistic  # what a backend computes for it
-    of: OfStatistic
+    of: Callable[[Rows, Rows, int, Calibration], Rows]
     help: str  # the score at time t
     suits: str  # what to take it for
     unit: str = "squared error"

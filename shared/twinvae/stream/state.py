@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from twinvae.files.atomic import replacing
+from twinvae.model.model import Model
 
 FORMAT = "twinvae stream"
 VERSION = 2  # 1 had no score of each channel
@@ -28,7 +29,7 @@ def write(path: Path, state: Mapping[str, Any]) -> None:
 
     arrays = {name: np.ascontiguousarray(value) for name, value in state.items() if isinstance(value, np.ndarray)}
     rest = json.dumps({name: value for name, value in state.items() if name not in arrays})
-    metadata = {"format": FORMAT, "version": str(VERSION), "state": rest, "sum": _sum(arrays, rest)}
+    metadata = {"format": FORMAT, "version": str(VERSION), "state": rest, "sum": _hash(rest, arrays).hexdigest()}
     with replacing(path) as temporary:
         temporary.write_bytes(save(arrays, metadata))
 
@@ -56,14 +57,22 @@ def read(path: Path) -> dict[str, Any]:
     if metadata.get("format") != FORMAT or metadata.get("version") != str(VERSION):
         raise ValueError(f"{path}: not a state of a stream that this release reads: {advice}")
     rest = metadata.get("state", "")
-    if metadata.get("sum") != _sum(arrays, rest):
+    if metadata.get("sum") != _hash(rest, arrays).hexdigest():
         raise damaged
     return json.loads(rest) | arrays
 
 
-def _sum(arrays: Mapping[str, np.ndarray], rest: str) -> str:
-    digest = hashlib.sha256(rest.encode())
+def model_digest(model: Model) -> str:
+    """The hash that tells a model from others, of its channels, parameters and scaling."""
+    digest = _hash("\0".join(model.channels), model.parameters)
+    for array in model.scaler:
+        digest.update(np.asarray(array, np.float64).tobytes())
+    return digest.hexdigest()
+
+
+def _hash(text: str, arrays: Mapping[str, np.ndarray]) -> "hashlib._Hash":
+    digest = hashlib.sha256(text.encode())
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].shape} {arrays[name].dtype}".encode())
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
+    return digest

@@ -1,6 +1,5 @@
 """A fitted detector on an endless stream: one point in, its causal score out, in plain NumPy and constant memory."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +14,7 @@ from twinvae.config import Missing
 from twinvae.model import file as model_file
 from twinvae.model.model import Model
 from twinvae.scoring.statistics import latent_draws
+from twinvae.stream import state as state_file
 from twinvae.stream.event_tracker import Change, EventTracker
 from twinvae.stream.numpy_model import StreamModel
 
@@ -58,7 +58,7 @@ class Stream:
         self._shift, self._scale = np.asarray(model.scaler.shift), np.asarray(model.scaler.scale)
         self._one = (float(self._shift[0]), float(self._scale[0])) if len(self.channels) == 1 else None
         self._largest = float(np.finfo(config.dtype).max)
-        self._digest = _digest(model)
+        self._digest = state_file.model_digest(model)
 
         # Each point is written twice, W rows apart, so that every window is a slice of the buffer.
         window, channels, dtype = config.window, len(model.channels), np.dtype(config.dtype)
@@ -67,9 +67,7 @@ class Stream:
         self._windows = [flat[(row + 1) * channels : (row + 1 + window) * channels] for row in range(window)]
         self._parts = np.empty(channels, dtype)
 
-        noise = None
-        if config.draws:
-            noise = latent_draws(config, model.seed)
+        noise = latent_draws(config, model.seed) if config.draws else None
         self._model = StreamModel(model.parameters, config, channels, noise)
         self.reset()
 
@@ -265,9 +263,7 @@ class Stream:
         Raises:
             OSError: if the file cannot be written; an old file of that name stays.
         """
-        from twinvae.stream import state as stream_state
-
-        stream_state.write(Path(path), self.state | {"extra": extra})
+        state_file.write(Path(path), self.state | {"extra": extra})
 
     def load_state(self, path: str | PathLike[str]) -> dict[str, Any]:
         """Continues where `save_state` has left off; returns what `extra` it was given.
@@ -276,31 +272,17 @@ class Stream:
             ValueError: if the file is damaged or belongs to another model; the stream stays as it was.
             OSError: if it cannot be read.
         """
-        from twinvae.stream import state as stream_state
-
-        state = stream_state.read(Path(path))
+        state = state_file.read(Path(path))
         try:
             self.restore(state)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        extra: dict[str, Any] = state["extra"]
-        return extra
+        return dict(state["extra"])
 
 
 def _bound(parts: Float[np.ndarray, " channel"]) -> None:
     """Makes what overflows, or is not a number, `HIGHEST`, in place."""
     np.copyto(parts, HIGHEST, where=~(parts <= HIGHEST))
-
-
-def _digest(model: Model) -> str:
-    """What tells a model from others: SHA-256 of its parameters, scaling and channels."""
-    digest = hashlib.sha256("\0".join(model.channels).encode())
-    for name in sorted(model.parameters):
-        digest.update(f"{name} {model.parameters[name].shape} {model.parameters[name].dtype}".encode())
-        digest.update(np.ascontiguousarray(model.parameters[name]).tobytes())
-    for array in model.scaler:
-        digest.update(np.asarray(array, np.float64).tobytes())
-    return digest.hexdigest()
 
 
 def _check_array(name: str, array: np.ndarray, like: np.ndarray) -> None:
