@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -151,7 +152,9 @@ class EventTracker:
             first.at, last.at + 1, peak.at, peak.score, channels, first.time, last.time, peak.time
         )  # fmt: skip
 
-    # What a restart needs, as JSON can hold it.
+    # Copies, and what a restart needs, as JSON can hold it.
+
+    __copy__ = deepcopy
 
     @property
     def state(self) -> dict[str, Any]:

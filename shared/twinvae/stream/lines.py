@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
+from twinvae.process.notices import shortened
 from twinvae.series.series import are_numbers
 from twinvae.tables.dialect import (
     MISSING_CELLS,
@@ -92,7 +93,7 @@ class LineReader:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
-            raise ValueError(f"not JSON ({reason}): {_short(text)}") from None
+            raise ValueError(f"not JSON ({reason}): {shortened(text)}") from None
         if isinstance(value, dict):
             return self._object(value)
         if isinstance(value, list):
@@ -108,7 +109,7 @@ class LineReader:
                 raise ValueError(f"{len(names) or 'no'} values beside the time stamp: choose one with --columns")
         for name in names:
             if name not in value:
-                raise ValueError(f"no channel {name!r}: the line has {_short(', '.join(value))}; see --columns")
+                raise ValueError(f"no channel {name!r}: the line has {shortened(', '.join(value))}; see --columns")
         return Point(_one([_number(value[name]) for name in names]), None if time is None else _stamp(value[time]))
 
     def _time_name(self, names: Sequence[str]) -> str | None:
@@ -123,7 +124,7 @@ class LineReader:
         try:
             cells = cells_of(text, separator)
         except ValueError as error:
-            raise ValueError(f"{error}: {_short(text)}") from None
+            raise ValueError(f"{error}: {shortened(text)}") from None
         if cells == self._header:
             return None  # again, as in a log that is rotated
         if self._header is None:
@@ -133,13 +134,13 @@ class LineReader:
                 return None
         if not self._header or self._places is None:
             if self._width not in (None, len(cells)):
-                raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {_short(text)}")
+                raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {shortened(text)}")
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME
             self._width = len(cells) if extra == has_time else None
             return Point(_one([number_of(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
         if len(cells) != len(self._header):
-            raise ValueError(f"{len(cells)} cells, the header has {len(self._header)}: {_short(text)}")
+            raise ValueError(f"{len(cells)} cells, the header has {len(self._header)}: {shortened(text)}")
         time = None if self._time_place is None else cells[self._time_place]
         return Point(_one([number_of(cells[place]) for place in self._places]), time)
 
@@ -148,7 +149,7 @@ class LineReader:
         if not is_header(cells) or (self._may_be_data(cells) and not self._suits(cells)):
             self._header = []
         elif len(cells) == 1 < len(self._channels):
-            raise ValueError(f"neither a header nor numbers: {_short(cells[0])}")
+            raise ValueError(f"neither a header nor numbers: {shortened(cells[0])}")
         else:
             self._take_header(cells)
 
@@ -165,7 +166,7 @@ class LineReader:
 
     def _take_header(self, cells: list[str]) -> None:
         if len(set(cells)) != len(cells):
-            raise UnsuitedHeaderError(f"a column is there twice in the header {_short(', '.join(cells))}")
+            raise UnsuitedHeaderError(f"a column is there twice in the header {shortened(', '.join(cells))}")
         time = self._time_name(cells)
         others = [cell for cell in cells if cell != time]
         names: Sequence[str] = self._channels
@@ -175,7 +176,7 @@ class LineReader:
         if absent or len(names) != len(self._channels):
             what = f"no column {absent[0]!r}" if absent else f"{len(names)} columns, not {len(self._channels)}"
             raise UnsuitedHeaderError(
-                f"{what}: the first line is {_short(', '.join(cells))!r}; name the columns with --columns, or say that "
+                f"{what}: the first line is {shortened(', '.join(cells))!r}; name the columns with --columns, or say that "
                 "these are JSON lines with --format jsonl"
             )
         self._header, self._places = cells, [cells.index(name) for name in names]
@@ -211,7 +212,7 @@ def _number(value: Any) -> float:
     if value is None:
         return NAN
     if type(value) is not int:
-        raise ValueError(f"{_short(json.dumps(value))} is not a number")
+        raise ValueError(f"{shortened(json.dumps(value))} is not a number")
     try:
         return float(value)
     except OverflowError:
@@ -225,7 +226,3 @@ def _stamp(value: Any) -> Any:
         except ValueError:
             raise ValueError("the time stamp is not a finite number") from None
     return value
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."

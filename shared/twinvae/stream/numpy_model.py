@@ -1,5 +1,7 @@
 """The model of a stream, in plain NumPy: a window in, the squared error of its last step out."""
 
+from copy import deepcopy
+
 import numpy as np
 from jaxtyping import Float
 
@@ -35,6 +37,8 @@ class StreamModel:
         self._hidden, self._latent = np.empty(config.hidden_dim, dtype), np.empty(rows, dtype)
         self._back, self._error = np.empty(config.hidden_dim, dtype), np.empty(channels, dtype)
         self._zeros = np.zeros(config.hidden_dim, dtype)  # a scalar in its place takes twice as long
+
+    __copy__ = deepcopy  # a shallow one would compute in the same arrays
 
     def squared_error(self, window: Float[np.ndarray, " feature"], *, gaps: bool) -> Float[np.ndarray, " channel"]:
         """The squared error of each channel at the last step; the next call uses the array again.

@@ -8,6 +8,8 @@ import csv
 import re
 from collections.abc import Collection, Sequence
 
+from twinvae.process.notices import shortened
+
 SEPARATORS = (",", ";", "\t", "|")
 MISSING_CELLS = ("", "NaN", "nan", "NA", "N/A", "null", "NULL", "None")
 TIME_NAMES = ("timestamp", "time", "datetime", "date")  # in any case
@@ -52,7 +54,7 @@ def number_of(cell: str) -> float:
         pass
     if cell in MISSING_CELLS:
         return float("nan")
-    raise ValueError(f"{cell if len(cell) <= 60 else f'{cell[:57]}...'!r} is not a number")
+    raise ValueError(f"{shortened(cell)!r} is not a number")
 
 
 def is_number_or_missing(cell: str) -> bool:
