@@ -14,12 +14,13 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from twinvae.files.atomic import replacing, write_text
+from twinvae.files.atomic import write_bytes, write_text
 from twinvae.fleet.plan import FORMAT, DamagedError, Plan, read_checked, write_checked
 from twinvae.fleet.rows import EventRow, Row
 from twinvae.fleet.work import Result
@@ -117,7 +118,7 @@ class FleetFolder:
 
     def write_plan(self, plan: Plan) -> None:
         """Writes the plan, so that it lasts through a power failure."""
-        plan.write(self._plan)
+        write_checked(self._plan, asdict(plan))
         _sync(self.progress)
 
     def read_plan(self) -> Plan | None:
@@ -136,8 +137,7 @@ class FleetFolder:
         for name, content in files.items():
             path = self.path / name
             path.parent.mkdir(exist_ok=True)
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
+            write_bytes(path, content)
         for folder in sorted({(self.path / name).parent for name in files}):
             _sync(folder)
         rows = [
@@ -182,8 +182,7 @@ class FleetFolder:
     def finish(self, tables: Mapping[str, bytes], summary: str, kept: Iterable[str]) -> None:
         """Writes the tables and the summary, then removes the progress and files that no table names."""
         for name, content in tables.items():
-            with replacing(self.path / name) as temporary:
-                temporary.write_bytes(content)
+            write_bytes(self.path / name, content)
         wanted = set(kept)
         for folder in (MODELS, SCORES):
             for path in self.path.glob(f"{folder}/*"):

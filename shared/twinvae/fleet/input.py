@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -38,9 +39,7 @@ class Folder:
     files: Mapping[str, Version]  # of every file
     refused: Mapping[str, str]  # names that cannot be read -> why
     left_out: int  # other entries of the folder
-    columns: Sequence[str] | None
-    time: str | None
-    labels: str | None
+    table_in: Callable[[Path], Series]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,7 +55,7 @@ class Folder:
         file = self.file_of[name]
         path = self.path / file
         self._check(path, file)
-        table = read_table(path, columns=self.columns, time=self.time, labels=self.labels)
+        table = self.table_in(path)
         self._check(path, file)
         return table
 
@@ -135,15 +134,15 @@ def open_input(
     if path.is_dir():
         if key is not None:
             raise ValueError(f"{path}: a folder, where each file is a series: --key is for one long table")
-        return _open_folder(path, columns, time, labels)
+        return _open_folder(path, partial(read_table, columns=columns, time=time, labels=labels))
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder")
     if key is None:
         raise ValueError(f"{path}: one file: name the column that tells its series apart with --key, or give a folder")
-    return _open_long(path, key, columns, time, labels, scratch)
+    return _open_long(path, key, partial(choose_columns, columns=columns, time=time, labels=labels), scratch)
 
 
-def _open_folder(path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None) -> Folder:
+def _open_folder(path: Path, table_in: Callable[[Path], Series]) -> Folder:
     found: dict[str, list[str]] = {}
     files: dict[str, Version] = {}
     left_out = 0
@@ -168,17 +167,10 @@ def _open_folder(path: Path, columns: Sequence[str] | None, time: str | None, la
             refused[name] = "the name of its file is not UTF-8 text: rename it"
         else:
             file_of[name] = same[0]
-    return Folder(path, file_of, files, refused, left_out, columns, time, labels)
+    return Folder(path, file_of, files, refused, left_out, table_in)
 
 
-def _open_long(
-    path: Path,
-    key: str,
-    columns: Sequence[str] | None,
-    time: str | None,
-    labels: str | None,
-    scratch: Path | None,
-) -> LongTable:
+def _open_long(path: Path, key: str, choose: Callable[..., Columns], scratch: Path | None) -> LongTable:
     import polars as pl
 
     files = {path.name: _version(path)}
@@ -194,7 +186,7 @@ def _open_long(
         with reading(path):
             return whole.select(name).collect().to_series()
 
-    chosen = choose_columns(path, available, column, columns=columns, time=time, labels=labels)
+    chosen = choose(path, available, column)
     wanted = (*chosen.names, *(name for name in (chosen.time, chosen.labels) if name))
     whole = whole.with_columns(pl.col(key).cast(pl.String)).select(key, *wanted)
     with reading(path):

@@ -41,10 +41,6 @@ class Plan:
         """A hash of all that the plan says: parts of one plan are told from those of another by it."""
         return _sum(asdict(self))
 
-    def write(self, path: Path) -> None:
-        """Writes the plan to a file."""
-        write_checked(path, asdict(self))
-
     @classmethod
     def read(cls, path: Path) -> Self:
         """The plan in a file.

@@ -7,19 +7,14 @@ label 0, as in `VAEDetector.predict`.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int8
+from jaxtyping import Float, Float64, Int8
 
-from twinvae.files.atomic import replacing
 from twinvae.model.model import Model
 from twinvae.scoring.calibration import SINGLE_WINDOW
 
-INPUT_TEXT = "Raw windows of the series, (n, window, channel), in its own units; NaN is a missing value;"
-SCORE_TEXT = "Mean squared error of each scaled window, (n,); NaN where there is no score."
-LABEL_TEXT = "1: score above the threshold; 0: not; -1: refused (a value is missing, infinite or too large)."
 NOT_SCORED = -1
 
 EACH = 32  # probing windows of a sort
@@ -45,21 +40,6 @@ Score = Callable[[Float64[np.ndarray, "n window channel"]], Float64[np.ndarray, 
 Program = Callable[[Float64[np.ndarray, "n window channel"]], Labelled]
 
 
-def write_checked(path: Path, content: bytes, load: Callable[[Path], Program], model: Model, score: Score) -> Checked:
-    """Writes an exported program, reads it back with `load`, and keeps it if it computes what `score` does.
-
-    Raises:
-        ValueError: if it does not; there is no new file then, and an old one of that name stays.
-        OSError: if the file cannot be written.
-    """
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-        try:
-            return check(load(temporary), model, score)
-        except ArithmeticError as error:
-            raise ValueError(f"{path}: not kept, since it does not compute what the detector does: {error}") from None
-
-
 def check(program: Program, model: Model, score: Score) -> Checked:
     """Compares a program with the detector's window scorer on probing windows, in batches and one by one.
 
@@ -71,13 +51,10 @@ def check(program: Program, model: Model, score: Score) -> Checked:
     """
     windows, worst = 0, 0.0
     for sort, probes in probing_windows(model, score).items():
-        whole = _comparison(sort, program(probes), _scores(score, probes), probes, model)
-        # A batch of one may take another way through the matrix products.
-        alone = [
-            _comparison(f"{sort} (one window)", program(one), _scores(score, one), one, model)
-            for one in (probes[:1], probes[-1:])
-        ]
-        windows, worst = windows + len(probes), max(worst, whole, *alone)
+        alone = f"{sort} (one window)"  # a batch of one may take another way through the matrix products
+        for name, some in ((sort, probes), (alone, probes[:1]), (alone, probes[-1:])):
+            worst = max(worst, _difference(name, program(some), _scores(score, some), some, model))
+        windows += len(probes)
     return Checked(windows, worst)
 
 
@@ -91,7 +68,7 @@ def _scores(score: Score, windows: Float64[np.ndarray, "n window channel"]) -> F
         return np.concatenate([_scores(score, one[None]) for one in windows])
 
 
-def _comparison(
+def _difference(
     sort: str,
     found: Labelled,
     expected: Float64[np.ndarray, " n"],
@@ -107,7 +84,8 @@ def _comparison(
         first = int(np.argmax(np.isnan(scores) != unknown))
         raise ArithmeticError(f"{sort}: a window scores {scores[first]:g}, in the detector {expected[first]:g}")
     threshold = model.thresholds[SINGLE_WINDOW]
-    wanted = np.where(unknown & ~_may_be_unknown(windows, model), NOT_SCORED, scores > threshold)
+    faultless = np.isnan(windows).all(axis=(1, 2)) & (model.config.missing == "mask")  # without a value and a score
+    wanted = np.where(unknown & ~faultless, NOT_SCORED, scores > threshold)
     if (labels != wanted).any():
         first = int(np.argmax(labels != wanted))
         raise ArithmeticError(
@@ -128,11 +106,6 @@ def _comparison(
             f"a difference of {difference[first] / size:.2g} where {allowed:.2g} is allowed"
         )
     return float(difference[first]) / size
-
-
-def _may_be_unknown(windows: Float64[np.ndarray, "n window channel"], model: Model) -> Bool[np.ndarray, " n"]:
-    """Which windows have no value, where that is no fault."""
-    return np.isnan(windows).all(axis=(1, 2)) & (model.config.missing == "mask")
 
 
 def probing_windows(model: Model, score: Score) -> dict[str, Float64[np.ndarray, "n window channel"]]:

@@ -12,17 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from twinvae.model.export_check import (
-    INPUT_TEXT,
-    LABEL_TEXT,
-    NOT_SCORED,
-    SCORE_TEXT,
-    Checked,
-    Labelled,
-    Program,
-    Score,
-    write_checked,
-)
+from twinvae.files.atomic import replacing
+from twinvae.model.export_check import NOT_SCORED, Checked, Labelled, Program, Score, check
 from twinvae.model.model import Model
 from twinvae.network.net import Net
 from twinvae.network.objective import REFILLS
@@ -34,10 +25,13 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1  # of the inputs, outputs and metadata
 OPERATORS, FILE_FORMAT = 17, 8
+INPUT_TEXT = "Raw windows of the series, (n, window, channel), in its own units; NaN is a missing value;"
+SCORE_TEXT = "Mean squared error of each scaled window, (n,); NaN where there is no score."
+LABEL_TEXT = "1: score above the threshold; 0: not; -1: refused (a value is missing, infinite or too large)."
 
 
 def export_onnx(path: Path, model: Model, score: Score) -> Checked:
-    """Writes the ONNX file, if ONNX Runtime computes with it what `score`, the detector's window scorer, does.
+    """Writes the ONNX file, and keeps it if ONNX Runtime computes with it what `score`, the detector's scorer, does.
 
     Raises:
         ValueError: if the name does not end in .onnx, onnx or onnxruntime is not installed, or the scores differ.
@@ -46,12 +40,6 @@ def export_onnx(path: Path, model: Model, score: Score) -> Checked:
     """
     if path.suffix.lower() != ".onnx":
         raise ValueError(f"{path}: the name of an ONNX file ends in .onnx")
-    _check_packages()
-    return write_checked(path, onnx_model(model).SerializeToString(deterministic=True), _load, model, score)
-
-
-def _check_packages() -> None:
-    """Raises ValueError if onnx or onnxruntime is not installed."""
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
@@ -59,6 +47,13 @@ def _check_packages() -> None:
         raise ValueError(
             f"an ONNX file needs {error.name or 'onnxruntime'}, which is not installed: pip install 'twinvae[onnx]'"
         ) from None
+    content = onnx_model(model).SerializeToString(deterministic=True)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+        try:
+            return check(_load(temporary), model, score)
+        except ArithmeticError as error:
+            raise ValueError(f"{path}: not kept, since it does not compute what the detector does: {error}") from None
 
 
 def _load(path: Path) -> Program:

@@ -1,6 +1,7 @@
 """Lines of text -> points of a stream: JSON lines, or CSV with or without a header."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -20,7 +21,6 @@ from twinvae.tables.dialect import (
 
 LineFormat = Literal["auto", "jsonl", "csv"]
 LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
-NAN = float("nan")
 
 
 class Point(NamedTuple):
@@ -176,8 +176,8 @@ class LineReader:
         if absent or len(names) != len(self._channels):
             what = f"no column {absent[0]!r}" if absent else f"{len(names)} columns, not {len(self._channels)}"
             raise UnsuitedHeaderError(
-                f"{what}: the first line is {shortened(', '.join(cells))!r}; name the columns with --columns, or say that "
-                "these are JSON lines with --format jsonl"
+                f"{what}: the first line is {shortened(', '.join(cells))!r}; name the columns with --columns, or say "
+                "that these are JSON lines with --format jsonl"
             )
         self._header, self._places = cells, [cells.index(name) for name in names]
         self._time_place = None if time is None else cells.index(time)
@@ -210,7 +210,7 @@ def _number(value: Any) -> float:
     if type(value) is float:
         return value
     if value is None:
-        return NAN
+        return math.nan
     if type(value) is not int:
         raise ValueError(f"{shortened(json.dumps(value))} is not a number")
     try:

@@ -30,10 +30,13 @@ class StreamModel:
         self._channels, self._half, self._noise, self._centring = channels, latent, noise, config.centring
         rows = latent if noise is None else 2 * latent  # scores need no variance without draws
         self._encoder = parameters["encoder.weight"], parameters["encoder.bias"]
-        self._posterior = _rows(parameters["posterior.weight"], 0, rows), parameters["posterior.bias"][:rows]
+        self._posterior = (
+            np.ascontiguousarray(parameters["posterior.weight"][:rows]),
+            parameters["posterior.bias"][:rows],
+        )
         self._decoder = parameters["decoder.weight"], parameters["decoder.bias"]
         self._output = parameters["output.weight"], parameters["output.bias"]
-        self._last = _rows(self._output[0], -channels, None), self._output[1][-channels:]
+        self._last = np.ascontiguousarray(self._output[0][-channels:]), self._output[1][-channels:]
         self._hidden, self._latent = np.empty(config.hidden_dim, dtype), np.empty(rows, dtype)
         self._back, self._error = np.empty(config.hidden_dim, dtype), np.empty(channels, dtype)
         self._zeros = np.zeros(config.hidden_dim, dtype)  # a scalar in its place takes twice as long
@@ -101,7 +104,3 @@ class StreamModel:
 def _dense(layer: Layer, inputs: np.ndarray, out: np.ndarray) -> None:
     np.dot(layer[0], inputs, out)  # `matmul` takes longer for so little
     np.add(out, layer[1], out)
-
-
-def _rows(array: np.ndarray, begin: int, end: int | None) -> np.ndarray:
-    return np.ascontiguousarray(array[begin:end])

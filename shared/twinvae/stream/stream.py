@@ -114,9 +114,8 @@ class Stream:
                 label = 1
             if label or not self.tracker.idle:
                 changes = self.tracker.update(self.index, label, score, parts, time)
-        index, self.score, self.label = self.index, score, label
-        self.index += 1
-        return Step(index, score, label, changes)
+        self.index, self.score, self.label = self.index + 1, score, label
+        return Step(self.index - 1, score, label, changes)
 
     def _scores(self, row: int) -> tuple[float, Float[np.ndarray, " channel"]]:
         """The score of the window that ends in this row, and that of each channel, 0 where it is not known."""
