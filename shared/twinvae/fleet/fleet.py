@@ -77,8 +77,8 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         trained = {name: members[name] for name in given if name not in failures}
         self._members = {name: each.detector for name, each in trained.items() if each.detector is not None}
         self.warnings_ = {name: member.warnings for name, member in trained.items() if member.warnings}
-        _warn_of(self.failures_, given, "failed", ": see failures_", 3)
-        _warn_of({name: said[0] for name, said in self.warnings_.items()}, given, "have warnings", ": see warnings_", 3)
+        _warn_of(self.failures_, given, "failed: see failures_", 3)
+        _warn_of({name: said[0] for name, said in self.warnings_.items()}, given, "have warnings: see warnings_", 3)
         return self
 
     # Scoring.
@@ -224,13 +224,12 @@ def _named(series: Any) -> Mapping[str, Any]:
                 "the series must be a mapping of names to series or an array of shape (series, time) or "
                 f"(series, time, channel), got {array.ndim} dimensions"
             )
-        series = {str(index): values for index, values in enumerate(array)}
-    elif not all(isinstance(name, str) for name in series):
+        return _named({str(index): values for index, values in enumerate(array)})
+    if not all(isinstance(name, str) for name in series):
         raise TypeError("the names of the series must be text")
     if not series:
         raise ValueError("there are no series")
-    named: Mapping[str, Any] = series
-    return named
+    return series
 
 
 def _lanes(detector: VAEDetector, workers: int | None) -> list[Lane]:
@@ -246,10 +245,8 @@ def _reason(error: Exception) -> str:
     return said if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: {said}"
 
 
-def _warn_of(
-    found: Mapping[str, str], given: Mapping[str, Any], what: str, where: str = "", stacklevel: int = 5
-) -> None:
+def _warn_of(found: Mapping[str, str], given: Mapping[str, Any], what: str, stacklevel: int = 5) -> None:
     """Warns once of all the series that something was found of."""
     if found:
         name, reason = next((name, found[name]) for name in given if name in found)
-        warnings.warn(f"{len(found)} of {len(given)} series {what}{where}; {name}: {reason}", stacklevel=stacklevel)
+        warnings.warn(f"{len(found)} of {len(given)} series {what}; {name}: {reason}", stacklevel=stacklevel)

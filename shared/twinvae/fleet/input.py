@@ -52,25 +52,24 @@ class Folder:
         Raises:
             ValueError: as `read_table`; also if the file has gone, or is not of the version in `files`.
         """
-        file = self.file_of[name]
-        path = self.path / file
-        self._check(path, file)
+        path = self.path / self.file_of[name]
+        self._check(path)
         table = self.table_in(path)
-        self._check(path, file)
+        self._check(path)
         return table
 
     def as_of(self, files: Mapping[str, Version]) -> Self:
         """The same folder, expected to hold these files in these versions."""
         return replace(self, files=files, file_of={_text(Path(file).stem): file for file in files})
 
-    def _check(self, path: Path, file: str) -> None:
+    def _check(self, path: Path) -> None:
         try:
             now = _version(path)
         except FileNotFoundError:
             raise ChangedError(f"{path}: the file has gone since the run began") from None
         except OSError as error:
             raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-        if now != self.files[file]:
+        if now != self.files[path.name]:
             raise ChangedError(f"{path}: the file has changed since the run began")
 
 

@@ -17,13 +17,10 @@ from itertools import chain, islice
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TypeVar
 
+from twinvae.fleet.local_engine import Result, Task
 from twinvae.fleet.ray_driver import Job
 from twinvae.network.backend import load_backend
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
 
 START = 90.0  # seconds for Ray to start here; three on an idle machine
 JOIN = 30.0  # seconds to join a cluster; one or two

@@ -1,6 +1,6 @@
 """The run of a fleet: plan, batches, parts. What is finished stays, whatever ends the process."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any, Protocol
@@ -134,7 +134,6 @@ class FleetRun:
             self._count([result.row for result in found.values()])
             self._report(self._done, self._failed)
 
-    def _count(self, rows: Iterable[Row]) -> None:
-        for row in rows:
-            self._done += 1
-            self._failed += row.status == "failed"
+    def _count(self, rows: Sequence[Row]) -> None:
+        self._done += len(rows)
+        self._failed += sum(row.status == "failed" for row in rows)

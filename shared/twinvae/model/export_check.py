@@ -22,10 +22,14 @@ TOLERANCE = 64  # units in the last place, as in every comparison of one forward
 NEAR = 1e-3  # how far to both sides of the threshold the outlier of a window is moved
 
 
+Windows = Float64[np.ndarray, "n window channel"]
+Scores = Float64[np.ndarray, " n"]
+
+
 class Labelled(NamedTuple):
     """What an exported program gives for n windows."""
 
-    scores: Float64[np.ndarray, " n"]
+    scores: Scores
     labels: Int8[np.ndarray, " n"]
 
 
@@ -36,8 +40,8 @@ class Checked(NamedTuple):
     difference: float  # the largest of two scores, relative to what the tolerance is a multiple of
 
 
-Score = Callable[[Float64[np.ndarray, "n window channel"]], Float64[np.ndarray, " n"]]
-Program = Callable[[Float64[np.ndarray, "n window channel"]], Labelled]
+Score = Callable[[Windows], Scores]
+Program = Callable[[Windows], Labelled]
 
 
 def check(program: Program, model: Model, score: Score) -> Checked:
@@ -58,7 +62,7 @@ def check(program: Program, model: Model, score: Score) -> Checked:
     return Checked(windows, worst)
 
 
-def _scores(score: Score, windows: Float64[np.ndarray, "n window channel"]) -> Float64[np.ndarray, " n"]:
+def _scores(score: Score, windows: Windows) -> Scores:
     """The detector's scores, NaN in place of a refusal."""
     try:
         return score(windows)
@@ -68,13 +72,7 @@ def _scores(score: Score, windows: Float64[np.ndarray, "n window channel"]) -> F
         return np.concatenate([_scores(score, one[None]) for one in windows])
 
 
-def _difference(
-    sort: str,
-    found: Labelled,
-    expected: Float64[np.ndarray, " n"],
-    windows: Float64[np.ndarray, "n window channel"],
-    model: Model,
-) -> float:
+def _difference(sort: str, found: Labelled, expected: Scores, windows: Windows, model: Model) -> float:
     """The largest difference of two scores relative to the largest score or mean square; raises if it is too large."""
     scores, labels = found
     if scores.shape != expected.shape or labels.shape != expected.shape:
@@ -108,7 +106,7 @@ def _difference(
     return float(difference[first]) / size
 
 
-def probing_windows(model: Model, score: Score) -> dict[str, Float64[np.ndarray, "n window channel"]]:
+def probing_windows(model: Model, score: Score) -> dict[str, Windows]:
     """Windows that try every part of an exported program, by their sort, in the units of the series.
 
     The first are drawn by the model itself, from latent points of its prior; so they are like its training series,
@@ -118,10 +116,13 @@ def probing_windows(model: Model, score: Score) -> dict[str, Float64[np.ndarray,
     generator = np.random.default_rng(0)
     shape = (EACH, model.config.window, len(model.channels))
 
-    def in_units(scaled: Float[np.ndarray, "n window channel"]) -> Float64[np.ndarray, "n window channel"]:
+    def in_units(scaled: Float[np.ndarray, "n window channel"]) -> Windows:
         return scaled * model.scaler.scale + model.scaler.shift
 
-    usual = _decoded(model, generator.standard_normal((EACH, model.config.latent_dim))).reshape(shape)
+    weights = {name: array.astype(np.float64) for name, array in model.parameters.items()}
+    latent = generator.standard_normal((EACH, model.config.latent_dim))
+    hidden = np.maximum(latent @ weights["decoder.weight"].T + weights["decoder.bias"], 0.0)
+    usual = (hidden @ weights["output.weight"].T + weights["output.bias"]).reshape(shape)
     noisy = usual + generator.standard_normal(shape)
     values = shape[1] * shape[2]
     place = generator.integers(values, size=(EACH, 1)) == np.arange(values)  # one value of each window
@@ -143,20 +144,9 @@ def probing_windows(model: Model, score: Score) -> dict[str, Float64[np.ndarray,
     return probes
 
 
-def _decoded(model: Model, z: Float64[np.ndarray, "n latent"]) -> Float64[np.ndarray, "n feature"]:
-    """What the model draws for these latent points."""
-    weights = {name: array.astype(np.float64) for name, array in model.parameters.items()}
-    hidden = np.maximum(z @ weights["decoder.weight"].T + weights["decoder.bias"], 0.0)
-    return hidden @ weights["output.weight"].T + weights["output.bias"]
-
-
 def _at_threshold(
-    in_units: Callable[[np.ndarray], np.ndarray],
-    usual: Float64[np.ndarray, "n window channel"],
-    outlier: Float64[np.ndarray, "n window channel"],
-    model: Model,
-    score: Score,
-) -> Float64[np.ndarray, "n window channel"]:
+    in_units: Callable[[np.ndarray], np.ndarray], usual: Windows, outlier: Windows, model: Model, score: Score
+) -> Windows:
     """Windows with an outlier so large that they score a little more (or less, every second) than the threshold.
 
     The size is found by bisection; where the window without an outlier is above the threshold already, it is small.

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from twinvae.config import HYPERPARAMETERS, Config, plain, resolve
-from twinvae.files.atomic import write_bytes
 from twinvae.model.model import Model
 from twinvae.network import parameters as network_parameters
 from twinvae.network.net import Net
@@ -19,15 +18,6 @@ from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
 VERSION = 2
-
-
-def write(path: Path, model: Model) -> None:
-    """Writes the file of a model, whole or not at all.
-
-    Raises:
-        OSError: if the file cannot be written.
-    """
-    write_bytes(path, as_bytes(model))
 
 
 def as_bytes(model: Model) -> bytes:
@@ -103,15 +93,13 @@ def read(path: Path) -> Model:
 def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     config = Config(**settings["config"])
     channels = tuple(settings["channels"])
-    of_channels = (len(channels),)
-    scaler = Scaler(
-        _taken(tensors, "scaler.shift", of_channels, -np.inf), _taken(tensors, "scaler.scale", of_channels, 0.0)
-    )
+    shape = (len(channels),)
+    scaler = Scaler(_taken(tensors, "scaler.shift", shape, -np.inf), _taken(tensors, "scaler.scale", shape, 0.0))
     durations = tuple(settings["durations"])
     if not durations or not all(type(duration) is int and duration > 0 for duration in durations):
         raise ValueError(f"the durations {settings['durations']!r} are not whole numbers above 0")
-    largest = _taken(tensors, "calibration.largest", (len(durations), *of_channels), 0.0)
-    variance = _taken(tensors, "calibration.variance", of_channels, 0.0)
+    largest = _taken(tensors, "calibration.largest", (len(durations), *shape), 0.0)
+    variance = _taken(tensors, "calibration.variance", shape, 0.0)
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     network_parameters.check(parameters, Net.of(config, len(channels)))
     thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}

@@ -100,11 +100,8 @@ def onnx_model(model: Model) -> "ModelProto":
             "channels": json.dumps(model.channels),
             "window": str(config.window),
             "threshold": repr(model.thresholds[SINGLE_WINDOW]),
-            "dtype": config.dtype,
-            "scaling": config.scaling,
-            "centring": config.centring,
-            "missing": config.missing,
-        },
+        }
+        | {name: getattr(config, name) for name in ("dtype", "scaling", "centring", "missing")},
     )
     made.graph.input[0].doc_string = f"{INPUT_TEXT} channels: {', '.join(model.channels)}"
     made.graph.output[0].doc_string, made.graph.output[1].doc_string = SCORE_TEXT, LABEL_TEXT
@@ -179,7 +176,23 @@ def _graph(model: Model) -> Sequence[str]:
             "mean_of_step = ReduceMean <axes = [-1], keepdims = 0> (addends_of_steps)",
             "computed = ReduceMean <axes = [-1], keepdims = 0> (mean_of_step)",
         ]
-    return [*lines, *_verdict(masked)]
+    # Score and label, and what becomes of a window that the detector refuses.
+    lines += [
+        "magnitude = Abs (computed)",
+        "finite = LessOrEqual (magnitude, largest_finite)",  # neither NaN nor infinite
+        "score = Where (finite, computed, nan)",
+        "above = Greater (computed, threshold)",
+        "zero_or_one = Cast <to = 6> (above)",
+    ]
+    if masked:  # a window without values is no fault: its score is NaN and its label 0
+        lines += [
+            "held_values = ReduceSum <keepdims = 0> (scaled_held, last_axis)",
+            "empty = Equal (held_values, zero)",
+            "judged = Or (finite, empty)",
+        ]
+    else:
+        lines += ["judged = Identity (finite)"]
+    return [*lines, "verdict = Where (judged, zero_or_one, not_scored)", "label = Cast <to = 3> (verdict)"]
 
 
 def _centred(masked: bool) -> list[str]:
@@ -228,23 +241,3 @@ def _reconstruction(x: str, x_hat: str) -> list[str]:
         f"{x_hat}_decoded = Relu ({x_hat}_decoder)",
         f"{x_hat} = Gemm <transB = 1> ({x_hat}_decoded, output_weight, output_bias)",
     ]
-
-
-def _verdict(masked: bool) -> list[str]:
-    """Score and label, and what becomes of a window that the detector refuses."""
-    lines = [
-        "magnitude = Abs (computed)",
-        "finite = LessOrEqual (magnitude, largest_finite)",  # neither NaN nor infinite
-        "score = Where (finite, computed, nan)",
-        "above = Greater (computed, threshold)",
-        "zero_or_one = Cast <to = 6> (above)",
-    ]
-    if masked:  # a window without values is no fault: its score is NaN and its label 0
-        lines += [
-            "held_values = ReduceSum <keepdims = 0> (scaled_held, last_axis)",
-            "empty = Equal (held_values, zero)",
-            "judged = Or (finite, empty)",
-        ]
-    else:
-        lines += ["judged = Identity (finite)"]
-    return [*lines, "verdict = Where (judged, zero_or_one, not_scored)", "label = Cast <to = 3> (verdict)"]

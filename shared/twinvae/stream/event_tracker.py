@@ -125,9 +125,7 @@ class EventTracker:
 
     def _run(self) -> Span:
         """The present run of alarms, with what is pending before it."""
-        before = self._pending
-        if before is None:
-            return Span(self._rises[0], self._last, self._peak)
+        before = self._pending or Span(self._rises[0], self._last, self._peak)
         peak = self._peak if self._peak.score > before.peak.score else before.peak
         return Span(before.first, self._last, peak)
 

@@ -78,9 +78,7 @@ class LineReader:
         text = line.strip(" \r\n\ufeff")
         if not text or (text.isspace() and self._separator != "\t"):  # a row of nothing but tabs has empty cells
             return None
-        form = self._form
-        if form == "auto":
-            form = "jsonl" if text[0] in "[{" else "csv"
+        form = ("jsonl" if text[0] in "[{" else "csv") if self._form == "auto" else self._form
         point = self._json(text) if form == "jsonl" else self._row(text)
         if point is not None:
             self._form = form
@@ -96,9 +94,7 @@ class LineReader:
             raise ValueError(f"not JSON ({reason}): {shortened(text)}") from None
         if isinstance(value, dict):
             return self._object(value)
-        if isinstance(value, list):
-            return Point(_one([_number(item) for item in value]), None)
-        return Point(_number(value), None)
+        return Point(_one([_number(item) for item in value]) if isinstance(value, list) else _number(value), None)
 
     def _object(self, value: dict[str, Any]) -> Point:
         time = self._time_name(tuple(value))
@@ -146,17 +142,13 @@ class LineReader:
 
     def _take_first(self, cells: list[str]) -> None:
         """Decides whether the first row is a header: if not, the header is empty."""
-        if not is_header(cells) or (self._may_be_data(cells) and not self._suits(cells)):
+        named = set(self._channels) <= set(cells) or (not self._named and cells[0].lower() in TIME_NAMES)
+        if not is_header(cells) or (self._may_be_data(cells) and not named):
             self._header = []
         elif len(cells) == 1 < len(self._channels):
             raise ValueError(f"neither a header nor numbers: {shortened(cells[0])}")
         else:
             self._take_header(cells)
-
-    def _suits(self, cells: Sequence[str]) -> bool:
-        """Whether a first line that may be a header or data has the names of this model."""
-        named = set(self._channels) <= set(cells)
-        return named or (not self._named and cells[0].lower() in TIME_NAMES)
 
     def _may_be_data(self, cells: Sequence[str]) -> bool:
         """Whether a first line that looks like a header could also be a row, with any text as its time stamp."""
@@ -168,10 +160,8 @@ class LineReader:
         if len(set(cells)) != len(cells):
             raise UnsuitedHeaderError(f"a column is there twice in the header {shortened(', '.join(cells))}")
         time = self._time_name(cells)
-        others = [cell for cell in cells if cell != time]
-        names: Sequence[str] = self._channels
-        if not set(names) <= set(cells) and not self._named:
-            names = others
+        by_name = self._named or set(self._channels) <= set(cells)
+        names = self._channels if by_name else [cell for cell in cells if cell != time]
         absent = [name for name in names if name not in cells]
         if absent or len(names) != len(self._channels):
             what = f"no column {absent[0]!r}" if absent else f"{len(names)} columns, not {len(self._channels)}"

@@ -10,8 +10,6 @@ from twinvae.network.objective import REFILLS
 from twinvae.network.parameters import Parameters
 from twinvae.windowing.slide import centred
 
-Layer = tuple[np.ndarray, np.ndarray]  # weight and bias
-
 
 class StreamModel:
     """The network for one window at a time, with preallocated arrays, so that a point allocates next to nothing.
@@ -20,20 +18,14 @@ class StreamModel:
     """
 
     def __init__(
-        self,
-        parameters: Parameters,
-        config: Config,
-        channels: int,
-        noise: Float[np.ndarray, "draw latent"] | None,
+        self, parameters: Parameters, config: Config, channels: int, noise: Float[np.ndarray, "draw latent"] | None
     ) -> None:
         dtype, latent = np.dtype(config.dtype), config.latent_dim
         self._channels, self._half, self._noise, self._centring = channels, latent, noise, config.centring
         rows = latent if noise is None else 2 * latent  # scores need no variance without draws
         self._encoder = parameters["encoder.weight"], parameters["encoder.bias"]
-        self._posterior = (
-            np.ascontiguousarray(parameters["posterior.weight"][:rows]),
-            parameters["posterior.bias"][:rows],
-        )
+        weight, bias = parameters["posterior.weight"], parameters["posterior.bias"]
+        self._posterior = np.ascontiguousarray(weight[:rows]), bias[:rows]
         self._decoder = parameters["decoder.weight"], parameters["decoder.bias"]
         self._output = parameters["output.weight"], parameters["output.bias"]
         self._last = np.ascontiguousarray(self._output[0][-channels:]), self._output[1][-channels:]
@@ -101,6 +93,7 @@ class StreamModel:
         return error
 
 
-def _dense(layer: Layer, inputs: np.ndarray, out: np.ndarray) -> None:
-    np.dot(layer[0], inputs, out)  # `matmul` takes longer for so little
-    np.add(out, layer[1], out)
+def _dense(layer: tuple[np.ndarray, np.ndarray], inputs: np.ndarray, out: np.ndarray) -> None:
+    weight, bias = layer
+    np.dot(weight, inputs, out)  # `matmul` takes longer for so little
+    np.add(out, bias, out)

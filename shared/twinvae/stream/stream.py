@@ -110,8 +110,7 @@ class Stream:
             score = self.warm_up
         else:
             score, parts = self._scores(row)
-            if score > self.threshold:
-                label = 1
+            label = int(score > self.threshold)
             if label or not self.tracker.idle:
                 changes = self.tracker.update(self.index, label, score, parts, time)
         self.index, self.score, self.label = self.index + 1, score, label
@@ -242,8 +241,13 @@ class Stream:
             if state["model"] != self._digest:
                 raise ValueError("it belongs to another model: take that model, or start without a state")
             window, parts = np.asarray(state["window"]), np.asarray(state["parts"])
-            _check_array("window", window, self._buffer[: self.config.window])
-            _check_array("parts", parts, self._parts)
+            for name, array, like in (
+                ("window", window, self._buffer[self.config.window :]),
+                ("parts", parts, self._parts),
+            ):
+                if array.shape != like.shape or array.dtype != like.dtype:
+                    here = f"{array.dtype} of shape {array.shape}"
+                    raise ValueError(f"{name} is {here}, not {like.dtype} of {like.shape}")
             if np.isinf(window).any() or not np.isfinite(parts).all():
                 raise ValueError("it holds values that are not finite")
             gaps = np.flatnonzero(np.isnan(window).any(axis=1))  # rows of the window
@@ -294,8 +298,3 @@ def _windows(buffer: Float[np.ndarray, "rows channel"]) -> list[Float[np.ndarray
 def _bound(parts: Float[np.ndarray, " channel"]) -> None:
     """Makes what overflows, or is not a number, `HIGHEST`, in place."""
     np.copyto(parts, HIGHEST, where=~(parts <= HIGHEST))
-
-
-def _check_array(name: str, array: np.ndarray, like: np.ndarray) -> None:
-    if array.shape != like.shape or array.dtype != like.dtype:
-        raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, not {like.dtype} of {like.shape}")

@@ -4,7 +4,7 @@ import json
 import math
 import signal
 import time as clock
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -64,22 +64,20 @@ class Watch:
         self._continued_after: Any = None  # that of the state, until the first line
         if state is not None and state.exists():
             try:
-                self._continue(stream.load_state(state))
+                extra = stream.load_state(state)
+                self._restored, self._time = int(extra.get("lines", 0)), extra.get("time")
+                self._continued_after = self._time
+                if "reader" in extra:
+                    reader.restore(extra["reader"])
+                stamp = "" if self._time is None else f", time stamp {str(self._time)[:60]}"
+                where = f"after line {self._restored} of the input{stamp}"
+                complain("note", f"continues with point {stream.index}, {where}")
             except DamagedStateError as error:
                 aside = state.with_name(f"{state.name}.damaged")
                 state.replace(aside)
                 complain("note", f"{error}: it is {aside.name} now, and the stream starts anew")
         self._first = self._saved = stream.index
         self._saved_at = clock.monotonic()
-
-    def _continue(self, extra: Mapping[str, Any]) -> None:
-        self._restored, self._time = int(extra.get("lines", 0)), extra.get("time")
-        self._continued_after = self._time
-        if "reader" in extra:
-            self._reader.restore(extra["reader"])
-        stamp = "" if self._time is None else f", time stamp {str(self._time)[:60]}"
-        where = f"after line {self._restored} of the input{stamp}"
-        self._complain("note", f"continues with point {self._stream.index}, {where}")
 
     def run(self, lines: BinaryIO, out: BinaryIO, *, replay: bool = False) -> Summary:
         """Scores the lines. With `replay`, the input begins anew: the lines that the state has seen are left out.
@@ -90,9 +88,8 @@ class Watch:
             ValueError: if the input cannot be read at all; see `UnsuitedHeaderError`.
             OSError: if the output cannot be written, or at the end the state.
         """
-        skip = self._restored if replay else 0
-        self._lines = 0 if replay else self._restored
-        started = self._lines
+        skip, started = (self._restored, 0) if replay else (0, self._restored)
+        self._lines = started
         with self._ending_in_peace():
             for line in self._each(lines):
                 self._lines += 1
