@@ -220,10 +220,8 @@ def _named(series: Any) -> Mapping[str, Any]:
     if not isinstance(series, Mapping):
         array = np.asarray(series)
         if array.ndim not in (2, 3):
-            raise ValueError(
-                "the series must be a mapping of names to series or an array of shape (series, time) or "
-                f"(series, time, channel), got {array.ndim} dimensions"
-            )
+            wanted = "a mapping of names to series or an array of shape (series, time) or (series, time, channel)"
+            raise ValueError(f"the series must be {wanted}, got {array.ndim} dimensions")
         return _named({str(index): values for index, values in enumerate(array)})
     if not all(isinstance(name, str) for name in series):
         raise TypeError("the names of the series must be text")

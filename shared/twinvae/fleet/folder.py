@@ -140,10 +140,8 @@ class FleetFolder:
             write_bytes(path, content)
         for folder in sorted({(self.path / name).parent for name in files}):
             _sync(folder)
-        rows = [
-            one.row._replace(model=name if name in files else None)._asdict()
-            for one, name in zip(results, models, strict=True)
-        ]
+        named = zip(results, models, strict=True)
+        rows = [one.row._replace(model=name if name in files else None)._asdict() for one, name in named]
         events = [event._asdict() for one in results for event in one.events]
         sizes = {name: len(content) for name, content in files.items()}
         write_checked(self._part(index), {"plan": plan.digest, "rows": rows, "events": events, "files": sizes})
@@ -161,9 +159,8 @@ class FleetFolder:
             return None
         part = read_checked(path)
         if part["plan"] != plan.digest:
-            raise ValueError(
-                f"{path}: of other settings or other input than these: give those again, or choose another --out"
-            )
+            what = "of other settings or other input than these"
+            raise ValueError(f"{path}: {what}: give those again, or choose another --out")
         for name, size in part["files"].items():
             file = self.path / name
             if not file.exists() or file.stat().st_size != size:

@@ -57,9 +57,8 @@ class Plan:
                 content["failed"],
             )
         except (DamagedError, KeyError, TypeError, AttributeError):
-            raise DamagedError(
-                f"{path}: damaged plan: remove this file, and --resume makes it anew; what is finished stays"
-            ) from None
+            advice = "remove this file, and --resume makes it anew; what is finished stays"
+            raise DamagedError(f"{path}: damaged plan: {advice}") from None
 
 
 def write_checked(path: Path, content: Mapping[str, Any]) -> None:

@@ -78,11 +78,9 @@ def read(path: Path) -> Model:
         raise ValueError(f"{path}: not a whole safetensors file ({error}): fit and save the model again") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path}: a safetensors file, but not a model of {FORMAT}")
-    if metadata.get("version") != str(VERSION):
-        raise ValueError(
-            f"{path}: format version {metadata.get('version')}, this release reads version {VERSION}: fit and save the "
-            "model again"
-        )
+    if (version := metadata.get("version")) != str(VERSION):
+        there = f"format version {version}, this release reads version {VERSION}"
+        raise ValueError(f"{path}: {there}: fit and save the model again")
     try:
         return _checked(json.loads(metadata["settings"]), tensors)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -44,9 +44,8 @@ def export_onnx(path: Path, model: Model, score: Score) -> Checked:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
     except ImportError as error:
-        raise ValueError(
-            f"an ONNX file needs {error.name or 'onnxruntime'}, which is not installed: pip install 'twinvae[onnx]'"
-        ) from None
+        lacks = f"{error.name or 'onnxruntime'}, which is not installed"
+        raise ValueError(f"an ONNX file needs {lacks}: pip install 'twinvae[onnx]'") from None
     content = onnx_model(model).SerializeToString(deterministic=True)
     with replacing(path) as temporary:
         temporary.write_bytes(content)

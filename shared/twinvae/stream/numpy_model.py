@@ -94,6 +94,5 @@ class StreamModel:
 
 
 def _dense(layer: tuple[np.ndarray, np.ndarray], inputs: np.ndarray, out: np.ndarray) -> None:
-    weight, bias = layer
-    np.dot(weight, inputs, out)  # `matmul` takes longer for so little
-    np.add(out, bias, out)
+    np.dot(layer[0], inputs, out)  # `matmul` takes longer for so little
+    np.add(out, layer[1], out)
