@@ -100,12 +100,12 @@ class VAEDetector(Estimator):
         statistics = self.backend.statistics(net, parameters, scaled, wanted, config.device)
         drawn = drawn_statistics(self.backend, net, parameters, scaled, wanted, config, self.seed)
         calibration, thresholds, scores = calibrate(scaled, statistics, drawn, config)
-        self.model_ = Model(
+        model = Model(
             self.preset, self._overrides(), self.seed, config, prepared.channels, parameters, prepared.scaler,
             thresholds, calibration,
         )  # fmt: skip
-        self.history_, self.decision_scores_ = history, scores
-        self.labels_ = self.model_.labels(scores, config.kind)
+        labels = model.labels(scores, config.kind)
+        self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels
 
     def _overrides(self) -> dict[str, Any]:
         return {name: value for name in HYPERPARAMETERS if (value := getattr(self, name)) is not None}
