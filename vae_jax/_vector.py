@@ -14,12 +14,12 @@ from vae_jax.model import State, abstract
 
 
 def flatten(state: State) -> Float[np.ndarray, " parameter"]:
-    """The parameters as one vector, on the host."""
+    """The parameters as one vector, on the host, where `jax.flatten_util.ravel_pytree` compiles programs for 0.3 s."""
     return np.concatenate([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(state)])
 
 
 def unflatten(vector: Float[Array | np.ndarray, " parameter"], net: Net) -> State:
-    """The inverse of `flatten`."""
+    """The inverse of `flatten`, for the parameters of this network; on the host or inside a program."""
     leaves, structure = _shapes(net)
     ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
     # The transpose of a split is a concatenation; that of slices is a sum of padded arrays, three times slower.

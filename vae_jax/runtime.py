@@ -15,10 +15,12 @@ from twinvae.process.cores import usable_cores
 
 @contextmanager
 def runtime(net: Net, device: Device) -> Iterator[jax.Device | None]:
-    """Runs its body on the configured device, with 64-bit types if the model has them. Gives the device that is named.
+    """Runs its body on the chosen device, with 64-bit types if the network has them.
+
+    Gives the device, or None where the one that is set already will do.
 
     Raises:
-        ValueError: if the configuration asks for a GPU and JAX sees none.
+        ValueError: if a GPU is asked for and JAX sees none.
     """
     named = None
     with ExitStack() as stack:
@@ -38,18 +40,18 @@ def _devices(device: Device) -> list[jax.Device]:
 
 
 def _current() -> Any:
-    """The device that the surrounding code has chosen, as a lane does; a device, the name of a platform, or None."""
+    """What the surrounding code, such as a lane, has chosen: a device, the name of a platform, or None."""
     return jax.config.jax_default_device  # type: ignore[attr-defined]
 
 
 def _on_cpu() -> bool:
-    """Whether what is computed now is computed on a CPU."""
+    """Whether a program that starts now runs on a CPU."""
     device = _current() or jax.devices()[0]
     return bool(getattr(device, "platform", device) == "cpu")
 
 
 def lanes(device: Device) -> list[Lane]:
-    """See `Backend.lanes`. One CPU device runs several programs at a time, each in its thread."""
+    """See `twinvae.network.backend.Backend.lanes`. A CPU runs several programs at a time, each in its thread."""
     devices = _devices(device)
     threads = max(usable_cores(), len(devices)) if devices[0].platform == "cpu" else len(devices)
     return [functools.partial(jax.default_device, devices[index % len(devices)]) for index in range(threads)]

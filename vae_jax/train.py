@@ -113,12 +113,12 @@ def _append(
 
 
 def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
-    """The array with rows of zeros at its end."""
+    """The array with zeros appended, up to this number of rows."""
     return np.pad(array, ((0, rows - len(array)), *((0, 0),) * (array.ndim - 1)))
 
 
 def _padded(chunk: ChunkTogether, members: int) -> ChunkTogether:
-    """The chunk with members that have no steps, up to this number."""
+    """The chunk with members that have no steps appended, up to this number."""
     starts, weights, used = (_with_rows(array, members) for array in (chunk.starts, chunk.weights, chunk.used))
     scale = None if chunk.beta_scale is None else _with_rows(chunk.beta_scale, members)
     return ChunkTogether(starts, weights, chunk.noise, used, scale)
@@ -130,7 +130,7 @@ def _to_host(net: Net, vector: Array, terms: Array, used: int) -> Trained:
 
 @functools.cache
 def _start(size: int, dtype: str) -> optax.OptState:
-    """Adam starts from zeros; made on the host, they need no programs of their own."""
+    """Adam's state before the first step: zeros, made on the host, where they need no programs of their own."""
     shapes = jax.eval_shape(optax.adam(0.0).init, np.zeros(size, dtype))
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
@@ -184,7 +184,7 @@ def _compiled(net: Net, beta: float, learning_rate: float) -> _Run:
 
 @functools.cache
 def _compiled_together(net: Net, beta: float, learning_rate: float, at_once: int) -> _RunTogether:
-    """The same for a chunk of several members, `at_once` of them in one step."""
+    """The program that runs a chunk of several members, `at_once` of them in one step."""
     run = _chunk_program(net, beta, learning_rate)
 
     @jax.jit

@@ -19,7 +19,7 @@ from twinvae.network.net import Net
 from twinvae.windowing.slide import slide
 from vae_torch.model import State, abstract, build, from_state, loss
 
-STEPS_PER_CALL = 3  # more save a little time a step, and cost much more time to compile
+STEPS_PER_CALL = 3  # more steps would save a little time each, but take much longer to compile
 
 RunChunk = Callable[[Tensor, Tensor, Tensor, Tensor, int, Tensor | None], Trained]
 
@@ -34,7 +34,7 @@ class Progress(NamedTuple):
 
 
 def compiled_run(net: Net, state: State, config: Config, device: torch.device) -> RunChunk:
-    """Runs chunks in calls of a few compiled steps.
+    """A function that runs chunks in calls of a few compiled steps; it holds the parameters and Adam's state.
 
     Raises:
         ValueError: if there is no C++ compiler to build the program for the CPU.

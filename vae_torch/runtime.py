@@ -11,14 +11,14 @@ from twinvae.config import Device
 from twinvae.network.backend import Lane
 from twinvae.network.net import Net
 
-_SMALL = 2**23  # multiplications in a layer; below, a second thread costs more than it computes
+_SMALL = 2**23  # multiplications in a layer; with fewer, a second thread costs more time than it saves
 
 
 @contextmanager
 def _one_thread_if_small(net: Net, windows: int) -> Iterator[None]:
-    """Runs its body on one CPU thread if this many windows are too little work to share.
+    """Runs its body on one CPU thread if this many windows are too little work for several.
 
-    On a busy machine, threads that wait for each other after every tiny product make a small model ten times slower.
+    On a busy machine, threads that wait for each other after each tiny product make a small model ten times slower.
     """
     before = torch.get_num_threads()
     small = windows * net.features * net.hidden < _SMALL
@@ -33,10 +33,12 @@ def _one_thread_if_small(net: Net, windows: int) -> Iterator[None]:
 
 @contextmanager
 def runtime(net: Net, device: Device) -> Iterator[torch.device]:
-    """Runs its body with full-precision products, and with new tensors on the configured device.
+    """Runs its body with full-precision products, and with new tensors on the chosen device, which it gives.
+
+    PyTorch needs no setting for the dtype of the network, as JAX does.
 
     Raises:
-        ValueError: if the configuration asks for a GPU and PyTorch sees none.
+        ValueError: if a GPU is asked for and PyTorch sees none.
     """
     if device == "gpu" and not torch.cuda.is_available():
         raise ValueError("PyTorch sees no gpu here: use device='auto' or 'cpu'")
@@ -50,7 +52,7 @@ def runtime(net: Net, device: Device) -> Iterator[torch.device]:
 
 
 class _FullPrecision:
-    """Full precision as long as any thread is inside: the setting belongs to the whole process."""
+    """A context of full precision as long as any thread is inside: the setting belongs to the whole process."""
 
     def __init__(self) -> None:
         self._lock, self._inside, self._before = threading.Lock(), 0, "highest"

@@ -61,9 +61,10 @@ def statistics(
 
 @contextmanager
 def _workers(net: Net, windows: int, device: Device) -> Iterator[ThreadPoolExecutor | None]:
-    """A thread for each block at a time: threads that share each small product wait for each other instead.
+    """A pool of threads that work on a block each; threads that share each small product would wait for each other.
 
-    None on a GPU, on one thread, or for a single block of work; PyTorch's threads are as they were afterwards.
+    Gives None on a GPU, on one thread, or where the work is a single block. PyTorch's number of threads is as before
+    afterwards.
     """
     threads = torch.get_num_threads()
     on_gpu = device != "cpu" and torch.cuda.is_available()
@@ -88,7 +89,7 @@ def _every_window(net: Net, values: Float[Tensor, "length channel"]) -> Float[Te
 
 
 def _fold(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time channel"]:
-    """`twinvae.windowing.fold.fold` as the sum of a view: an anti-diagonal is a line of constant stride."""
+    """`twinvae.windowing.fold.fold` as the sum of a view, in which an anti-diagonal is a line of constant stride."""
     n, window, channels = values.shape
     edge = values.new_zeros((window - 1, window, channels))
     padded = torch.cat((edge, values, edge))

@@ -42,7 +42,7 @@ def train(
 
 
 def _eager_run(net: Net, state: State, config: Config) -> RunChunk:
-    """Runs chunks step by step, as PyTorch programs are usually written; holds the model and Adam's state."""
+    """A function that runs chunks step by step, as PyTorch programs usually do; it holds the model and Adam's state."""
     model = build(net, state)
     learned = list(model.parameters())
     step = _step(torch.optim.Adam(learned, lr=config.learning_rate, fused=True))
@@ -70,7 +70,7 @@ def train_together(
     chunks: Iterable[ChunkTogether],
     config: Config,
 ) -> list[Trained]:
-    """See `Backend.train_together`: the module's parameters are stacked, and it is mapped over them."""
+    """See `twinvae.network.backend.Backend.train_together`: parameters are stacked, and the module mapped over them."""
     with runtime(net, config.device):
         state = to_state(parameters)
         stacked, _ = stack_module_state([build(net, state) for _ in series])
@@ -91,7 +91,7 @@ def train_together(
 def _together_run(
     net: Net, stacked: State, config: Config
 ) -> Callable[[Tensor, ChunkTogether], Float[np.ndarray, "member step term"]]:
-    """Runs chunks step by step, all members in one; holds Adam's state."""
+    """A function that runs chunks step by step, all members in one step; it holds Adam's state."""
     model = abstract(net)
     learned = list(stacked.values())
     step = _step(torch.optim.Adam(learned, lr=config.learning_rate, fused=True))
@@ -120,8 +120,7 @@ def _together_run(
             x = windows[row[:active], starts[:active, index]]
             total, parts = every(now, x, weights[:active, index], noise[index], beta[:active, index])
             gradients = torch.autograd.grad(total.sum(), list(now.values()))
-            # Adam's fused kernel reads a gradient in the order of its memory, whatever its strides say.
-            step([gradient.contiguous() for gradient in gradients], active)
+            step(gradients, active)
             terms[:active, index] = parts
         return terms.numpy(force=True)
 
@@ -129,9 +128,10 @@ def _together_run(
 
 
 def _step(optimizer: torch.optim.Adam) -> Callable[..., None]:
-    """A step of this optimizer from gradients: what its own method calls after bookkeeping that costs more.
+    """A function that takes a step of this optimizer, given the gradients: what the optimizer's own method calls.
 
-    The step may be of the first `members` rows of each tensor alone.
+    That method's bookkeeping costs more than the step. With `members`, only the first so many rows of each tensor
+    take the step.
     """
     (group,) = optimizer.param_groups
     options = {name: group[name] for name in ("lr", "eps", "weight_decay", "amsgrad", "maximize", "fused")}

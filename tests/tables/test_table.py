@@ -1,6 +1,8 @@
 """Files as users have them."""
 
+import contextlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -110,3 +112,41 @@ def test_ticks_are_as_short_as_the_time_allows() -> None:
         known = stamps(step)
         assert short_stamps(lambda row, known=known: known[row], len(known))(1) == text  # type: ignore[misc]
     assert short_stamps(lambda row: f"week {row}", 9)(3) == "week 3"
+
+
+@pytest.mark.parametrize("values", [[[1], [2], [3]], [{"a": 1}, {"a": 2}, {"a": 3}], [b"a", b"b", b"c"]])
+@pytest.mark.parametrize("column", ["time", "label", "", "value"])
+def test_a_parquet_column_of_any_type_is_read_or_refused_by_name(
+    tmp_path: Path, column: str, values: list[Any]
+) -> None:
+    path = tmp_path / "data.parquet"
+    columns = {"time": [1, 2, 3], "label": [0, 1, 0], "": [0, 1, 2], "value": [1.0, 2.0, 4.0]}
+    pl.DataFrame(columns | {column: values}).write_parquet(path)
+    if column == "time" and isinstance(values[0], bytes):
+        assert read_table(path).names == ("value",)
+        return
+    with pytest.raises(ValueError, match=rf"data\.parquet: column {column} holds (List|Struct|Binary)"):
+        read_table(path)
+
+
+def test_a_parquet_file_with_flipped_bytes_is_refused_or_read(tmp_path: Path) -> None:
+    path, random = tmp_path / "data.parquet", np.random.default_rng(5)
+    pl.DataFrame({"time": range(50), "a": np.arange(50.0), "s": [str(row) for row in range(50)]}).write_parquet(path)
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    for _ in range(300):
+        damaged = whole.copy()
+        damaged[random.integers(len(whole), size=2)] = random.integers(256, size=2)
+        path.write_bytes(damaged.tobytes())
+        with contextlib.suppress(ValueError):  # but polars' panics are no Exception
+            read_table(path, columns=["a"])
+
+
+def test_a_panic_of_polars_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(*_: object, **__: object) -> object:
+        raise pl.exceptions.PanicException("unreachable")
+
+    (tmp_path / "data.parquet").write_bytes(b"PAR1")
+    monkeypatch.setattr("twinvae.tables.table._long_parquet", lambda path: None)
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    with pytest.raises(ValueError, match=r"data\.parquet: cannot be read: the file is damaged"):
+        read_table(tmp_path / "data.parquet")

@@ -4,11 +4,11 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from twinvae.cli.options import chosen_backend, seed
 from twinvae.data.synthetic import LabelledSeries, noisy_sine
@@ -57,27 +57,6 @@ def run(options: argparse.Namespace) -> None:
     print(f"pictures and summary.json are in {options.out}")
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one backend did. `seconds`: compile is what the first fit and score took beyond the second."""
-
-    events: list[tuple[int, int]]
-    roc_auc: float
-    average_precision: float
-    loss: float
-    seconds: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How far two backends differ, as a share of the range of the scores."""
-
-    max_score_difference: float  # trained in float64
-    labels_equal: bool
-    events_equal: bool
-    max_score_difference_float32: float  # trained in float32, where rounding sets separate runs apart
-
-
 def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
     """Trains each backend on the tutorial's series, draws the pictures, and returns what `summary.json` holds.
 
@@ -88,26 +67,21 @@ def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
     """
     out.mkdir(parents=True, exist_ok=True)
     series = noisy_sine(seed)
-    runs: dict[str, Run] = {}
-    fitted: dict[str, VAEDetector] = {}
-    for name in backends:
-        fitted[name], runs[name] = _run(name, seed, series)
-    parity = None
-    if len(backends) == 2:
-        first, second = (fitted[name] for name in backends)
-        parity = _compare(first, second, seed, series)
-    _draw(fitted[backends[0]], backends[0], series, out)
+    done = {name: _run(name, seed, series) for name in backends}
+    fitted = [detector for detector, _ in done.values()]
+    _draw(fitted[0], backends[0], series, out)
     summary = {
-        "backends": {name: asdict(run) for name, run in runs.items()},
+        "backends": {name: made for name, (_, made) in done.items()},
         "injected": [list(span) for span in intervals(series.labels)],
-        "parity": None if parity is None else asdict(parity),
+        "parity": _parity(fitted[0], fitted[1], seed, series) if len(fitted) == 2 else None,
         "seed": seed,
     }
     write_text(out / "summary.json", json.dumps(summary, indent=2) + "\n")
     return summary
 
 
-def _run(name: str, seed: int, series: LabelledSeries) -> tuple[VAEDetector, Run]:
+def _run(name: str, seed: int, series: LabelledSeries) -> tuple[VAEDetector, dict[str, Any]]:
+    """The second detector that a backend fits, and what it found. Compiling is what the first took longer."""
     begin = time.perf_counter()
     detector_class = load_detector(name)
     seconds = {"import": time.perf_counter() - begin}
@@ -123,33 +97,37 @@ def _run(name: str, seed: int, series: LabelledSeries) -> tuple[VAEDetector, Run
         "train": laps[1][0],
         "score": laps[1][1],
     }
-    run = Run(
-        events=[(event.start, event.end) for event in detector.events(series.anomalous)],
-        roc_auc=roc_auc(series.labels, scores),
-        average_precision=average_precision(series.labels, scores),
-        loss=detector.history_["loss"][-1],
-        seconds=seconds,
+    made = {
+        "events": [(event.start, event.end) for event in detector.events(series.anomalous)],
+        "roc_auc": roc_auc(series.labels, scores),
+        "average_precision": average_precision(series.labels, scores),
+        "loss": detector.history_["loss"][-1],
+        "seconds": seconds,
+    }
+    return detector, made
+
+
+def _parity(first: VAEDetector, second: VAEDetector, seed: int, series: LabelledSeries) -> dict[str, Any]:
+    """How far two backends differ, as a share of the range of the scores.
+
+    Trained in float64 they are the same; in float32, rounding sets separate runs apart.
+    """
+    a, b = (detector.detect(series.anomalous) for detector in (first, second))
+    exact_a, exact_b = (
+        type(detector)(preset="tutorial", seed=seed, dtype="float64").fit(series.normal).detect(series.anomalous)
+        for detector in (first, second)
     )
-    return detector, run
+    places = [[(event.start, event.end, event.peak) for event in found.events] for found in (exact_a, exact_b)]
+    return {
+        "max_score_difference": _difference(exact_a.scores, exact_b.scores),
+        "labels_equal": bool((exact_a.labels == exact_b.labels).all()),
+        "events_equal": places[0] == places[1],
+        "max_score_difference_float32": _difference(a.scores, b.scores),
+    }
 
 
-def _compare(first: VAEDetector, second: VAEDetector, seed: int, series: LabelledSeries) -> Parity:
-    exact = [
-        type(detector)(preset="tutorial", seed=seed, dtype="float64").fit(series.normal) for detector in (first, second)
-    ]
-    labels = [detector.predict(series.anomalous) for detector in exact]
-    found = [detector.events(series.anomalous) for detector in exact]
-    events = [[(event.start, event.end, event.peak) for event in each] for each in found]
-    return Parity(
-        max_score_difference=_difference(exact[0], exact[1], series),
-        labels_equal=bool((labels[0] == labels[1]).all()),
-        events_equal=events[0] == events[1],
-        max_score_difference_float32=_difference(first, second, series),
-    )
-
-
-def _difference(first: VAEDetector, second: VAEDetector, series: LabelledSeries) -> float:
-    a, b = (detector.decision_function(series.anomalous).astype(np.float64) for detector in (first, second))
+def _difference(a: Float[np.ndarray, " time"], b: Float[np.ndarray, " time"]) -> float:
+    a, b = a.astype(np.float64), b.astype(np.float64)
     return float(np.abs(a - b).max() / np.ptp(a))
 
 

@@ -12,20 +12,8 @@ from twinvae.data.synthetic import SyntheticSeries, series_names, suite
 __all__ = ["DATASETS", "BadFile", "Dataset", "load_dataset", "read_datasets"]
 
 
-class _Shipped(NamedTuple):
-    path: tuple[str, ...]  # below aeon's data sets
-    source: str
-    train_rows: int
-
-
-_SHIPPED = {
-    "ucr-135": _Shipped(
-        ("KDD-TSAD_135", "135_UCR_Anomaly_InternalBleeding16_TEST.csv"),
-        "InternalBleeding16, UCR anomaly archive",
-        1200,
-    ),
-}
-DATASETS = tuple(_SHIPPED)
+SHIPPED = "datasets/data/KDD-TSAD_135/135_UCR_Anomaly_InternalBleeding16_TEST.csv"  # below aeon's folder
+DATASETS = ("ucr-135",)
 SYNTHETIC = "synthetic"
 
 
@@ -45,14 +33,13 @@ def load_dataset(name: str) -> Dataset:
     Raises:
         ValueError: if there is no such data set, or the package that carries it is not installed.
     """
-    if name not in _SHIPPED:
+    if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(DATASETS)}")
     package = importlib.util.find_spec("aeon")  # found, not imported: its import takes seconds
     if package is None or package.origin is None:
         raise ValueError(f"the data set {name} comes with aeon: pip install 'twinvae[datasets]'")
-    shipped = _SHIPPED[name]
-    path = Path(package.origin).parent.joinpath("datasets", "data", *shipped.path)
-    return read_timeeval(path, name, shipped.source, train_rows=shipped.train_rows)
+    path = Path(package.origin).parent / SHIPPED
+    return read_timeeval(path, name, "InternalBleeding16, UCR anomaly archive", train_rows=1200)
 
 
 def read_datasets(path_or_name: str | Path) -> Iterator[Dataset | BadFile]:
@@ -68,7 +55,7 @@ def read_datasets(path_or_name: str | Path) -> Iterator[Dataset | BadFile]:
         ValueError: at once, if there is nothing of that name, a folder holds no series, or a single file is bad.
     """
     name = str(path_or_name)
-    if name in _SHIPPED:
+    if name in DATASETS:
         return iter((load_dataset(name),))
     if name in DOWNLOADS:
         return _read_all(downloaded(name), missing={})

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Int8
 
 from twinvae.series.series import Series
+from twinvae.tables.long_parquet import reading
 from twinvae.tables.table import read_header, read_table
 
 if TYPE_CHECKING:
@@ -58,12 +59,8 @@ def reader_of(path: Path) -> Reader | None:
         return read_ucr
     if path.suffix.lower() != ".csv":
         return None
-    try:
+    with reading(path):
         columns = read_header(path)[1]
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: cannot be read: it is not UTF-8 text") from None
     if not columns:
         raise ValueError(f"{path}: the file is empty")
     if TSB_TRAIN_ROWS.search(path.name) or columns[-1] == "Label":
@@ -160,12 +157,8 @@ def read_ucr(path: Path) -> Dataset:
     if not found:
         raise ValueError(f"{path}: the name must end in _TRAIN_START_END.txt")
     train_rows, start, end = map(int, found.groups())
-    try:
+    with reading(path):
         cells = path.read_text(encoding="utf-8").split()
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: cannot be read: it is not UTF-8 text") from None
     if not cells:
         raise ValueError(f"{path}: the file is empty")
     values = np.array([_number(path, row, cell) for row, cell in enumerate(cells)])

@@ -104,15 +104,15 @@ def _driver(job: Job) -> Iterator[Connection]:
     called = "Ray on this machine" if job.address in (None, "auto") else f"the Ray cluster at {job.address}"
     ours, its = Pipe()
     root = Path(__file__).parents[2]
-    path = f"import sys; sys.path.insert(0, {str(root)!r})"
-    start = f"{path}; from twinvae.fleet.ray_driver import main; main({its.fileno()})"
+    start = f"from twinvae.fleet.ray_driver import main; main({its.fileno()})"
     with ours:
         with its:
             process = subprocess.Popen(
                 # Ray puts the working folder on the nodes' path: that of this package, not wherever the user stands.
                 [sys.executable, "-P", "-c", start],
                 cwd=root,
-                env=SETTINGS | os.environ,
+                # The modules of this process, here and in what Ray starts here: versions are compared by their files.
+                env=SETTINGS | os.environ | {"PYTHONPATH": os.pathsep.join(job.path)},
                 pass_fds=(its.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -37,11 +37,11 @@ def loss_terms(
     The loss is `squared error + beta * sum(KL)`, the negative evidence lower bound of a decoder with unit variance
     up to a constant and a factor 2 (which `beta = 2` matches), as in Higgins et al. 2017, equation 4.
 
-    With `observed`, the other values have no error, and a window's KL divergence is multiplied by the share of its
-    values that are observed: the M-ELBO of Xu et al. 2018 ("Unsupervised Anomaly Detection via Variational
+    With `observed`, values that are not observed have no error, and a window's KL divergence is multiplied by the share
+    of its values that are observed: the M-ELBO of Xu et al. 2018 ("Unsupervised Anomaly Detection via Variational
     Auto-Encoder for Seasonal KPIs in Web Applications", equation 3), which scales the prior alone and leaves the
-    posterior's entropy as it is. Scaled as one, the divergence is never negative and a window without values counts
-    for nothing: each window has its usual loss, with the mean error of its observed values, times that share.
+    posterior's entropy as it is. Scaled as a whole, the divergence is never negative, and a window without values has
+    no part in the loss: each window has its usual loss, with the mean error of its observed values, times that share.
     """
     error = x - x_hat
     kl = divergence(mean, log_variance, xp)
@@ -60,16 +60,16 @@ def seen(
 
 
 def filled(x: Float[Any, "*shape"], xp: ModuleType) -> tuple[Float[Any, "*shape"], Bool[Any, "*shape"]]:
-    """The values with 0 in place of NaN, as the model takes them, and which ones are observed."""
+    """The values with 0 in place of NaN, as the model takes them, and which of them are observed."""
     observed = ~xp.isnan(x)
     return xp.where(observed, x, 0.0), observed
 
 
 def refilled(x: Float[Any, "n feature"], reconstruct: Callable[[Any], Any], xp: ModuleType) -> Float[Any, "n feature"]:
-    """The windows with the model's own values in place of NaN: filled with 0, then again with the reconstruction.
+    """The windows with the model's reconstruction in place of NaN; the first reconstruction is that of zeros there.
 
-    A few rounds of the imputation of Rezende et al. 2014, appendix F, as Xu et al. 2018 use it before they score, here
-    at the posterior mean. A window with many zeros would look unlike any that the model knows.
+    These are a few rounds of the imputation of Rezende et al. 2014, appendix F, which Xu et al. 2018 use before they
+    score, here at the posterior mean. A window with many zeros would look unlike any that the model knows.
     """
     values, observed = filled(x, xp)
     for _ in range(REFILLS):

@@ -11,6 +11,15 @@ PATIENCE = 0.5  # seconds before a bar appears: a run that is over by then needs
 Report = Callable[[int, float, float, float], None]
 
 
+def _bar(words: str, *after: str, **settings: Any) -> Any:
+    """A bar on stderr between texts, removed when it stops. Only what shows one imports rich."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(words), BarColumn(), *map(TextColumn, after), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True, **settings)
+
+
 @contextmanager
 def training_progress(epochs: int) -> Iterator[Report]:
     """Gives a function to call with the finished epochs and their last loss, squared error and KL, per window."""
@@ -26,11 +35,7 @@ def training_progress(epochs: int) -> Iterator[Report]:
         if bar is None:
             if time.monotonic() - begin < PATIENCE:
                 return
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-            words = TextColumn("epoch {task.completed}/{task.total}  {task.description}")
-            bar = Progress(words, BarColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+            bar = _bar("epoch {task.completed}/{task.total}  {task.description}")
             task = bar.add_task("", total=epochs)
             bar.start()
         description = f"loss {loss:.3g} (error {squared:.3g}, KL {divergence:.3g})"
@@ -49,20 +54,8 @@ def fleet_progress(what: str, total: int) -> Iterator[Callable[[int, int], None]
     if not sys.stderr.isatty():
         yield lambda done, failed: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    words = TextColumn(f"{what} {{task.completed}}/{{task.total}} series{{task.fields[failed]}}")
-    rate = TextColumn("{task.fields[rate]}")
-    bar = Progress(
-        words,
-        BarColumn(),
-        rate,
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        speed_estimate_period=120,
-    )
+    words = f"{what} {{task.completed}}/{{task.total}} series{{task.fields[failed]}}"
+    bar = _bar(words, "{task.fields[rate]}", speed_estimate_period=120)
     task = bar.add_task("", total=total, failed="", rate="")
     begin, first = time.monotonic(), None
 

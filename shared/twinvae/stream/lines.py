@@ -126,29 +126,31 @@ class LineReader:
             raise ValueError(f"{error}: {_short(text)}") from None
         if cells == self._header:
             return None  # again, as in a log that is rotated
-        if self._places is None and self._header is None:
-            header = is_header(cells) and (self._suits(cells) or not self._may_be_data(cells))
-            if header and len(cells) == 1 < len(self._channels):
-                raise ValueError(f"neither a header nor numbers: {_short(text)}")
-            if header:
-                self._take_header(cells)
-            else:
-                self._header = []  # there is none
+        if self._header is None:
+            self._take_first(cells)
             self._separator = separator if len(cells) > 1 else None
-            if header:
+            if self._header:
                 return None
-        if self._places is None:
+        if not self._header or self._places is None:
             if self._width not in (None, len(cells)):
                 raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {_short(text)}")
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME
             self._width = len(cells) if extra == has_time else None
             return Point(_one([number_of(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
-        assert self._header is not None
         if len(cells) != len(self._header):
             raise ValueError(f"{len(cells)} cells, the header has {len(self._header)}: {_short(text)}")
         time = None if self._time_place is None else cells[self._time_place]
         return Point(_one([number_of(cells[place]) for place in self._places]), time)
+
+    def _take_first(self, cells: list[str]) -> None:
+        """Decides whether the first row is a header: if not, the header is empty."""
+        if not is_header(cells) or (self._may_be_data(cells) and not self._suits(cells)):
+            self._header = []
+        elif len(cells) == 1 < len(self._channels):
+            raise ValueError(f"neither a header nor numbers: {_short(cells[0])}")
+        else:
+            self._take_header(cells)
 
     def _suits(self, cells: Sequence[str]) -> bool:
         """Whether a first line that may be a header or data has the names of this model."""

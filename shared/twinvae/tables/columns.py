@@ -17,15 +17,26 @@ def is_binary(parts: Iterable["pl.Series"]) -> bool:
     """Whether a column, in parts, holds nothing but 0 and 1."""
     import polars as pl
 
-    numbers = (part.cast(pl.Float64, strict=False) for part in parts)
-    return all(part.null_count() == 0 and bool(part.is_in([0.0, 1.0]).all()) for part in numbers)
+    def binary(part: "pl.Series") -> bool:
+        if not _may_hold_numbers(part):
+            return False
+        numbers = part.cast(pl.Float64, strict=False)
+        return numbers.null_count() == 0 and bool(numbers.is_in([0.0, 1.0]).all())
+
+    return all(map(binary, parts))
+
+
+def _may_hold_numbers(column: "pl.Series") -> bool:
+    import polars as pl
+
+    return column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.String)
 
 
 def counts(column: "pl.Series") -> bool:
     """Whether this is the unnamed column of row numbers that data frames write first."""
     import polars as pl
 
-    if column.name != "" or len(column) < 2:
+    if column.name != "" or len(column) < 2 or not _may_hold_numbers(column):
         return False
     steps = column.cast(pl.Float64, strict=False).diff().drop_nulls()
     return len(steps) == len(column) - 1 and steps[0] > 0 and bool((steps == steps[0]).all())
@@ -49,7 +60,7 @@ def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.n
                 "numeric columns with columns (--columns)"
             )
         return numbers.fill_null(np.nan).to_numpy()
-    if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
+    if not _may_hold_numbers(column):
         raise ValueError(f"{path}: column {column.name} holds {column.dtype}, not numbers")
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
@@ -77,6 +88,8 @@ def check_times(path: Path | str, column: "pl.Series", begin: int = 0, *, in_ord
     """
     import polars as pl
 
+    if column.dtype.is_nested() or column.dtype == pl.Object:
+        raise ValueError(f"{path}: column {column.name} holds {column.dtype}, which cannot be time stamps")
     if column.null_count():
         raise ValueError(f"{path}: row {begin + column.is_null().arg_true()[0]}: the time stamp is missing")
     order = column

@@ -93,6 +93,8 @@ def reading(path: Path) -> Iterator[None]:
         raise ValueError(f"{path}: the file is empty") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path}: cannot be read: it is not UTF-8 text") from None
+    except pl.exceptions.PanicException:  # no Exception: it would pass every handler of ours
+        raise ValueError(f"{path}: cannot be read: the file is damaged") from None
     except pl.exceptions.PolarsError as error:
         raise ValueError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
 
