@@ -76,7 +76,8 @@ def write_detection(
     )  # fmt: skip
     plots.plot_score(
         out / "score.png", scores, detector.threshold_, stamp,
-        title=f"{name}: anomaly score, {found.kind}", ylabel=SCORES[found.kind].axis(detector.config_.scaling), **common,
+        title=f"{name}: anomaly score, {found.kind}",
+        ylabel=SCORES[found.kind].axis(detector.config_.scaling), **common,
     )  # fmt: skip
     if events:
         plot_events(
