@@ -1,5 +1,9 @@
 """The table of the kinds of score, and what follows from it."""
 
+from typing import Any
+
+import pytest
+
 from tests.conftest import ROOT
 from twinvae.config import KINDS
 from twinvae.network.backend import STATISTICS
@@ -28,3 +32,17 @@ def test_the_readme_has_the_row_of_every_kind() -> None:
     rows = {f"| `{score.kind}` | {score.help} | {score.suits} |" for score in SCORES.values()}
     assert set(lines[head + 2 : end]) == rows
     assert len(lines[head + 2 : end]) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("kind", "scaling", "axis"),
+    [
+        ("multiscale", "standard", "(error / largest training error)²"),
+        ("window", "standard", "squared error (training deviations)"),
+        ("window", "none", "squared error"),
+        ("probability", "standard", "nats per value"),
+        ("divergence", "standard", "nats"),
+    ],
+)
+def test_a_picture_s_axis_names_the_unit_of_the_score(kind: Any, scaling: Any, axis: str) -> None:
+    assert SCORES[kind].axis(scaling) == axis

@@ -126,3 +126,14 @@ def test_a_darts_series_is_its_values_and_component_names() -> None:
 def test_a_darts_series_of_several_samples_is_refused() -> None:
     with pytest.raises(ValueError, match="7 samples of each value"):
         Series.of(TimeSeries(np.zeros((10, 2, 7)), HOURS[:10], ["a", "b"]))
+
+
+def test_a_series_is_made_once_and_is_cut_with_its_index() -> None:
+    series = Series.of(FRAME)
+    assert Series.of(series) is series
+    part = series.rows(slice(10, 20))
+    assert (part.names, len(part)) == (("a", "b"), 10)
+    assert part.index.equals(HOURS[10:20])
+    assert part.stamp(0) == "2026-03-01 10:00:00"
+    assert part.stamps(slice(0, 2)).to_list() == list(HOURS[10:12])
+    np.testing.assert_array_equal(part.values, VALUES[10:20])

@@ -17,7 +17,7 @@ from twinvae.scoring.calibration import mean_over_draws
 from twinvae.scoring.events import Event, find_events, with_expectation, with_times
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
 from twinvae.scoring.kinds import SCORES, Statistics, contributions, mean_over_channels, statistics_of
-from twinvae.scoring.statistics import SHORT, drawn_statistics
+from twinvae.scoring.statistics import SHORT, latent_draws
 from twinvae.series.series import Series
 from twinvae.windowing.geometry import count
 
@@ -55,8 +55,8 @@ class Detection:
             yield self.kind, contributions(self.kind, self.scaled, statistic, config.window, model.calibration)
 
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is an error in words
-            wanted, net = self._wanted(self.kind), self._net
-            drawn = drawn_statistics(self.backend, net, model.parameters, self.scaled, wanted, config, model.seed)
+            wanted = self._wanted(self.kind)
+            drawn = (self._run(wanted, noise) for noise in latent_draws(config, model.seed))
             mean = {} if config.draws else self._statistics
             ((_, result),) = mean_over_draws(part, mean, drawn, config.draws)
         check_scores(result, self.scaled, config)
@@ -120,8 +120,11 @@ class Detection:
     def _statistics(self) -> Statistics:
         """The statistics of the one pass over the series, from the posterior mean of each window."""
         kinds: tuple[Kind, ...] = () if self.model.config.draws else (self.kind,)
-        wanted = self._wanted(*kinds, *(("reconstruction",) if self.explained else ()))
-        return self.backend.statistics(self._net, self.model.parameters, self.scaled, wanted, self.model.config.device)
+        return self._run(self._wanted(*kinds, *(("reconstruction",) if self.explained else ())))
+
+    def _run(self, wanted: tuple[Statistic, ...], noise: Float[np.ndarray, " latent"] | None = None) -> Statistics:
+        model = self.model
+        return self.backend.statistics(self._net, model.parameters, self.scaled, wanted, model.config.device, noise)
 
     @cached_property
     def _net(self) -> Net:

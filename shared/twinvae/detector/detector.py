@@ -26,8 +26,8 @@ from twinvae.process.notices import collected, warn
 from twinvae.scoring.calibration import calibrate
 from twinvae.scoring.events import Event
 from twinvae.scoring.false_alarms import FalseAlarms
-from twinvae.scoring.kinds import Calibration, statistics_of
-from twinvae.scoring.statistics import drawn_statistics
+from twinvae.scoring.kinds import Calibration, Statistics, statistics_of
+from twinvae.scoring.statistics import latent_draws
 from twinvae.series.scaling import Scaler
 from twinvae.series.series import Series
 from twinvae.stream.stream import Stream
@@ -98,15 +98,18 @@ class VAEDetector(Estimator):
     def calibrate(self, prepared: Prepared, parameters: Parameters, history: History) -> None:
         """Keeps what was learned from a prepared series, and the thresholds that follow from it. `fit` calls it."""
         config, net, scaled, wanted = prepared.config, prepared.net, prepared.scaled, statistics_of(*KINDS)
-        statistics = self.backend.statistics(net, parameters, scaled, wanted, config.device)
-        drawn = drawn_statistics(self.backend, net, parameters, scaled, wanted, config, self.seed)
-        calibration, thresholds, scores = calibrate(scaled, statistics, drawn, config)
-        self.model_ = Model(
+
+        def run(noise: Float[np.ndarray, " latent"] | None = None) -> Statistics:
+            return self.backend.statistics(net, parameters, scaled, wanted, config.device, noise)
+
+        drawn = map(run, latent_draws(config, self.seed))
+        calibration, thresholds, scores = calibrate(scaled, run(), drawn, config)
+        model = Model(
             self.preset, self._overrides(), self.seed, config, prepared.channels, parameters, prepared.scaler,
             thresholds, calibration,
         )  # fmt: skip
-        self.history_, self.decision_scores_ = history, scores
-        self.labels_ = self.model_.labels(scores, config.kind)
+        labels = model.labels(scores, config.kind)
+        self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels
 
     def _overrides(self) -> dict[str, Any]:
         return {name: value for name in HYPERPARAMETERS if (value := getattr(self, name)) is not None}

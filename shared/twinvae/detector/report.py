@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.config import Config
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.score_files import write_scores
 from twinvae.files.atomic import as_json, write_text
@@ -77,7 +76,8 @@ def write_detection(
     )  # fmt: skip
     plots.plot_score(
         out / "score.png", scores, detector.threshold_, stamp,
-        title=f"{name}: anomaly score, {detector.config_.kind}", ylabel=_unit(detector.config_), **common,
+        title=f"{name}: anomaly score, {found.kind}",
+        ylabel=SCORES[found.kind].axis(detector.config_.scaling), **common,
     )  # fmt: skip
     if events:
         plot_events(
@@ -97,11 +97,6 @@ def write_detection(
             labels=("other windows", "windows with a detected event"),
         )  # fmt: skip
     return summary
-
-
-def _unit(config: Config) -> str:
-    unit = SCORES[config.kind].unit
-    return f"{unit} (training deviations)" if unit == "squared error" and config.scaling == "standard" else unit
 
 
 def _by_share(events: list[Event], names: tuple[str, ...]) -> list[int]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from twinvae.config import Kind
+from twinvae.config import Kind, Scaling
 from twinvae.files.out_of_core import by_rows, has_missing, kept, pieces, zeros_beside
 from twinvae.network.backend import Statistic
 from twinvae.scoring.statistics import row_sums
@@ -110,6 +110,11 @@ class Score:
     suits: str  # what to take it for
     unit: str = "squared error"
     only_past: bool = False  # whether it looks at nothing after t
+
+    def axis(self, scaling: Scaling) -> str:
+        """What the axis of a picture says: the unit of the score of a series with this scaling."""
+        of_errors = self.unit == "squared error" and scaling == "standard"
+        return f"{self.unit} (training deviations)" if of_errors else self.unit
 
     def counted(self, length: int, window: int) -> slice:
         """The steps of a series that calibration counts: away from the ends, where fewer windows cover a step."""

@@ -7,7 +7,7 @@ times window length; for a series on disk it is bounded, and what is as long as 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import ModuleType
 from typing import Any
@@ -17,9 +17,7 @@ from jaxtyping import Float
 
 from twinvae.config import Config
 from twinvae.files.out_of_core import by_rows, zeros_beside
-from twinvae.network.backend import Backend, Statistic
-from twinvae.network.net import Net
-from twinvae.network.parameters import Parameters
+from twinvae.network.backend import Statistic
 from twinvae.network.seeds import generator
 from twinvae.windowing.fold import covering_sum, divide_by_coverage, observed_values, ratio
 from twinvae.windowing.geometry import count
@@ -141,24 +139,10 @@ def row_sums(part: Float[np.ndarray, "step channel"]) -> Float[np.ndarray, "step
     return np.asarray(part.sum(axis=1, keepdims=True))
 
 
-def drawn_statistics(
-    backend: Backend,
-    net: Net,
-    parameters: Parameters,
-    series: Float[np.ndarray, "time channel"],
-    wanted: Sequence[Statistic],
-    config: Config,
-    seed: int,
-) -> Iterator[dict[str, np.ndarray]]:
-    """The statistics of a scaled series for each of the latent draws that `config.draws` asks for.
+def latent_draws(config: Config, seed: int) -> Float[np.ndarray, "draw latent"]:
+    """The standard normal vectors of the latent draws, in the precision of the network.
 
     One draw serves all windows, so that a score does not depend on where in a series it is.
     """
-    for noise in latent_draws(config, seed):
-        yield backend.statistics(net, parameters, series, wanted, config.device, noise)
-
-
-def latent_draws(config: Config, seed: int) -> Float[np.ndarray, "draw latent"]:
-    """The standard normal vectors of the latent draws, in the precision of the network."""
     draws = generator(seed, "draws").standard_normal((config.draws, config.latent_dim))
     return draws.astype(config.dtype)
