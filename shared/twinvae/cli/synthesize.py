@@ -8,6 +8,7 @@ from twinvae.cli.text import print_result
 from twinvae.data.injection import ANOMALY_KINDS
 from twinvae.data.signals import SIGNAL_KINDS
 from twinvae.data.synthetic import generate, many, series_names, write_series
+from twinvae.series.series import Series
 from twinvae.windowing.intervals import intervals
 
 
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
     path = write_series(options.out, series)
     names, picture = series_names(series), path.with_suffix(".png")
     plot_series(
-        picture, series.values, names, None, title=series.name, train_rows=options.train_rows,
+        picture, Series(series.values, names), title=series.name, train_rows=options.train_rows,
         shaded=intervals(series.labels), shaded_as="anomaly",
     )  # fmt: skip
     events = [

@@ -67,7 +67,7 @@ def event_recall(labels: Integer[np.ndarray, " n"], alarms: Integer[np.ndarray, 
 
 
 def detection_delay(labels: Integer[np.ndarray, " n"], alarms: Integer[np.ndarray, " m"]) -> float | None:
-    """Median over the events found of the steps from an event's start to the first alarm in it; None if none is found."""
+    """Median, over the events found, of the steps from an event's start to its first alarm; None if none is found."""
     check_labels(labels, len(alarms))
     delays = [int(np.argmax(alarms[start:end] != 0)) for start, end in intervals(labels) if alarms[start:end].any()]
     return float(np.median(delays)) if delays else None
