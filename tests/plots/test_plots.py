@@ -10,7 +10,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from twinvae.metrics.ranking import average_precision, roc_auc
 from twinvae.plots import pictures as plots
-from twinvae.plots.figure import rows_of_axes
 from twinvae.series.series import Series
 
 
@@ -35,15 +34,13 @@ def test_windows_with_a_label_are_those_that_cover_it() -> None:
 
 
 def test_a_long_line_keeps_its_extremes() -> None:
-    figure = Figure()
-    (axis,) = rows_of_axes(figure, 1)
+    axis = Figure().subplots()
     values = np.zeros(100_000)
     values[77_777], values[12_345] = 5.0, -3.0
     plots._line(axis, values)
     drawn = np.asarray(axis.lines[0].get_ydata())
     assert len(drawn) <= 2 * plots.BINS
     assert (drawn.min(), drawn.max()) == (-3.0, 5.0)
-    assert figure is axis.figure
 
 
 def test_a_picture_shows_eight_channels_and_says_how_many_there_are(tmp_path: Path) -> None:

@@ -3,16 +3,7 @@
 import argparse
 from pathlib import Path
 
-from twinvae.cli.options import (
-    SERIES_FILE,
-    add_backend,
-    add_columns,
-    add_hyperparameters,
-    check_writable,
-    chosen_detector,
-    count,
-    read_series,
-)
+from twinvae.cli.options import SERIES_FILE, add_detector, check_writable, chosen_detector, count, read_series
 from twinvae.cli.text import print_result
 
 
@@ -23,9 +14,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, required=True, metavar="FILE", help="where to save the model (.safetensors)"
     )
     parser.add_argument("--train-rows", type=count, metavar="N", help="fit on the first N rows only")
-    add_backend(parser)
-    add_columns(parser)
-    add_hyperparameters(parser)
+    add_detector(parser)
 
 
 def run(options: argparse.Namespace) -> None:

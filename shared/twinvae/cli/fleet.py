@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from twinvae.cli.options import add_backend, add_columns, add_hyperparameters, chosen_backend, count
+from twinvae.cli.options import add_detector, chosen_backend, count
 from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
 from twinvae.fleet.batches import TOGETHER
@@ -66,9 +66,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--address", metavar="ADDRESS", help="of a Ray cluster, HOST:PORT or auto; default: Ray on this machine"
     )
-    add_backend(parser)
-    add_columns(parser)
-    add_hyperparameters(parser)
+    add_detector(parser)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import tempfile
 import warnings
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -20,11 +21,16 @@ TIME_HELP = "the time stamps; default: timestamp, time, datetime, date"
 # Types.
 
 
-def count(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+def _whole(least: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return convert
+
+
+count, seed = _whole(1), _whole(0)
 
 
 def number(text: str) -> float:
@@ -33,13 +39,6 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-
-
-def seed(text: str) -> int:
-    """A whole number of at least 0."""
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -73,20 +72,17 @@ def _value(name: str, kind: Any) -> Any:
 # Groups of options.
 
 
-def add_backend(parser: argparse.ArgumentParser) -> None:
-    """Which backend computes."""
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Which backend computes, and what the columns of a file are."""
     parser.add_argument("--backend", choices=BACKENDS, help="default: the one installed, JAX first")
-
-
-def add_columns(parser: argparse.ArgumentParser) -> None:
-    """What the columns of a file are."""
     parser.add_argument("--columns", type=names, metavar="A,B", help="the columns to use; default: all but time")
     parser.add_argument("--time", metavar="COLUMN", help=TIME_HELP)
     parser.add_argument("--labels", metavar="COLUMN", help="0/1 labels: never fitted on; they measure the scores")
 
 
-def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
-    """The preset, the seed and every hyperparameter."""
+def add_detector(parser: argparse.ArgumentParser) -> None:
+    """What a detector is fitted with: the options of `add_source`, the preset, the seed and every hyperparameter."""
+    add_source(parser)
     group = parser.add_argument_group("the detector", "each default comes from the preset")
     group.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help=f"default: {DEFAULT_PRESET}")
     group.add_argument("--seed", type=seed, default=0, metavar="N", help="of initial weights, shuffles and noise")

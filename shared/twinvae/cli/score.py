@@ -3,15 +3,7 @@
 import argparse
 from pathlib import Path
 
-from twinvae.cli.options import (
-    SERIES_FILE,
-    add_backend,
-    add_columns,
-    check_writable,
-    choices,
-    chosen_backend,
-    read_series,
-)
+from twinvae.cli.options import SERIES_FILE, add_source, check_writable, choices, chosen_backend, read_series
 from twinvae.cli.text import events_text, false_alarms_text, print_result, quality_text
 from twinvae.detector.detector import load_detector
 from twinvae.detector.report import quality
@@ -33,8 +25,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--missing", choices=choices("missing"), help="default: as the model was fitted")
     parser.add_argument("--device", choices=choices("device"), help="where to compute")
-    add_backend(parser)
-    add_columns(parser)
+    add_source(parser)
 
 
 def run(options: argparse.Namespace) -> None:

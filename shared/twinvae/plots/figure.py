@@ -40,13 +40,17 @@ def new_figure(path: Path, title: str, width: float, height: float) -> Iterator[
         figure.savefig(temporary, format="png", dpi=110)
 
 
-def rows_of_axes(figure: "Figure", rows: int, ratios: Sequence[float] | None = None) -> list["Axes"]:
-    """Axes below each other that share the time axis, with these ratios of their heights."""
-    axes: list[Axes] = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0].tolist()
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.margins(x=0.01)
-    return axes
+@contextmanager
+def new_axes(
+    path: Path, title: str, rows: int, height: float, *, width: float = 11.0, ratios: Sequence[float] | None = None
+) -> Iterator[list["Axes"]]:
+    """Gives the axes of a new figure: `rows` below each other, each `height` inches on average, with one x axis."""
+    with new_figure(path, title, width, height * rows + 0.8) as figure:
+        axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0].tolist()
+        for axis in axes:
+            axis.spines[["top", "right"]].set_visible(False)
+            axis.margins(x=0.01)
+        yield axes
 
 
 def draw_line(axis: "Axes", values: Float[np.ndarray, " time"], *, begin: int = 0, size: int = 1, **style: Any) -> None:
@@ -68,6 +72,12 @@ def shade(axis: "Axes", intervals: Intervals, label: str) -> None:
     """Shades intervals of steps [start, end)."""
     for index, (start, end) in enumerate(intervals):
         axis.axvspan(start, end, color=ORANGE, alpha=0.3, linewidth=0.8, label=label if index == 0 else None)
+
+
+def mark_end(axis: "Axes", rows: int, label: str) -> None:
+    """Draws a line after the first rows, if there are any."""
+    if rows:
+        axis.axvline(rows, color=GREY, linestyle=":", label=label)
 
 
 def label_time(axis: "Axes", series: Series) -> None:

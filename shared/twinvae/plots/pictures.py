@@ -6,27 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from twinvae.plots.figure import (
-    BLACK,
-    BLUE,
-    GREY,
-    ORANGE,
-    RED,
-    Intervals,
-    draw_line,
-    label_time,
-    new_figure,
-    rows_of_axes,
-    shade,
-)  # fmt: skip
+from twinvae.plots.figure import BLACK, BLUE, ORANGE, RED, Intervals, draw_line, label_time, mark_end, new_axes, shade
 from twinvae.series.series import Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BINS = 4000  # a longer series is drawn by the least and the largest value of each of this many stretches
-WIDTH = 11.0  # of a picture over time, in inches; the title and the legend take EDGE of the height
-EDGE = 0.8
 
 
 def plot_series(
@@ -41,16 +27,13 @@ def plot_series(
 ) -> None:
     """The first eight channels over time, intervals shaded, and the reconstruction over them if there is one."""
     shown = min(len(series.names), 8)
-    height = 3.0 if shown == 1 else 1.5 * shown
-    with new_figure(path, title + _how_many(shown, series), WIDTH, height + EDGE) as figure:
-        axes = rows_of_axes(figure, shown)
+    with new_axes(path, title + _how_many(shown, series), shown, 3.0 if shown == 1 else 1.5) as axes:
         for channel, axis in enumerate(axes):
             _line(axis, series.values[:, channel], color=BLUE, label="series")
             if reconstruction is not None:
                 _line(axis, reconstruction[:, channel], color=RED, linestyle="--", label="reconstruction")
             shade(axis, shaded, shaded_as)
-            if train_rows:
-                axis.axvline(train_rows, color=GREY, linestyle=":", label="end of the training part")
+            mark_end(axis, train_rows, "end of the training part")
             axis.set_ylabel("value" if series.names == ("0",) else series.names[channel])
         label_time(axes[-1], series)
 
@@ -69,8 +52,7 @@ def plot_score(
     """The score of a series with its threshold and the detected events, on a logarithmic axis."""
     from matplotlib.ticker import LogLocator
 
-    with new_figure(path, title, WIDTH, 3.0 + EDGE) as figure:
-        (axis,) = rows_of_axes(figure, 1)
+    with new_axes(path, title, 1, 3.0) as (axis,):
         floor = max(float(np.nanmin(scores)), threshold * 1e-5, 1e-30)
         _line(axis, np.maximum(scores, floor), color=BLUE, label="score")
         axis.axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
@@ -97,8 +79,8 @@ def plot_detection(
 ) -> None:
     """The channels with labelled anomalies shaded, the score with its threshold, and both kinds of events as bars."""
     shown = min(len(series.names), 4)
-    with new_figure(path, title + _how_many(shown, series), WIDTH, 1.6 * (shown + 2) + EDGE) as figure:
-        *axes, score, bars = rows_of_axes(figure, shown + 2, [2.0] * (shown + 1) + [0.7])
+    ratios = [2.0] * (shown + 1) + [0.7]
+    with new_axes(path, title + _how_many(shown, series), shown + 2, 1.6, ratios=ratios) as (*axes, score, bars):
         for channel, axis in enumerate(axes):
             _line(axis, series.values[:, channel], color=BLUE, label="series")
             axis.set_ylabel(series.names[channel] if len(series.names) > 1 else "value")
@@ -111,8 +93,7 @@ def plot_detection(
         score.set_ylim(bottom=min(0.0, float(np.nanmin(scores))))
         for axis in (*axes, score):
             shade(axis, labelled, "labelled anomaly")
-            if train_rows:
-                axis.axvline(train_rows, color=GREY, linestyle=":", label="end of the fitted rows")
+            mark_end(axis, train_rows, "end of the fitted rows")
         for row, (events, color) in enumerate(((labelled, ORANGE), (detected, RED))):
             spans = [(start, end - start) for start, end in events]
             bars.broken_barh(spans, (row - 0.35, 0.7), facecolors=color, edgecolors=color, linewidth=1.5)
@@ -130,8 +111,7 @@ def plot_latent(
     labels: tuple[str, str],
 ) -> None:
     """The latent means in the plane of the two largest principal components of the normal ones."""
-    with new_figure(path, title, 6.5, 5.0 + EDGE) as figure:
-        (axis,) = rows_of_axes(figure, 1)
+    with new_axes(path, title, 1, 5.0, width=6.5) as (axis,):
         plane, variance = principal_components(normal)
         for points, color, marker, size, alpha, label in (
             (normal, BLUE, "o", 14, 0.5, labels[0]),
