@@ -148,8 +148,7 @@ def test_a_panic_of_polars_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     def panic(*_: object, **__: object) -> object:
         raise pl.exceptions.PanicException("unreachable")
 
-    (tmp_path / "data.parquet").write_bytes(b"PAR1")
-    monkeypatch.setattr("twinvae.tables.table._long_parquet", lambda path: None)
+    pl.DataFrame({"a": [1.0]}).write_parquet(tmp_path / "data.parquet")
     monkeypatch.setattr(pl, "read_parquet", panic)
     with pytest.raises(ValueError, match=r"data\.parquet: cannot be read: the file is damaged"):
         read_table(tmp_path / "data.parquet")

@@ -24,11 +24,10 @@ PARTS = ("import", "compile", "train", "score")
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--backend", choices=(*BACKENDS, "both"), help="default: the one installed, JAX first")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for the pictures and summary.json"
-    )
+    add = parser.add_argument
+    add("--backend", choices=(*BACKENDS, "both"), help="default: the one installed, JAX first")
+    add("--seed", type=seed, default=0, metavar="N")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures and summary.json")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -62,10 +61,7 @@ def run(options: argparse.Namespace) -> None:
 def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
     """Trains each backend on the tutorial's series, draws the pictures, and returns what `summary.json` holds.
 
-    The pictures show the first backend.
-
-    Raises:
-        OSError: if the folder cannot be written.
+    The pictures show the first backend. An OSError says that the folder cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     series = noisy_sine(seed)

@@ -33,12 +33,12 @@ def _whole(least: int) -> Callable[[str], int]:
 count, seed = _whole(1), _whole(0)
 
 
-def number(text: str) -> float:
-    """Any number."""
+def number(text: str, kind: Callable[[str], Any] = float) -> Any:
+    """Any number, or any whole number."""
     try:
-        return float(text)
+        return kind(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -56,10 +56,7 @@ def choices(name: str) -> tuple[str, ...]:
 
 def _value(name: str, kind: Any) -> Any:
     def convert(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
+        value = number(text, kind)
         try:
             resolve(DEFAULT_PRESET, {name: value})
         except ValueError as error:
@@ -99,27 +96,20 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
 
 def _automatic(name: str) -> str:
     value = getattr(PRESETS[DEFAULT_PRESET], name)
-    return {"window": f"the series' period, at least {value}", "epochs": f"{value}, fewer for a long series"}.get(
-        name, str(value)
-    )
+    words = {"window": f"the series' period, at least {value}", "epochs": f"{value}, fewer for a long series"}
+    return words.get(name, str(value))
 
 
 # What is made of them.
 
 
 def chosen_backend(options: argparse.Namespace) -> str:
-    """The chosen backend, or the first that is installed.
-
-    Raises:
-        ValueError: if it is not installed, or none is.
-    """
-    if options.backend:
-        require_backend(options.backend)
-        chosen: str = options.backend
-        return chosen
-    if not installed_backends():
+    """The chosen backend, or the first that is installed; a ValueError says if it is not installed, or none is."""
+    if not options.backend and not installed_backends():
         raise ValueError("no backend is installed: pip install 'twinvae[jax]' or pip install 'twinvae[torch]'")
-    return installed_backends()[0]
+    chosen: str = options.backend or installed_backends()[0]
+    require_backend(chosen)
+    return chosen
 
 
 def chosen_detector(options: argparse.Namespace) -> "VAEDetector":

@@ -14,17 +14,16 @@ from twinvae.series.series import are_numbers
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("file", type=Path, metavar="FILE", help=SERIES_FILE)
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file, or .npy for the scores alone"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help=SERIES_FILE)
+    add("--model", type=Path, required=True, metavar="FILE")
+    add("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file, or .npy for the scores alone")
+    add(
         "--normal", action="store_true",
         help="the file holds no anomaly and was not fitted on: say how often it alarms, and how often was asked for",
     )  # fmt: skip
-    parser.add_argument("--missing", choices=choices("missing"), help="default: as the model was fitted")
-    parser.add_argument("--device", choices=choices("device"), help="where to compute")
+    add("--missing", choices=choices("missing"), help="default: as the model was fitted")
+    add("--device", choices=choices("device"), help="where to compute")
     add_source(parser)
 
 

@@ -134,13 +134,11 @@ def principal_components(
     space of one dimension gets a second direction of zeros.
     """
     variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(points.T.astype(np.float64), ddof=0)))
-    plane = np.zeros((points.shape[1], 2))
-    share = np.zeros(2)
+    plane, share = np.zeros((points.shape[1], 2)), np.zeros(2)
     total = float(variances.sum())
-    for index, column in enumerate(range(points.shape[1])[::-1][:2]):
-        direction = directions[:, column]
+    for index, direction in enumerate(directions.T[::-1][:2]):
         plane[:, index] = direction * np.sign(direction[np.abs(direction).argmax()])
-        share[index] = float(variances[column]) / total if total > 0 else 0.0
+        share[index] = float(variances[-1 - index]) / total if total > 0 else 0.0
     return plane, share
 
 
