@@ -1,7 +1,7 @@
 """The many series of a fleet: a folder of files, or one long table with a column of keys, read one series at a time."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -181,11 +181,11 @@ def _open_long(path: Path, key: str, choose: Callable[..., Columns], scratch: Pa
         raise ValueError(f"{path}: no column {key!r}: the file has {', '.join(available)}")
     available.remove(key)
 
-    def column(name: str) -> pl.Series:
+    def parts(name: str) -> Iterator[pl.Series]:
         with reading(path):
-            return whole.select(name).collect().to_series()
+            yield whole.select(name).collect().to_series()
 
-    chosen = choose(path, available, column)
+    chosen = choose(path, available, parts)
     wanted = (*chosen.names, *(name for name in (chosen.time, chosen.labels) if name))
     whole = whole.with_columns(pl.col(key).cast(pl.String)).select(key, *wanted)
     with reading(path):

@@ -11,7 +11,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from multiprocessing import Pipe
@@ -40,7 +40,7 @@ def run_ray(
     address: str | None = None,
     backend: str | None = None,
     idle: float = IDLE,
-) -> Iterator[tuple[Task, Result | Exception]]:
+) -> Generator[tuple[Task, Result | Exception]]:
     """Runs `work` on each task, one on each CPU of the cluster; yields in the order of completion, each task once.
 
     What goes to a node and back is pickled: `work` must be a function of a module, or a `functools.partial` of one.
@@ -69,7 +69,7 @@ def run_ray(
         yield from _exchange(connection, chain(first, waiting))
 
 
-def _exchange(connection: Connection, tasks: Iterator[Task]) -> Iterator[tuple[Task, Result | Exception]]:
+def _exchange(connection: Connection, tasks: Iterator[Task]) -> Generator[tuple[Task, Result | Exception]]:
     in_flight: dict[int, Task] = {}
     numbered, more = enumerate(tasks), True
     while more or in_flight:

@@ -25,11 +25,7 @@ def separator_of(line: str) -> str:
 
 
 def cells_of(line: str, separator: str) -> list[str]:
-    """The cells of a line, without the spaces and quotes around them.
-
-    Raises:
-        ValueError: if the line cannot be taken apart.
-    """
+    """The cells of a line, without the spaces and quotes around them; ValueError if it cannot be taken apart."""
     if '"' not in line:
         return [cell.strip() for cell in line.split(separator)]
     try:
