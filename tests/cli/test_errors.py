@@ -41,8 +41,10 @@ def test_failures_are_one_line(sensors: Path, tmp_path: Path, capsys: pytest.Cap
     out = tmp_path / "out"
     assert "no such file" in failure(capsys, "detect", tmp_path / "none.csv", "--out", out)
     assert "nosuch" in failure(capsys, "detect", sensors, "--columns", "nosuch", "--out", out)
-    assert "500" in failure(capsys, "detect", sensors, "--train-rows", "500", "--out", out)
-    assert "window" in failure(capsys, "detect", sensors, "--train-rows", "20", "--out", out, *QUICK[:2])
+    assert "500" in failure(capsys, "detect", sensors, "--labels", "fault", "--train-rows", "500", "--out", out)
+    assert "window" in failure(
+        capsys, "detect", sensors, "--columns", "a", "--train-rows", "20", "--out", out, *QUICK[:2]
+    )
     garbage = tmp_path / "garbage.safetensors"
     garbage.write_bytes(b"not a model")
     assert "garbage" in failure(capsys, "score", sensors, "--model", garbage, "--out", tmp_path / "s.csv")

@@ -138,7 +138,7 @@ def test_a_row_of_empty_cells_between_tabs_is_a_point() -> None:
     assert reader.read("") is None
 
 
-@pytest.mark.parametrize("cell", ["1_000", "٣", "²", "1,5", "0x10", "x", "-", "--1"])
+@pytest.mark.parametrize("cell", ["1_000", "٣", "²", "1,500,000", "1.500,5", "0x10", "x", "--1"])
 def test_what_is_no_number_is_none_in_both(cell: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not a number"):
         number_of(cell)

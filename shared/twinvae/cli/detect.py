@@ -4,7 +4,7 @@ import argparse
 import warnings
 from pathlib import Path
 
-from twinvae.cli.options import SERIES_FILE, add_detector, check_writable, chosen_detector, count, read_series
+from twinvae.cli.options import SERIES_FILE, add_detector, check_writable, chosen_detector, count, read_series, reading
 from twinvae.cli.text import events_text, print_result, quality_text
 from twinvae.data.datasets import DATASETS, load_dataset
 from twinvae.detector.report import write_detection
@@ -58,7 +58,7 @@ def _series(options: argparse.Namespace) -> tuple[Series, Series, int, str]:
     if train_rows > len(table):
         raise ValueError(f"--train-rows is {train_rows}, the file has {len(table)} rows")
     if options.train:
-        return table, read_table(options.train, columns=table.names, time=options.time), 0, name
+        return table, read_table(options.train, columns=table.names, time=options.time, **reading(options)), 0, name
     if not train_rows:
         warnings.warn("fitted on the whole file: its anomalies count as normal; see --train-rows", stacklevel=1)
     return table, table.rows(slice(train_rows or None)), train_rows, name

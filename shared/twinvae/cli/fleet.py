@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from twinvae.cli.options import add_detector, chosen_backend, count
+from twinvae.cli.options import add_detector, chosen_backend, count, reading
 from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
 from twinvae.fleet.batches import TOGETHER
@@ -93,7 +93,7 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
     with folder.lock(), _sigterm_interrupts(), _saying_how_to_go_on(folder):
         source = open_input(
             options.input, key=options.key, columns=options.columns, time=options.time, labels=options.labels,
-            scratch=folder.progress / "sorted",
+            scratch=folder.progress / "sorted", **reading(options),
         )  # fmt: skip
         if source.left_out:
             warn(f"{options.input}: left out {source.left_out} entries that are hidden, or no .csv or .parquet file")
@@ -121,6 +121,7 @@ def _recorded(options: argparse.Namespace, settings: Settings) -> dict[str, Any]
     """All that the results depend on, beside the input."""
     recorded = settings._asdict() | {name: getattr(options, name) for name in ("key", "time", "labels", "together")}
     recorded["columns"] = options.columns and list(options.columns)
+    recorded |= {name: value for name, value in reading(options).items() if value}  # plans of older runs have none
     recorded["versions"] = {name: importlib.metadata.version(name) for name in PACKAGES[settings.backend]}
     as_read: dict[str, Any] = json.loads(json.dumps(recorded, sort_keys=True))
     return as_read  # as it will be read from the plan

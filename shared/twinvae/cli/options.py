@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from twinvae.series.series import Series
 
 SERIES_FILE = "a CSV, Parquet or .npy file, one row per time step"
-TIME_HELP = "the time stamps; default: timestamp, time, datetime, date"
+TIME_HELP = "the time stamps; default: timestamp, time, date or another usual name; none: there are none"
+READING = ("missing_values", "decimal", "skip_rows", "time_format", "time_zone", "difference")  # of `read_table`
 
 # Types.
 
@@ -75,6 +76,30 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--columns", type=names, metavar="A,B", help="the columns to use; default: all but time")
     parser.add_argument("--time", metavar="COLUMN", help=TIME_HELP)
     parser.add_argument("--labels", metavar="COLUMN", help="0/1 labels: never fitted on; they measure the scores")
+    group = parser.add_argument_group("how the file is written", "default: found out")
+    add_cells(group)
+    add = group.add_argument
+    add("--skip-rows", type=_whole(0), metavar="N", help="lines before the header")
+    add("--time-format", metavar="FORMAT", help="of the time stamps, as strftime has it: %%m/%%d/%%Y %%H:%%M")
+    add("--time-zone", metavar="ZONE", help="of local time stamps without an offset: Europe/Berlin")
+    add(
+        "--difference", type=names, default=(), metavar="A,B",
+        help="counters: what they rise by is the channel, wraps allowed for",
+    )  # fmt: skip
+
+
+def add_cells(parser: "argparse._ActionsContainer") -> None:
+    """How numbers and missing values are written."""
+    parser.add_argument(
+        "--missing-values", type=names, default=(), metavar="A,B",
+        help="cells without a value, beside the usual words; numbers with =: --missing-values=-999",
+    )  # fmt: skip
+    parser.add_argument("--decimal", choices=(".", ","), help="the decimal mark")
+
+
+def reading(options: argparse.Namespace) -> dict[str, Any]:
+    """The keyword arguments of `read_table` that say how a file is written."""
+    return {name: getattr(options, name) for name in READING}
 
 
 def add_detector(parser: argparse.ArgumentParser) -> None:
@@ -124,7 +149,7 @@ def read_series(path: Path, options: argparse.Namespace) -> "Series":
     """The series of a file, its columns chosen by the options. Warns if a column was taken as labels unasked."""
     from twinvae.tables.table import read_table
 
-    table = read_table(path, columns=options.columns, time=options.time, labels=options.labels)
+    table = read_table(path, columns=options.columns, time=options.time, labels=options.labels, **reading(options))
     if table.labels is not None and options.labels is None:
         warnings.warn(f"{path}: took a column of 0 and 1 as labels, not as a channel; see --columns", stacklevel=1)
     return table

@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from twinvae.cli.options import TIME_HELP, check_writable, choices, count, names
+from twinvae.cli.options import TIME_HELP, add_cells, check_writable, choices, count, names
 from twinvae.cli.text import complain
 from twinvae.stream.lines import LINE_FORMATS, LineReader
 from twinvae.stream.stream import Stream
@@ -22,6 +22,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=LINE_FORMATS, default="auto", help="of the lines; default: by the first")
     add("--columns", type=names, metavar="A,B", help="the model's channels, as the input names them")
     add("--time", metavar="COLUMN", help=TIME_HELP)
+    add_cells(parser)
     add("--missing", choices=choices("missing"), help="default: as fitted; interpolate: the last value")
 
 
@@ -32,7 +33,10 @@ def run(options: argparse.Namespace) -> None:
     if options.state:
         check_writable(options.state)
     stream = Stream.load(options.model, missing=options.missing)
-    reader = LineReader(stream.channels, form=options.format, columns=options.columns, time=options.time)
+    reader = LineReader(
+        stream.channels, form=options.format, columns=options.columns, time=options.time,
+        missing_values=options.missing_values, decimal=options.decimal,
+    )  # fmt: skip
     watch = Watch(stream, reader, state=options.state, state_every=options.state_every, complain=complain)
     seen = watch.run(sys.stdin.buffer, sys.stdout.buffer, replay=options.replay)
     if options.json:

@@ -17,6 +17,7 @@ from jaxtyping import Float64, Int8
 from twinvae.series.series import Series
 from twinvae.tables.long_parquet import reading
 from twinvae.tables.table import read_header, read_table
+from twinvae.tables.time_names import time_column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,7 +85,7 @@ def read_tsb(path: Path) -> Dataset:
     columns = read_header(path)[1]
     if columns[-1] != "Label":
         raise ValueError(f"{path}: the last column is {columns[-1]!r}: it must be Label")
-    table = read_table(path, time="none", labels="Label")
+    table = read_table(path, columns=columns[:-1], time="none", labels="Label")
     return _dataset(path.stem, table, int(found[1]), "TSB-AD", path)
 
 
@@ -111,7 +112,7 @@ def read_nab(path: Path) -> Dataset:
     windows = nab_windows(root)
     if key not in windows:
         raise ValueError(f"{path}: {NAB_WINDOWS} does not name it")
-    table = read_table(path, in_order=False)  # some of its clocks go back an hour
+    table = read_table(path, columns=_channels(path), in_order=False)  # some of its clocks go back an hour
     if table.index is None:
         raise ValueError(f"{path}: no column of time stamps: {NAB_WINDOWS} labels by time")
     stamps = _instants(table.stamps(slice(None)).to_list(), path)
@@ -167,7 +168,14 @@ def read_ucr(path: Path) -> Dataset:
 
 def read_timeeval(path: Path, name: str, source: str, *, train_rows: int) -> Dataset:
     """A file of TimeEval, with labels in `is_anomaly`; a whole one without training data if `train_rows` is 0."""
-    return _dataset(name, read_table(path, labels="is_anomaly"), train_rows, source, path)
+    return _dataset(name, read_table(path, columns=_channels(path), labels="is_anomaly"), train_rows, source, path)
+
+
+def _channels(path: Path) -> list[str]:
+    """All columns but the time stamps and the labels: a public series is taken as it is."""
+    with reading(path):
+        columns = read_header(path)[1]
+    return [name for name in columns if name not in (time_column(columns, None), "is_anomaly")]
 
 
 def _dataset(name: str, table: Series, train_rows: int, source: str, path: Path) -> Dataset:

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from twinvae.files.atomic import replacing
 from twinvae.series.series import Series
+from twinvae.tables.dialect import Dialect, counter_of
 from twinvae.tables.long_parquet import reading
-from twinvae.tables.table import Columns, as_table, choose_columns, read_frame, read_table
+from twinvae.tables.roles import Columns, choose_columns
+from twinvae.tables.table import as_table, read_frame, read_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -88,6 +90,7 @@ class LongTable:
     files: Mapping[str, Version]
     rows: "Callable[[int, int], pl.DataFrame]"
     columns: Columns
+    dialect: Dialect
     refused: Mapping[str, str]
     left_out: int = 0
 
@@ -104,7 +107,7 @@ class LongTable:
             ValueError: as `read_table`.
         """
         frame = self.rows(*self.place[name])
-        table = as_table(f"{self.path}, {self.key} {name}", frame, self.columns)
+        table = as_table(f"{self.path}, {self.key} {name}", frame, self.columns, self.dialect)
         if _version(self.path) != self.files[self.path.name]:
             raise ChangedError(f"{self.path}: the file has changed since the run began")
         return table
@@ -121,8 +124,11 @@ def open_input(
     time: str | None = None,
     labels: str | None = None,
     scratch: Path | None = None,
+    **how: Any,
 ) -> Input:
     """The series of a folder or, with the name of its key column, of a file. The columns are those of `read_table`.
+
+    `how` says how a file is written: the other arguments of `read_table`.
 
     `scratch` is a folder for the sorted copy of a large table, which must stay while the series are read.
 
@@ -133,12 +139,14 @@ def open_input(
     if path.is_dir():
         if key is not None:
             raise ValueError(f"{path}: a folder, where each file is a series: --key is for one long table")
-        return _open_folder(path, partial(read_table, columns=columns, time=time, labels=labels))
+        return _open_folder(path, partial(read_table, columns=columns, time=time, labels=labels, **how))
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder")
     if key is None:
         raise ValueError(f"{path}: one file: name the column that tells its series apart with --key, or give a folder")
-    return _open_long(path, key, partial(choose_columns, columns=columns, time=time, labels=labels), scratch)
+    dialect = Dialect(**how)
+    columns_of = partial(choose_columns, columns=columns, time=time, labels=labels, difference=dialect.difference)
+    return _open_long(path, key, columns_of, dialect, scratch)
 
 
 def _open_folder(path: Path, table_in: Callable[[Path], Series]) -> Folder:
@@ -169,13 +177,15 @@ def _open_folder(path: Path, table_in: Callable[[Path], Series]) -> Folder:
     return Folder(path, file_of, files, refused, left_out, table_in)
 
 
-def _open_long(path: Path, key: str, choose: Callable[..., Columns], scratch: Path | None) -> LongTable:
+def _open_long(
+    path: Path, key: str, choose: Callable[..., Columns], dialect: Dialect, scratch: Path | None
+) -> LongTable:
     import polars as pl
 
     files = {path.name: _version(path)}
     lazily = path.suffix.lower() == ".parquet"
     with reading(path):
-        whole = pl.scan_parquet(path, glob=False) if lazily else read_frame(path).lazy()
+        whole = pl.scan_parquet(path, glob=False) if lazily else read_frame(path, dialect).lazy()
         available = whole.collect_schema().names()
     if key not in available:
         raise ValueError(f"{path}: no column {key!r}: the file has {', '.join(available)}")
@@ -186,7 +196,8 @@ def _open_long(path: Path, key: str, choose: Callable[..., Columns], scratch: Pa
             yield whole.select(name).collect().to_series()
 
     chosen = choose(path, available, parts)
-    wanted = (*chosen.names, *(name for name in (chosen.time, chosen.labels) if name))
+    values = (name if name in available else counter_of(name) or name for name in chosen.names)
+    wanted = (*values, *(name for name in (chosen.time, chosen.labels) if name))
     whole = whole.with_columns(pl.col(key).cast(pl.String)).select(key, *wanted)
     with reading(path):
         groups = _groups(path, key, whole)
@@ -206,7 +217,7 @@ def _open_long(path: Path, key: str, choose: Callable[..., Columns], scratch: Pa
         except (OSError, pl.exceptions.PolarsError) as error:
             raise ChangedError(f"{path}: cannot be read any more: {str(error).splitlines()[0]}") from None
 
-    return LongTable(path, key, place, files, rows, chosen, {})
+    return LongTable(path, key, place, files, rows, chosen, dialect, {})
 
 
 def _groups(path: Path, key: str, frame: "pl.LazyFrame") -> "pl.DataFrame":

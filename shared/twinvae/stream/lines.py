@@ -2,21 +2,36 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
-from twinvae.process.notices import shortened
+from twinvae.process.notices import shortened, warn
 from twinvae.series.series import are_numbers
+from twinvae.stream.json_values import number_of_json, stamp_of_json
 from twinvae.tables.dialect import (
-    MISSING_CELLS,
+    COMMA,
+    Decimal,
+    cells_of,
+    counter_of,
+    decimal_of,
+    difference_of,
+    is_header,
+    is_missing,
+    is_number,
+    missing_cells,
+    number_of,
+    separator_line,
+    separator_of,
+)
+from twinvae.tables.time_names import (
     NO_TIME,
     TIME_NAMES,
-    cells_of,
-    is_header,
-    is_number_or_missing,
-    number_of,
-    separator_of,
+    joined_stamp,
+    makes_stamp,
+    more_time_columns,
     time_column,
+    time_parts,
 )
 
 LineFormat = Literal["auto", "jsonl", "csv"]
@@ -45,7 +60,9 @@ class LineReader:
 
     `columns` are the names of the model's channels in the input, if they are called otherwise there. The time stamp is
     the column or key `time`, or the first called timestamp, time, datetime or date; "none" if there is none. It is
-    passed on as it stands. A value is missing where JSON has null or NaN, or a cell is empty or says so (NaN, NA ...).
+    passed on as it stands. A value is missing where JSON has null or NaN, or a cell is empty, says so (NaN, NA ...), or
+    is one of `missing_values`. `decimal` is the decimal mark of a CSV; without it, the first number that shows one. A
+    channel called difference(NAME) is what the counter NAME has risen by since the line before.
     """
 
     def __init__(
@@ -55,6 +72,8 @@ class LineReader:
         form: LineFormat = "auto",
         columns: Sequence[str] | None = None,
         time: str | None = None,
+        missing_values: Sequence[str] = (),
+        decimal: Decimal | None = None,
     ) -> None:
         if columns is not None and len(columns) != len(channels):
             raise ValueError(f"{len(columns)} columns are named, the detector was fitted on {len(channels)} channels")
@@ -65,7 +84,11 @@ class LineReader:
         self._separator: str | None = None
         self._header: list[str] | None = None
         self._places: list[int] | None = None  # of the channels in a row that has a header
-        self._time_place: int | None = None
+        self._time_places: tuple[int, ...] = ()
+        self._missing = missing_cells(missing_values)
+        self._decimal: Decimal | None = decimal
+        self._counters = [at for at, name in enumerate(channels) if counter_of(name) is not None]
+        self._before: list[float] | None = None  # the values of the line before
         self._width: int | None = None  # cells of a row that has no header
 
     def read(self, line: str) -> Point | None:
@@ -78,11 +101,32 @@ class LineReader:
         text = line.strip(" \r\n\ufeff")
         if not text or (text.isspace() and self._separator != "\t"):  # a row of nothing but tabs has empty cells
             return None
+        if self._header is None and self._form != "jsonl" and (text[0] == "#" or separator_line(text)):
+            self._take_preamble(text)
+            return None
         form = ("jsonl" if text[0] in "[{" else "csv") if self._form == "auto" else self._form
         point = self._json(text) if form == "jsonl" else self._row(text)
-        if point is not None:
-            self._form = form
-        return point
+        if point is None:
+            return None
+        self._form = form
+        return self._with_differences(point) if self._counters else point
+
+    def _take_preamble(self, text: str) -> None:
+        """Takes note of a comment or `sep=;` before the header."""
+        if (separator := separator_line(text)) is not None:
+            self._separator = separator
+            return
+        names = cells_of(text.lstrip("#"), self._separator or separator_of(text))
+        if self._named and set(self._channels) <= set(names):  # the header itself is a comment
+            self._take_header(names)
+            self._separator = self._separator or separator_of(text)
+
+    def _with_differences(self, point: Point) -> Point:
+        values = list(point.values) if isinstance(point.values, list) else [point.values]
+        before, self._before = self._before or [math.nan] * len(values), list(values)
+        for at in self._counters:
+            values[at] = difference_of(values[at], before[at])
+        return Point(_one(values), point.time)
 
     # JSON lines.
 
@@ -94,11 +138,16 @@ class LineReader:
             raise ValueError(f"not JSON ({reason}): {shortened(text)}") from None
         if isinstance(value, dict):
             return self._object(value)
-        return Point(_one([_number(item) for item in value]) if isinstance(value, list) else _number(value), None)
+        return Point(
+            _one([self._known(number_of_json(item)) for item in (value if isinstance(value, list) else [value])]), None
+        )
+
+    def _known(self, value: float) -> float:
+        return math.nan if self._missing and value in self._missing else value
 
     def _object(self, value: dict[str, Any]) -> Point:
         time = self._time_name(tuple(value))
-        names = self._channels
+        names = tuple(name if name in value else counter_of(name) or name for name in self._channels)
         if not self._named and len(names) == 1:  # the only other key is the channel, whatever its name
             names = tuple(key for key in value if key != time)[:2]
             if len(names) != 1:
@@ -106,17 +155,22 @@ class LineReader:
         for name in names:
             if name not in value:
                 raise ValueError(f"no channel {name!r}: the line has {shortened(', '.join(value))}; see --columns")
-        return Point(_one([_number(value[name]) for name in names]), None if time is None else _stamp(value[time]))
+        values = [self._known(number_of_json(value[name])) for name in names]
+        return Point(_one(values), None if time is None else stamp_of_json(value[time]))
 
     def _time_name(self, names: Sequence[str]) -> str | None:
         """Which of the names is the time stamp."""
         name = time_column(names, self._time, self._channels)
+        if name is None and self._time is None:
+            name = next(iter(more_time_columns(names, self._channels)), None)
         return name if name in names else None
 
     # CSV.
 
     def _row(self, text: str) -> Point | None:
         separator = self._separator or separator_of(text)
+        if self._decimal == "," and re.match(COMMA, text):
+            separator = ";"  # a number, not two
         try:
             cells = cells_of(text, separator)
         except ValueError as error:
@@ -129,16 +183,40 @@ class LineReader:
             if self._header:
                 return None
         if not self._header or self._places is None:
+            if self._width is None and len(self._channels) == 1:
+                self._note_comma(text)
             if self._width not in (None, len(cells)):
                 raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {shortened(text)}")
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME
             self._width = len(cells) if extra == has_time else None
-            return Point(_one([number_of(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
+            return Point(_one([self._number(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
         if len(cells) != len(self._header):
             raise ValueError(f"{len(cells)} cells, the header has {len(self._header)}: {shortened(text)}")
-        time = None if self._time_place is None else cells[self._time_place]
-        return Point(_one([number_of(cells[place]) for place in self._places]), time)
+        values = [self._number(cells[place]) for place in self._places]
+        return Point(_one(values), self._stamp(cells) if self._time_places else None)
+
+    def _number(self, cell: str) -> float:
+        decimal = self._decimal
+        if decimal is None:
+            if "," in cell and decimal_of(cell, self._separator or separator_of(cell)):
+                decimal = self._decimal = ","
+            elif "." in cell and is_number(cell):
+                decimal = self._decimal = "."
+        return number_of(cell, decimal or ".", self._missing)
+
+    def _stamp(self, cells: Sequence[str]) -> str:
+        if len(self._time_places) == 1:
+            return cells[self._time_places[0]]
+        parts = [cells[place] for place in self._time_places]
+        return joined_stamp(parts) if makes_stamp(parts) else " ".join(parts)
+
+    def _note_comma(self, text: str) -> None:
+        """Says what is taken for the time where a row may as well be one number with a decimal comma."""
+        if self._time is None and re.fullmatch(r"[+-]?\d{1,9},\d+", text):
+            time, value = text.split(",")
+            as_number = "if it is one number with a decimal comma, say so with --decimal ,"
+            warn(f"{text!r} is taken for the time {time} and the value {value}; {as_number}")
 
     def _take_first(self, cells: list[str]) -> None:
         """Decides whether the first row is a header: if not, the header is empty."""
@@ -153,15 +231,19 @@ class LineReader:
     def _may_be_data(self, cells: Sequence[str]) -> bool:
         """Whether a first line that looks like a header could also be a row, with any text as its time stamp."""
         extra = len(cells) - len(self._channels)
-        empty = extra in (0, 1) and all(cell in MISSING_CELLS for cell in cells[extra:])
-        return empty or any(is_number_or_missing(cell) and cell not in MISSING_CELLS for cell in cells)
+        empty = extra in (0, 1) and all(map(is_missing, cells[extra:]))
+        return empty or any(is_number(cell) for cell in cells)
 
     def _take_header(self, cells: list[str]) -> None:
-        if len(set(cells)) != len(cells):
+        if len(named := [cell for cell in cells if cell]) != len(set(named)):
             raise UnsuitedHeaderError(f"a column is there twice in the header {shortened(', '.join(cells))}")
         time = self._time_name(cells)
         by_name = self._named or set(self._channels) <= set(cells)
-        names = self._channels if by_name else [cell for cell in cells if cell != time]
+        places = [cells.index(name) for name in self._stamp_names(cells, time)]
+        used = {cells[place] for place in places}
+        names = [cell if (cell in cells) else counter_of(cell) or cell for cell in self._channels]
+        if not by_name:
+            names = [cell for cell in cells if cell not in used]
         absent = [name for name in names if name not in cells]
         if absent or len(names) != len(self._channels):
             what = f"no column {absent[0]!r}" if absent else f"{len(names)} columns, not {len(self._channels)}"
@@ -170,14 +252,23 @@ class LineReader:
                 "that these are JSON lines with --format jsonl"
             )
         self._header, self._places = cells, [cells.index(name) for name in names]
-        self._time_place = None if time is None else cells.index(time)
+        self._time_places = tuple(places)
+
+    def _stamp_names(self, names: Sequence[str], time: str | None) -> tuple[str, ...]:
+        """The columns of the time stamp."""
+        parts = time_parts(names, self._channels) if self._time is None else ()
+        if parts and (len(parts) == 2 or time is None):
+            return parts
+        return () if time is None else (time,)
 
     # What a restart needs to read the rest of the same input.
 
     @property
     def state(self) -> dict[str, Any]:
         """What was found out of the first lines."""
-        return {"form": self._form, "separator": self._separator, "header": self._header, "width": self._width}
+        found = {"form": self._form, "separator": self._separator, "header": self._header, "width": self._width}
+        before = self._counters and [None if math.isnan(count) else count for count in self._before or ()]
+        return found | {"decimal": self._decimal, "before": before}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over what another reader found out.
@@ -188,31 +279,12 @@ class LineReader:
         if state["form"] not in (self._form, "auto") and self._form != "auto":
             return  # the user has chosen another format
         self._form, self._separator, self._width = state["form"], state["separator"], state["width"]
+        self._decimal = self._decimal or state.get("decimal")
+        if state.get("before"):
+            self._before = [math.nan if count is None else float(count) for count in state["before"]]
         if state["header"]:
             self._take_header(list(state["header"]))
 
 
 def _one(values: list[float]) -> float | list[float]:
     return values[0] if len(values) == 1 else values
-
-
-def _number(value: Any) -> float:
-    if type(value) is float:
-        return value
-    if value is None:
-        return math.nan
-    if type(value) is not int:
-        raise ValueError(f"{shortened(json.dumps(value))} is not a number")
-    try:
-        return float(value)
-    except OverflowError:
-        raise ValueError("a number is too large") from None
-
-
-def _stamp(value: Any) -> Any:
-    if type(value) not in (str, int):
-        try:
-            json.dumps(value, allow_nan=False)
-        except ValueError:
-            raise ValueError("the time stamp is not a finite number") from None
-    return value

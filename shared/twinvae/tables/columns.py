@@ -4,14 +4,15 @@ What does not fit is refused by a ValueError that names the file, the row and th
 at which a part of a column begins.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int8
 
-from twinvae.tables.dialect import MISSING_CELLS
+from twinvae.process.notices import shortened, warn
+from twinvae.tables.dialect import COMMA, MISSING_CELLS, THOUSANDS, Decimal, Dialect, difference_of, no_number_because
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,27 +23,18 @@ def is_binary(parts: Iterable["pl.Series"]) -> bool:
     import polars as pl
 
     return all(
-        _may_hold_numbers(part)
+        may_hold_numbers(part)
         and (values := part.cast(pl.Float64, strict=False)).null_count() == 0
         and bool(values.is_in([0.0, 1.0]).all())
         for part in parts
     )
 
 
-def _may_hold_numbers(column: "pl.Series") -> bool:
+def may_hold_numbers(column: "pl.Series") -> bool:
+    """Whether a column is of a type that has numbers, or text."""
     import polars as pl
 
     return column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.String)
-
-
-def counts(column: "pl.Series") -> bool:
-    """Whether this is the unnamed column of row numbers that data frames write first."""
-    import polars as pl
-
-    if column.name != "" or len(column) < 2 or not _may_hold_numbers(column):
-        return False
-    steps = column.cast(pl.Float64, strict=False).diff().drop_nulls()
-    return len(steps) == len(column) - 1 and steps[0] > 0 and bool((steps == steps[0]).all())
 
 
 def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.ndarray, " time"]:
@@ -52,14 +44,16 @@ def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.n
     if column.dtype == pl.String:
         text = column.str.strip_chars()  # polars takes as numbers what `dialect.number_of` does
         numbers = text.cast(pl.Float64, strict=False)
-        bad = (numbers.is_null() & text.is_not_null() & ~text.is_in(list(MISSING_CELLS))).arg_true()
+        bad = (numbers.is_null() & text.is_not_null() & ~text.str.to_lowercase().is_in(list(MISSING_CELLS))).arg_true()
         if len(bad):
-            raise ValueError(
-                f"{path}: row {begin + bad[0]}, column {column.name}: {text[bad[0]]!r} is not a number; choose the "
-                "numeric columns with columns (--columns)"
+            cell = shortened(text[bad[0]])
+            because = no_number_because(text[bad[0]]) or (
+                f"; if it stands for a missing value, say so with missing_values (--missing-values={cell}); if the "
+                "column is no channel, choose the numeric columns with columns (--columns)"
             )
+            raise ValueError(f"{path}: row {begin + bad[0]}, column {column.name}: {cell!r} is not a number{because}")
         return numbers.fill_null(np.nan).to_numpy()
-    if not _may_hold_numbers(column):
+    if not may_hold_numbers(column):
         raise ValueError(f"{path}: column {column.name} holds {column.dtype}, not numbers")
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
@@ -75,42 +69,90 @@ def label_values(path: Path | str, column: "pl.Series", begin: int = 0) -> Int8[
     return values.astype(np.int8)
 
 
-def check_times(path: Path | str, column: "pl.Series", begin: int = 0, *, in_order: bool) -> None:
-    """Refuses time stamps that are missing or unknown and, where they must be in order, come twice or go back."""
+def plain(
+    source: Path | str, frame: "pl.DataFrame", dialect: Dialect, separator: str | None, times: Collection[str]
+) -> "pl.DataFrame":
+    """A frame with numbers as C writes them, and nothing where a value is missing; all columns but the time stamps.
+
+    What is not a number is left as it stands. `separator` is that of a CSV, None of a file that has types.
+
+    Raises:
+        ValueError: if some numbers have a decimal comma and others a point.
+    """
     import polars as pl
 
-    if column.dtype.is_nested() or column.dtype == pl.Object:
-        raise ValueError(f"{path}: column {column.name} holds {column.dtype}, which cannot be time stamps")
-    if column.null_count():
-        raise ValueError(f"{path}: row {begin + column.is_null().arg_true()[0]}: the time stamp is missing")
-    order = column
-    if column.dtype == pl.String:
-        order = column.str.strip_chars().cast(pl.Float64, strict=False)
-        if order.null_count():
-            try:
-                order = column.str.to_datetime(strict=False, time_zone="UTC" if _zoned(column) else None)
-            except pl.exceptions.ComputeError:  # no format fits the first rows
-                order = pl.Series([None] * len(column))
-        if order.null_count():
-            row = order.is_null().arg_true()[0]
+    missing = dialect.missing
+    numbers = [number for number in missing if isinstance(number, float)]
+    columns = {name: frame[name] for name in frame.columns if name not in times}
+    if numbers:
+        typed = [name for name, column in columns.items() if column.dtype.is_numeric()]
+        frame = frame.with_columns(
+            pl.when(~pl.col(name).cast(pl.Float64).is_in(numbers)).then(pl.col(name)) for name in typed
+        )
+    texts = {name: _worded(column, missing) for name, column in columns.items() if column.dtype == pl.String}
+    texts = {name: text for name, text in texts.items() if text is not None}
+    decimal = dialect.decimal or _decimal(texts.values(), separator)
+    if decimal == ",":
+        points = next((name for name, text in texts.items() if _fits(text, r"^[+-]?\d+\.\d*$").any()), None)
+        commas = next((name for name, text in texts.items() if _fits(text, COMMA).any()), None)
+        if points is not None and commas is not None:
             raise ValueError(
-                f"{path}: row {begin + row}, column {column.name}: {column[row]!r} is not a time stamp (a number, or "
-                "like 2026-01-31 23:59:00); write it so, or say that there are none with time (--time none)"
+                f"{source}: numbers of column {points} have a decimal point, those of {commas} a comma; see --decimal"
             )
-    if not in_order:
-        return
-    before, after = order[:-1], order[1:]
-    for wrong, what in (
-        ((after == before), "the same time stamp as"),
-        ((after < before), "an earlier time stamp than"),
-    ):
-        if wrong.any():
-            row = wrong.arg_true()[0] + 1
-            raise ValueError(f"{path}: row {begin + row} has {what} the row before: {column[row]}")
+        if dialect.decimal is None:
+            warn(f"{source}: took the comma as the decimal mark; see --decimal")
+        texts = {
+            name: pl.select(
+                pl.when(_fits(text, COMMA)).then(text.str.replace(",", ".", literal=True)).otherwise(text).alias(name)
+            ).to_series()
+            for name, text in texts.items()
+        }
+    if numbers:
+        texts = {name: _without(text, numbers) for name, text in texts.items()}
+    return frame.with_columns(texts.values())
 
 
-def _zoned(column: "pl.Series") -> bool:
-    return column[0].strip().endswith("Z") or column[0].strip()[-6:-5] in ("+", "-")
+def _worded(column: "pl.Series", missing: "Collection[str | float]") -> "pl.Series | None":
+    """A text column without the words for missing values; None if there is nothing to be done, or it is all words."""
+    import polars as pl
+
+    text = column.str.strip_chars()
+    is_number = text.cast(pl.Float64, strict=False).is_not_null()
+    if not missing and (is_number | text.is_null()).all():
+        return None
+    words = [*MISSING_CELLS, *(word for word in missing if isinstance(word, str))]
+    if not (is_number | _fits(text, COMMA)).any():
+        return None
+    return pl.select(pl.when(~text.str.to_lowercase().is_in(words)).then(text).alias(column.name)).to_series()
+
+
+def _without(text: "pl.Series", numbers: Collection[float]) -> "pl.Series":
+    import polars as pl
+
+    is_one = text.cast(pl.Float64, strict=False).is_in(list(numbers)).fill_null(value=False)
+    return pl.select(pl.when(~is_one).then(text).alias(text.name)).to_series()
+
+
+def _fits(text: "pl.Series", pattern: str) -> "pl.Series":
+    return text.str.contains(pattern).fill_null(value=False)
+
+
+def _decimal(texts: "Iterable[pl.Series]", separator: str | None) -> Decimal:
+    """The decimal mark of a file: the comma where cells have one that is not between thousands."""
+    for text in texts:
+        commas = _fits(text, COMMA)
+        if commas.any() and (separator != "," or not (commas & _fits(text, THOUSANDS)).any()):
+            return ","
+    return "."
+
+
+def differences(values: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
+    """By how much a counter has risen at each row, as `difference_of` has it; missing at the first."""
+    with np.errstate(invalid="ignore"):
+        rises = np.diff(values, prepend=np.nan)
+        falls = np.flatnonzero(rises < 0)
+    rises[falls] = [difference_of(values[row], values[row - 1]) for row in falls]
+    return rises
 
 
 def filled_rows(frame: "pl.DataFrame") -> int:

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float32, Int8
 
 from twinvae.files.out_of_core import temporary_zeros
-from twinvae.tables.columns import check_times, filled_rows, label_values, numbers
+from twinvae.tables.columns import filled_rows, label_values, numbers
+from twinvae.tables.times import check_times
 
 if TYPE_CHECKING:
     import polars as pl

@@ -4,18 +4,35 @@ Every function raises ValueError, with the name of the file, where it cannot be 
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from twinvae.files.out_of_core import by_rows
+from twinvae.process.notices import warn
 from twinvae.series.series import Series
-from twinvae.tables.columns import check_times, counts, filled_rows, is_binary, label_values, numbers
-from twinvae.tables.dialect import LABEL_NAMES, NO_TIME, cells_of, is_header, separator_of, time_column
+from twinvae.tables.columns import differences, filled_rows, label_values, numbers, plain
+from twinvae.tables.dialect import (
+    FOUND_OUT,
+    LINES_AHEAD,
+    Decimal,
+    Dialect,
+    Header,
+    counter_of,
+    header_of,
+    is_header,
+    is_number,
+    is_number_or_missing,
+    is_row_of_units,
+)
 from twinvae.tables.long_parquet import LongParquet, is_long, reading, spooled_labels, spooled_stamps, spooled_values
+from twinvae.tables.roles import Columns, choose_columns, time_names, with_joined_time
+from twinvae.tables.time_names import NO_TIME
+from twinvae.tables.times import check_times, with_offsets
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,14 +45,28 @@ def read_table(
     time: str | None = None,
     labels: str | None = None,
     in_order: bool = True,
+    missing_values: Sequence[str] = (),
+    decimal: Decimal | None = None,
+    skip_rows: int | None = None,
+    time_format: str | None = None,
+    time_zone: str | None = None,
+    difference: Sequence[str] = (),
 ) -> Series:
     """Reads a CSV, Parquet or .npy file. Rows count from 0, without the header; empty rows at the end do not count.
 
-    `columns` are the channels; without it, all columns but the time stamps and the labels. `time` is the column of the
-    time stamps, or "none"; without it, the first column called timestamp, time, datetime or date, in any case.
-    `labels` is the column of the labels; without it and `columns`, the column called label, labels, is_anomaly or
-    anomaly, if it holds nothing but 0 and 1. A CSV is separated by the one of `, ; tab |` that its header has most of.
-    With `in_order=False`, time stamps may come twice or go back, as in some public series.
+    `columns` are the channels; without it, all columns but the time stamps, the labels, and what is plainly no channel
+    (texts, numbers of rows, parts of a calendar): a warning names these. `time` is the column of the time stamps, or
+    "none"; without it, the first column called timestamp, time, datetime or date, in any case, else one with another
+    usual name that holds time stamps; a day and a clock, or year, month and day, in columns of their own are joined.
+    `labels` is the column of the labels; without it and `columns`, a column called label, anomaly, attack or alike, if
+    it holds nothing but 0 and 1. A CSV is separated by the one of `, ; tab |` that its header has most of. With
+    `in_order=False`, time stamps may come twice or go back, as in some public series.
+
+    `missing_values` are cells, or numbers like "-999", that hold no value, beside the usual words. `decimal` is the
+    decimal mark, found out if it is not given. `skip_rows` is the number of lines before the header. `time_format` is
+    that of the time stamps, as strftime has it. `time_zone` is that of local time stamps, as in Europe/Berlin: each
+    gets the offset from UTC that it had. `difference` names counters: a channel difference(NAME), what the counter has
+    risen by, takes the place of each; a wrap at 2^32 or 2^64 is allowed for, another fall is a missing value.
 
     A Parquet file of more than 2^25 values is copied to temporary files, as float32, once; a .npy file of so many is
     mapped. The channels of a .npy file are called 0, 1, ...; it has no time stamps and no labels.
@@ -44,66 +75,54 @@ def read_table(
         ValueError: if the file cannot be read, a column is unknown, twice there or not numeric, or time stamps are
             missing, not in order or twice there.
     """
+    dialect = Dialect(tuple(missing_values), decimal, skip_rows, time_format, time_zone, tuple(difference))
     if path.suffix.lower() == ".npy":
-        return _read_npy(path, columns, time, labels)
+        return _read_npy(path, columns, time, labels, dialect)
     if path.suffix.lower() == ".parquet" and path.is_file():
         long = LongParquet(path)
         if is_long(long.rows * len(long.columns)):
-            return _read_long(long, columns, time, labels, in_order=in_order)
-    frame = read_frame(path)
-    chosen = choose_columns(path, frame.columns, lambda name: iter([frame[name]]), columns, time, labels)
-    return as_table(path, frame, chosen, in_order=in_order)
+            return _read_long(long, columns, time, labels, dialect, in_order=in_order)
+    frame = read_frame(path, dialect, columns, time)
+    chosen = choose_columns(
+        path, frame.columns, lambda name: iter([frame[name]]), columns, time, labels, dialect.difference
+    )
+    return as_table(path, frame, chosen, dialect, in_order=in_order)
 
 
-class Columns(NamedTuple):
-    """What the columns of a file are."""
-
-    names: tuple[str, ...]  # the channels
-    time: str | None
-    labels: str | None
-
-
-def choose_columns(
-    source: Path,
-    available: Sequence[str],
-    parts: "Callable[[str], Iterator[pl.Series]]",
-    columns: Sequence[str] | None,
-    time: str | None,
-    labels: str | None,
-) -> Columns:
-    """What the columns are, as `read_table` says; `parts` gives the values of one of the `available`, in parts."""
-    taken = set(columns or ())
-    time = time_column(available, time, taken)
-    if labels is None and columns is None:
-        labels = next((c for c in available if c.lower() in LABEL_NAMES and is_binary(parts(c))), None)
-    for name in (*(columns or ()), *(n for n in (time, labels) if n)):
-        if name not in available:
-            raise ValueError(f"{source}: no column {name!r}: the file has {', '.join(available)}")
-    if columns is not None and len(taken) != len(columns):
-        raise ValueError(f"{source}: a column is named twice in {', '.join(columns)}")
-    values = (c for c in available if c not in (time, labels) and not (c == "" and counts(next(parts(c)))))
-    names = tuple(columns or values)
-    if not names:
-        raise ValueError(f"{source}: no column of values beside the time stamps and the labels")
-    return Columns(names, time, labels)
-
-
-def as_table(source: Path | str, frame: "pl.DataFrame", columns: Columns, *, in_order: bool = True) -> Series:
+def as_table(
+    source: Path | str, frame: "pl.DataFrame", columns: Columns, dialect: Dialect = FOUND_OUT, *, in_order: bool = True
+) -> Series:
     """The series that some columns of a frame are. Messages begin with its `source`."""
     names, time, labels = columns
-    if time:
-        check_times(source, frame[time], in_order=in_order)
-    return Series(
-        np.stack([numbers(source, frame[name]) for name in names], axis=1),
-        names,
-        frame[time] if time else None,
-        label_values(source, frame[labels]) if labels else None,
-    )
+    stamps = frame[time] if time else None
+    if stamps is not None and dialect.time_zone:
+        stamps = with_offsets(source, stamps, dialect)
+        check_times(source, stamps, in_order=in_order)
+    elif stamps is not None:
+        check_times(source, stamps, in_order=in_order, dialect=dialect)
+    values = [
+        differences(numbers(source, frame[counter]))
+        if (counter := counter_of(name)) is not None and name not in frame.columns
+        else numbers(source, frame[name])
+        for name in names
+    ]
+    return Series(np.stack(values, axis=1), names, stamps, label_values(source, frame[labels]) if labels else None)
 
 
 def _read_long(
-    file: LongParquet, columns: Sequence[str] | None, time: str | None, labels: str | None, *, in_order: bool
+    file: LongParquet,
+    columns: Sequence[str] | None,
+    time: str | None,
+    labels: str | None,
+    dialect: Dialect,
+    *,
+    in_order: bool,
 ) -> Series:
+    if dialect.missing or dialect.time_zone or dialect.difference:
+        raise ValueError(
+            f"{file.path}: so long a file is read part by part, without missing_values, time_zone and difference: take "
+            "them out of the file"
+        )
     if not file.without_empty_end():
         raise ValueError(f"{file.path}: the file has no rows of data")
     names, time, labels = choose_columns(file.path, file.columns, file.parts, columns, time, labels)
@@ -112,7 +131,9 @@ def _read_long(
     return Series(values, names, stamps, spooled_labels(file, labels) if labels else None)
 
 
-def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None) -> Series:
+def _read_npy(
+    path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None, dialect: Dialect
+) -> Series:
     """A file of `np.save`, of shape (time,) or (time, channel), mapped into memory; channels are called 0, 1, ..."""
     if labels is not None or (time is not None and time.lower() != NO_TIME):
         raise ValueError(f"{path}: a .npy file has neither time stamps nor labels")
@@ -134,19 +155,40 @@ def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, label
         chosen = [int(name) for name in columns]
         names, values = tuple(columns), by_rows(lambda part: part[:, chosen], values)
     values = np.asarray(values) if is_long(values.size) else np.array(values)
-    return replace(Series.of(values), names=names)
+    series = replace(Series.of(values), names=names)
+    return _marked(path, series, dialect) if dialect.missing or dialect.difference else series
 
 
-def read_frame(path: Path) -> "pl.DataFrame":
-    """All that a CSV (as text) or a Parquet file holds, without empty rows at the end."""
-    frame = _read_whole(path)
+def _marked(path: Path, series: Series, dialect: Dialect) -> Series:
+    """An array with NaN for the numbers that stand for missing values, and differences in place of counters."""
+    missing = [number for number in dialect.missing if isinstance(number, float)]
+    values = by_rows(lambda part: np.where(np.isin(part, missing), np.nan, part), series.values)
+    names = list(series.names)
+    for counter in dialect.difference:
+        if counter not in names:
+            raise ValueError(f"{path}: no column {counter!r}: the file has {', '.join(series.names)}")
+        place = names.index(counter)
+        values[:, place] = differences(values[:, place])
+        names[place] = f"difference({counter})"
+    return replace(series, values=values, names=tuple(names))
+
+
+def read_frame(
+    path: Path, dialect: Dialect = FOUND_OUT, columns: Sequence[str] | None = None, time: str | None = None
+) -> "pl.DataFrame":
+    """All that a CSV (as text) or a Parquet file holds, its time stamps in one column, without an empty end."""
+    frame, separator = _read_whole(path, dialect)
     frame = frame.head(filled_rows(frame))
+    if separator is not None:
+        frame = _without_other_headers(path, frame)
     if frame.height == 0:
         raise ValueError(f"{path}: the file has no rows of data")
-    return frame
+    frame = with_joined_time(path, frame, columns, time)
+    return plain(path, frame, dialect, separator, time_names(frame, time))
 
 
-def _read_whole(path: Path) -> "pl.DataFrame":
+def _read_whole(path: Path, dialect: Dialect) -> "tuple[pl.DataFrame, str | None]":
+    """The cells of a file, and the separator of a CSV."""
     import polars as pl
 
     if path.is_dir():
@@ -155,18 +197,44 @@ def _read_whole(path: Path) -> "pl.DataFrame":
         raise ValueError(f"{path}: not a .csv, .parquet or .npy file")
     with reading(path):
         if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path, glob=False)
-        separator, header = read_header(path)
+            return pl.read_parquet(path, glob=False), None
+        found = _header(path, dialect.skip_rows)
+        separator, header = found.separator, found.names
+        if found.line and dialect.skip_rows is None:
+            warn(f"{path}: took line {found.line + 1} as the header; see --skip-rows")
+        try:  # everything as text, so that a message can name the cell that is no number, and stamps stay as they are
+            frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator, skip_lines=found.line)
+        except pl.exceptions.ComputeError as error:
+            raise ValueError(_unreadable(path, found, str(error))) from None
+        if header.count("") > 1:  # separators at the end of each line
+            empty = [at for at, name in enumerate(header) if not name and filled_rows(frame[:, [at]]) == 0]
+            frame = frame[:, [at for at in range(len(header)) if at not in empty]]
+            header = [name for at, name in enumerate(header) if at not in empty]
         if len(set(header)) != len(header):
             twice = next(name for name in header if header.count(name) > 1)
             raise ValueError(f"{path}: the column {twice!r} is there twice: rename one of them")
-        try:  # everything as text, so that a message can name the cell that is no number, and stamps stay as they are
-            frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator)
-        except pl.exceptions.ComputeError as error:
-            raise ValueError(_unreadable(path, separator, header, str(error))) from None
         frame.columns = header
         quoted = [name for name in header if frame[name].str.contains('"', literal=True).any()]  # after a space
-        return frame.with_columns(pl.col(quoted).str.replace(r'^\s*"(.*)"\s*$', "${1}"))
+        return frame.with_columns(pl.col(quoted).str.replace(r'^\s*"(.*)"\s*$', "${1}")), separator
+
+
+def _without_other_headers(path: Path, frame: "pl.DataFrame") -> "pl.DataFrame":
+    """A frame of text without rows that repeat the header, and without one of units below it; both are said."""
+    import polars as pl
+
+    first = frame.columns[0]
+    if frame.height and (frame[first].str.strip_chars() == first).any() and first:
+        again = pl.all_horizontal(
+            pl.col(name).str.strip_chars().eq_missing(pl.lit(name or None)) for name in frame.columns
+        )
+        rows = frame.height
+        frame = frame.filter(~again)
+        if frame.height < rows:
+            warn(f"{path}: left out {rows - frame.height} rows that repeat the header")
+    if frame.height > 2 and is_row_of_units(frame.row(0), frame.row(1), frame.row(2)):
+        warn(f"{path}: left out the row of units below the header")
+        frame = frame.slice(1)
+    return frame
 
 
 def read_header(path: Path) -> tuple[str, list[str]]:
@@ -176,22 +244,43 @@ def read_header(path: Path) -> tuple[str, list[str]]:
         ValueError: if the first line is a row of numbers: a file without a header.
         OSError, UnicodeDecodeError: if the file cannot be read.
     """
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        first = next((text for line in lines if (text := line.strip("\r\n"))), "")
-    separator = separator_of(first)
+    found = _header(path, None)
+    return found.separator, found.names
+
+
+def _header(path: Path, skip_rows: int | None) -> Header:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = list(itertools.islice(file, LINES_AHEAD + (skip_rows or 0)))
     try:
-        names = cells_of(first, separator) if first else []
+        found = header_of(lines, skip_rows)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    if names and not is_header(names):
-        raise ValueError(f"{path}: the first line is {first.strip()[:40]!r}: it must name the columns")
-    return separator, names
+    if found is None:
+        return Header(0, "", ",", [])
+    if not is_header(found.names):
+        later = next((at for at in range(found.line + 1, len(lines)) if _may_be_header(lines, at)), None)
+        hint = (
+            "" if later is None else f"; line {later + 1} seems to: skip {later} with skip_rows (--skip-rows {later})"
+        )
+        raise ValueError(f"{path}: the first line is {found.text.strip()[:40]!r}: it must name the columns{hint}")
+    return found
 
 
-def _unreadable(path: Path, separator: str, header: list[str], reason: str) -> str:
+def _may_be_header(lines: Sequence[str], at: int) -> bool:
+    found = header_of(lines[: at + 1], at)
+    return found is not None and len(found.names) > 1 and not any(map(is_number_or_missing, found.names))
+
+
+def _unreadable(path: Path, header: Header, reason: str) -> str:
     """Names the first row whose number of cells is not the header's, else passes the parser's first line on."""
+    width = len(header.names)
     with path.open(newline="", encoding="utf-8", errors="replace") as lines:
-        for row, cells in enumerate(csv.reader(lines, delimiter=separator), start=-1):
-            if len(cells) > len(header):
-                return f"{path}: row {row} has {len(cells)} cells, the header has {len(header)}"
+        rows = itertools.islice(csv.reader(lines, delimiter=header.separator), header.line, None)
+        for row, cells in enumerate(rows, start=-1):
+            if len(cells) > width:
+                hint = ""
+                if row < LINES_AHEAD and not any(map(is_number, cells)):
+                    skip = header.line + row + 1
+                    hint = f"; if this is the header, skip what is before it with skip_rows (--skip-rows {skip})"
+                return f"{path}: row {row} has {len(cells)} cells, the header has {width}{hint}"
     return f"{path}: cannot be read: {reason.splitlines()[0]}"
