@@ -274,7 +274,7 @@ def test_stamps_out_of_order_are_refused_where_they_must_be_in_order(tmp_path: P
     path = skab(tmp_path)
     with pytest.raises(ValueError, match="row 1 has the same time stamp"):
         read_table(path, columns=["Pressure"])
-    assert isinstance(read_table(path, in_order=False).index, pl.Series)
+    assert isinstance(read_table(path, columns=["Pressure"], in_order=False).index, pl.Series)
     path.write_text(path.read_text().replace("2020-03-09 00:00:07", "soon", 1))
     with pytest.raises(ValueError, match="row 14, column datetime: 'soon' is not a time stamp"):
-        read_table(path, in_order=False)
+        read_table(path, columns=["Pressure"], in_order=False)

@@ -1,5 +1,6 @@
 """A CSV is the same series, whether it is read as a whole or line by line."""
 
+import json
 import math
 import tempfile
 from pathlib import Path
@@ -18,6 +19,8 @@ from twinvae.tables.table import read_table
 
 NAMES = ("a", "b 2", "0", "x;y", "p|q", "m, n", "flow\tout", 'in "bar"', "Ünit")
 CELLS = ("1", "-2.5", " 3 ", "+4", "5e-3", "inf", ".5", "6.", "", "NaN", "nan", "NA", "N/A", "null", "NULL", "None")
+WORDS = ("Null", "#N/A", "unavailable", "-", "?", "NAN", "-nan", "n.i.B.", "-999", "-999.0")
+MISSING = ("-999", "N.I.B.")
 
 
 def rows_of_file(text: str) -> tuple[tuple[str, ...], list[list[str]], list[str]]:
@@ -25,13 +28,13 @@ def rows_of_file(text: str) -> tuple[tuple[str, ...], list[list[str]], list[str]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "data.csv")
         path.write_bytes(text.encode())
-        table = read_table(path)
+        table = read_table(path, missing_values=MISSING)
         stamps = [] if table.index is None else [table.stamp(row).strip() for row in range(len(table))]
         return table.names, [list(map(str, row)) for row in table.values.tolist()], stamps
 
 
 def rows_of_lines(text: str, names: tuple[str, ...]) -> tuple[list[list[str]], list[str]]:
-    reader = LineReader(names)
+    reader = LineReader(names, missing_values=MISSING)
     found = [point for line in text.splitlines(keepends=True) if (point := reader.read(line)) is not None]
     values = [point.values if isinstance(point.values, list) else [point.values] for point in found]
     return [list(map(str, map(float, row))) for row in values], [p.time for p in found if p.time is not None]
@@ -52,7 +55,7 @@ def files(draw: st.DrawFn) -> str:
         return draw(st.sampled_from(["", " "])) + cell + draw(st.sampled_from(["", " "]))
 
     table = [names] + [
-        draw(st.lists(st.sampled_from(CELLS), min_size=len(names), max_size=len(names))) for _ in range(3)
+        draw(st.lists(st.sampled_from(CELLS + WORDS), min_size=len(names), max_size=len(names))) for _ in range(3)
     ]
     table[-1][0] = "7"  # empty rows at the end do not count
     if timed:
@@ -67,6 +70,57 @@ def files(draw: st.DrawFn) -> str:
 def test_a_file_and_its_lines_are_the_same_series(text: str) -> None:
     names, values, stamps = rows_of_file(text)
     assert rows_of_lines(text, names) == (values, stamps)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["20,5", "-0,25", "7", "1,125", "NaN", "-", "3e5", "1,5e-3"]), min_size=2, max_size=9))
+@pytest.mark.filterwarnings("ignore:.*took the comma as the decimal mark")
+def test_a_decimal_comma_is_the_same_in_a_file_and_in_its_lines(cells: list[str]) -> None:
+    text = "a;b\n" + "".join(f"{cell};{row}\n" for row, cell in enumerate([*cells, "0,5"]))
+    names, values, _ = rows_of_file(text)
+    assert rows_of_lines(text, names)[0] == values
+
+
+@pytest.mark.filterwarnings("ignore:.*(joined|as the header|day or the month first)")
+@pytest.mark.parametrize("before", ["", "# made by a logger\n", "sep=;\n"])
+@pytest.mark.parametrize(
+    ("header", "stamp"),
+    [
+        ("Date;Time", "01/03/2024;00:{:02}"),
+        ("日付;時刻", "2024-03-01;00:{:02}"),
+        ("ts", "17092512{:02}000"),
+        ("year;month;day;hour;minute", "2024;3;1;0;{}"),
+    ],
+)
+def test_time_and_differences_are_the_same_in_a_file_and_in_its_lines(before: str, header: str, stamp: str) -> None:
+    counts = [2**32 - 40 + 7 * row for row in range(5)] + [3, 10, 4, 9]
+    rows = (f"{stamp.format(row)};{count % 2**32};{row % 3}\n" for row, count in enumerate(counts))
+    text = f"{before}{header};n;a\n" + "".join(rows)
+    names = ("difference(n)", "a")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "data.csv")
+        path.write_text(text, encoding="utf-8")
+        table = read_table(path, columns=names)
+    found, stamps = rows_of_lines(text, names)
+    assert found == [list(map(str, row)) for row in table.values.tolist()]
+    assert stamps == [table.stamp(row) for row in range(len(table))]
+
+
+def test_a_reader_that_is_restored_goes_on_with_its_counters_and_its_decimal_mark() -> None:
+    first, second = LineReader(("difference(n)", "a")), LineReader(("difference(n)", "a"))
+    for line in ("n;a", "5;1,5", "9;2"):
+        first.read(line)
+    second.restore(json.loads(json.dumps(first.state)))
+    assert second.read("11;0,5") == first.read("11;0,5") == Point([2.0, 0.5], None)
+
+
+def test_one_number_with_a_decimal_comma_is_no_time_without_a_word() -> None:
+    with pytest.warns(UserWarning, match=r"'20,5' is taken for the time 20 and the value 5; .*--decimal ,"):
+        assert LineReader(("a",)).read("20,5") == Point(5.0, "20")
+    reader = LineReader(("a",), decimal=",")
+    assert [reader.read(line) for line in ("20,5", "21,116", "7")] == [
+        Point(20.5, None), Point(21.116, None), Point(7.0, None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)

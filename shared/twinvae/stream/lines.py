@@ -213,7 +213,7 @@ class LineReader:
 
     def _note_comma(self, text: str) -> None:
         """Says what is taken for the time where a row may as well be one number with a decimal comma."""
-        if self._time is None and re.fullmatch(r"[+-]?\d{1,9},\d+", text):
+        if self._time is None and self._decimal != "," and re.fullmatch(r"[+-]?\d{1,9},\d+", text):
             time, value = text.split(",")
             as_number = "if it is one number with a decimal comma, say so with --decimal ,"
             warn(f"{text!r} is taken for the time {time} and the value {value}; {as_number}")

@@ -121,7 +121,7 @@ def _worded(column: "pl.Series", missing: "Collection[str | float]") -> "pl.Seri
     if not missing and (is_number | text.is_null()).all():
         return None
     words = [*MISSING_CELLS, *(word for word in missing if isinstance(word, str))]
-    if not (is_number | _fits(text, COMMA)).any():
+    if not missing and not (is_number | _fits(text, COMMA)).any():
         return None
     return pl.select(pl.when(~text.str.to_lowercase().is_in(words)).then(text).alias(column.name)).to_series()
 
