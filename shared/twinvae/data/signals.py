@@ -87,9 +87,8 @@ def _daily(length: int, channels: int, rng: np.random.Generator) -> Signal:
 
     phase = np.arange(length) / STEPS_A_DAY
     day = phase.astype(int)
-    heights_of_days = np.exp(rng.normal(0.0, 0.05, day[-1] + 1)) * np.where(
-        np.arange(day[-1] + 1) % 7 < 5, 1.0, WEEKEND
-    )
+    days = np.arange(day[-1] + 1)
+    heights_of_days = np.exp(rng.normal(0.0, 0.05, len(days))) * np.where(days % 7 < 5, 1.0, WEEKEND)
     noise = 0.06 * autoregressive_noise(length, channels, 0.6, rng)
     return Signal(shape, phase, heights_of_days[day][:, None], np.zeros((length, channels)), noise)
 
