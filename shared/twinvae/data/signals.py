@@ -44,8 +44,7 @@ def draw_signal(kind: SignalKind, length: int, channels: int, rng: np.random.Gen
     - `autoregressive`: a wave of 20 to 40 steps, half hidden in autoregressive noise.
     - `beats`: an ECG with beats of 60 to 90 steps, never quite as long as the last one; the channels are leads.
 
-    Raises:
-        ValueError: if there is no such kind.
+    A ValueError says if there is no such kind.
     """
     if kind not in SIGNAL_KINDS:
         raise ValueError(f"unknown signal {kind!r}: choose one of {', '.join(SIGNAL_KINDS)}")
