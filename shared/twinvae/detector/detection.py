@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int8
 
 from twinvae.config import KINDS, Kind
-from twinvae.detector.preparation import check_scores, gap_warnings, scaled_series, unknown_warnings
-from twinvae.files.out_of_core import by_rows, has_missing, kept
+from twinvae.detector.preparation import check_scores, gap_warnings, scaled_series
+from twinvae.files.out_of_core import by_rows, has_missing, kept, number
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend, Statistic
 from twinvae.network.net import Net
@@ -109,7 +109,9 @@ class Detection:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know of the series and of its scores."""
-        return self.gap_warnings + unknown_warnings(self.contributions)
+        unknown, steps = number(np.isnan, self.scores), len(self.scores)
+        nowhere = f"{unknown} of {steps} time steps have no value within a window: their score is NaN, their label 0"
+        return (*self.gap_warnings, nowhere) if unknown else self.gap_warnings
 
     @cached_property
     def gap_warnings(self) -> tuple[str, ...]:

@@ -48,7 +48,9 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
     check_constant(whole, names)
     check_enough(int((1 - config.trim) * least_scores(raw, config)), config)
     head = raw[: len(raw) - held_out_steps(len(raw), config)]
-    check_values(head, names)
+    for channel, name in enumerate(names):
+        if first_row(np.isfinite, head[:, channel]) is None:
+            raise ValueError(f"column {name} has no values in the part that is trained on: leave it out")
     scaler = fit_scaler(head, config.scaling)
     scaled = scaled_series(raw, scaler, config)
     return Prepared(scaled, names, scaler, config, Net.of(config, len(names), masked=has_missing(scaled)))
@@ -93,13 +95,6 @@ def gap_warnings(series: Series, asked: str | None) -> tuple[str, ...]:
         f"{missing} missing values ({missing / values.size:.1%}) are left out, the first at row {row}, column "
         f'{series.names[column]}: missing="mask" says that this is meant, "error" refuses them',
     )
-
-
-def check_values(head: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
-    """Raises ValueError if a channel has no value in the part that is trained on."""
-    for channel, name in enumerate(names):
-        if first_row(lambda part: ~np.isnan(part), head[:, channel]) is None:
-            raise ValueError(f"column {name} has no values in the part that is trained on: leave it out")
 
 
 def least_scores(series: Float[np.ndarray, "time channel"], config: Config) -> int:
@@ -162,14 +157,3 @@ def check_scores(
     row = first_row(lambda part, x: np.isinf(part) | (np.isnan(part) & ~np.isnan(x)), contributions, scaled)
     if row is not None:
         raise ValueError(f"the score at row {row} overflows {config.dtype}: remove the outlier or fit in float64")
-
-
-def unknown_warnings(contributions: Float[np.ndarray, "time channel"]) -> tuple[str, ...]:
-    """One warning if there are time steps without a score."""
-    unknown = number(lambda part: np.isnan(part).all(axis=1), contributions)
-    if not unknown:
-        return ()
-    return (
-        f"{unknown} of {len(contributions)} time steps have no value within a window: their score is NaN, their "
-        "label 0",
-    )

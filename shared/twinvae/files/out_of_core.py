@@ -128,13 +128,11 @@ def kept(array: np.ndarray, mask: Bool[np.ndarray, " n"]) -> np.ndarray:
 
 def quantiles(values: np.ndarray, probabilities: Any) -> np.ndarray:
     """The quantiles of the values (n,), computed as `np.quantile` does in float64, out of core if the values are."""
-    return np.asarray(np.quantile(by_rows(_float64, values), probabilities, overwrite_input=True))
+    return np.asarray(
+        np.quantile(by_rows(lambda part: part.astype(np.float64), values), probabilities, overwrite_input=True)
+    )
 
 
 def median(values: np.ndarray) -> float:
     """The median of the values (n,), computed as `np.median` does, out of core if the values are."""
     return float(np.median(by_rows(np.copy, values), overwrite_input=True))
-
-
-def _float64(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float64)

@@ -102,7 +102,7 @@ def train(
                     loss = _loss(backend, net, state.parameters, tail, config) if len(tail) else 0.0
                     terms = np.concatenate(unfinished).astype(np.float64).reshape(finished, steps, -1)
                     unfinished = []
-                    _extend(history, _means(terms, len(history["loss"]), windows, config))
+                    _add_epochs(history, terms, windows, config)
                     done = len(history["loss"])
                     if len(tail):
                         held_out_losses.append(loss)
@@ -149,8 +149,10 @@ def train_together(
     trained = backend.train_together(net, start, together, _until(stop, schedule), config)
     result: dict[int, tuple[Parameters, History]] = {}
     for member, (learned, terms) in zip(order, trained, strict=True):
+        history: History = {"loss": [], "reconstruction": [], "kl": [], "kl_per_dimension": []}
         shaped = terms.astype(np.float64).reshape(epochs[member], steps[member], -1)
-        result[member] = learned, _means(shaped, 0, windows[member], config)
+        _add_epochs(history, shaped, windows[member], config)
+        result[member] = learned, history
     return [result[member] for member in range(len(series))]
 
 
@@ -181,27 +183,18 @@ def _warn_of_collapse(kl_per_dimension: Sequence[float], windows: int) -> None:
         )
 
 
-def _means(terms: Float[np.ndarray, "epoch step term"], done: int, windows: int, config: Config) -> History:
-    """The history of some epochs that follow after `done` others."""
+def _add_epochs(history: History, terms: Float[np.ndarray, "epoch step term"], windows: int, config: Config) -> None:
+    """Adds some epochs to the history of a training, in place."""
     epochs, steps, _ = terms.shape
     means = terms.sum(axis=1) / windows
     kl = weighed = means[:, 1:].sum(axis=1)
     if config.beta_warm_up:
-        scale = beta_scale(done * steps, epochs * steps, steps, config).reshape(epochs, steps, 1)
+        scale = beta_scale(len(history["loss"]) * steps, epochs * steps, steps, config).reshape(epochs, steps, 1)
         weighed = (scale * terms[:, :, 1:]).sum(axis=(1, 2)) / windows
-    return {
-        "loss": (means[:, 0] + config.beta * weighed).tolist(),
-        "reconstruction": means[:, 0].tolist(),
-        "kl": kl.tolist(),
-        "kl_per_dimension": means[:, 1:].tolist(),
-    }
-
-
-def _extend(history: History, more: History) -> None:
-    history["loss"] += more["loss"]
-    history["reconstruction"] += more["reconstruction"]
-    history["kl"] += more["kl"]
-    history["kl_per_dimension"] += more["kl_per_dimension"]
+    history["loss"] += (means[:, 0] + config.beta * weighed).tolist()
+    history["reconstruction"] += means[:, 0].tolist()
+    history["kl"] += kl.tolist()
+    history["kl_per_dimension"] += means[:, 1:].tolist()
 
 
 @contextmanager
