@@ -95,9 +95,8 @@ def _run_block(
     z = mean if noise is None else sample(mean, log_variance, noise)
     x_hat = model.decode(z).reshape(x.shape)
     kl = divergence(mean, log_variance, jnp).sum(axis=1)
-    return block_statistics(
-        x, x_hat, kl, used, wanted, jnp, partial(fold, xp=jnp), net.masked, level
-    )  # what is not asked for is not computed
+    # What is not asked for is not computed.
+    return block_statistics(x, x_hat, kl, used, wanted, jnp, partial(fold, xp=jnp), net.masked, level)
 
 
 def _every_window(net: Net, values: Float[Array, "length channel"]) -> Float[Array, "n window channel"]:

@@ -104,9 +104,8 @@ def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
 
 def _padded(chunk: ChunkTogether, members: int) -> ChunkTogether:
     """The chunk with members that have no steps appended, up to this number."""
-    starts, weights, used = (_with_rows(array, members) for array in (chunk.starts, chunk.weights, chunk.used))
-    scale = None if chunk.beta_scale is None else _with_rows(chunk.beta_scale, members)
-    return ChunkTogether(starts, weights, chunk.noise, used, scale)
+    shared = chunk.noise
+    return ChunkTogether(*(part if part is None or part is shared else _with_rows(part, members) for part in chunk))
 
 
 def _start(net: Net, parameters: Parameters) -> _Progress:

@@ -1,8 +1,9 @@
 """Scoring: one pass for each block of a series."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import array_api_compat.torch as xp
@@ -50,14 +51,8 @@ def statistics(
             parts = block_statistics(x, x_hat, kl, None, wanted, xp, _fold, net.masked, level)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 
-        if pool is None:
-            return series_statistics(run_block, series, net.window, wanted, block, masked=net.masked)
-
-        def submit(values: np.ndarray) -> Future[Mapping[str, Any]]:
-            return pool.submit(run_block, values)
-
-        ahead = 2 * torch.get_num_threads()
-        return series_statistics(submit, series, net.window, wanted, block, ahead, masked=net.masked)
+        run, ahead = (run_block, 2) if pool is None else (partial(pool.submit, run_block), 2 * torch.get_num_threads())
+        return series_statistics(run, series, net.window, wanted, block, ahead, masked=net.masked)
 
 
 @contextmanager

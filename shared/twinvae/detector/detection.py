@@ -9,7 +9,7 @@ from jaxtyping import Float, Int8
 
 from twinvae.config import KINDS, Kind
 from twinvae.detector.preparation import check_scores, gap_warnings, scaled_series
-from twinvae.files.out_of_core import by_rows, has_missing, kept, number
+from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, number
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend, Statistic
 from twinvae.network.net import Net
@@ -37,12 +37,12 @@ class Detection:
     explained: bool  # whether the one pass over the series is to give the expected values too
 
     @cached_property
-    def scaled(self) -> Float[np.ndarray, "time channel"]:
+    def scaled(self) -> TimeByChannel:
         """The series as the network reads it."""
         return scaled_series(self.series.values, self.model.scaler, self.model.config)
 
     @cached_property
-    def contributions(self) -> Float[np.ndarray, "time channel"]:
+    def contributions(self) -> TimeByChannel:
         """The score of each channel at each time step; NaN where the channel has no value within a window.
 
         Raises:
@@ -96,7 +96,7 @@ class Detection:
         return false_alarms(kept(self.scores[judged], known), alarms, asked_rate(self.model.config))
 
     @cached_property
-    def expected(self) -> Float[np.ndarray, "time channel"]:
+    def expected(self) -> TimeByChannel:
         """What the model expects: the mean over the covering windows of their reconstructions, in the series' units."""
         shift, scale = (values.astype(self.scaled.dtype) for values in self.model.scaler)
         return by_rows(lambda part: part * scale + shift, self._statistics["reconstruction"])

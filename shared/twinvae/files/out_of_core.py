@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 VALUES = 2**18  # worked on at a time, to bound what lies between input and result
 LEAST_ROWS = 1024
+
+TimeByChannel = Float[np.ndarray, "time channel"]  # the values of a series, or what has as many rows and columns
 
 
 def pieces(array: np.ndarray) -> Iterator[slice]:

@@ -11,9 +11,10 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32
+from jaxtyping import Float32, Int32
 
 from twinvae.config import Config
+from twinvae.files.out_of_core import TimeByChannel
 from twinvae.network.seeds import generator
 
 BLOCK = 2**20  # windows that are shuffled together; a longer series is shuffled block by block
@@ -80,7 +81,7 @@ def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS)
 
 
 def placed(
-    chunks: Iterable[Chunk], series: Float[np.ndarray, "time channel"], place: Callable[[np.ndarray], Any]
+    chunks: Iterable[Chunk], series: TimeByChannel, place: Callable[[np.ndarray], Any]
 ) -> Iterator[tuple[Chunk, Any]]:
     """Each chunk with the part of the series that its windows lie in, which is put on the device when it changes."""
     before: Chunk | None = None

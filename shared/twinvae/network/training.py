@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.config import Config
-from twinvae.files.out_of_core import pieces
+from twinvae.files.out_of_core import TimeByChannel, pieces
 from twinvae.network import parameters
 from twinvae.network.backend import Backend
 from twinvae.network.net import Net
@@ -60,12 +60,7 @@ def held_out_steps(length: int, config: Config) -> int:
 
 
 def train(
-    backend: Backend,
-    net: Net,
-    scaled: Float[np.ndarray, "time channel"],
-    config: Config,
-    seed: int,
-    stop: Callable[[], bool] = bool,
+    backend: Backend, net: Net, scaled: TimeByChannel, config: Config, seed: int, stop: Callable[[], bool] = bool
 ) -> tuple[Parameters, History]:
     """Trains a network on a scaled series and returns its parameters and the history of the training.
 
@@ -87,9 +82,6 @@ def train(
     # A held-out loss after each epoch needs chunks of at most one epoch.
     schedule = chunks(windows, config, seed, limit=min(steps, CHUNK_STEPS) if len(tail) else CHUNK_STEPS)
     history: History = {"loss": [], "reconstruction": [], "kl": [], "kl_per_dimension": []}
-    held_out_losses: list[float] = []
-    if len(tail):
-        history["validation_loss"] = held_out_losses
     unfinished: list[np.ndarray] = []  # the terms of all steps since the end of the last finished epoch
     best: tuple[float, int] | None = None  # the held-out loss and the number of the epoch whose parameters are kept
     with training_progress(config.epochs) as report, _asked_to_stop() as asked:
@@ -105,7 +97,7 @@ def train(
                     _add_epochs(history, terms, windows, config)
                     done = len(history["loss"])
                     if len(tail):
-                        held_out_losses.append(loss)
+                        history.setdefault("validation_loss", []).append(loss)
                     if best is None or not len(tail) or loss < best[0]:
                         best, kept = (loss, done), state.parameters
                     report(done, history["loss"][-1], history["reconstruction"][-1], history["kl"][-1])
@@ -223,9 +215,7 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _loss(
-    backend: Backend, net: Net, trained: Parameters, part: Float[np.ndarray, "time channel"], config: Config
-) -> float:
+def _loss(backend: Backend, net: Net, trained: Parameters, part: TimeByChannel, config: Config) -> float:
     """The mean over the windows of the loss at the posterior mean."""
     result = backend.statistics(net, trained, part, ("window", "divergence"), config.device)
     if net.masked:

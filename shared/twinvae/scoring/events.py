@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from twinvae.files.out_of_core import zeros_beside
+from twinvae.files.out_of_core import TimeByChannel, zeros_beside
 from twinvae.scoring.kinds import mean_over_channels
 from twinvae.windowing.intervals import intervals
 
@@ -68,7 +68,7 @@ def without_low_ends(
 
 def find_events(
     labels: Integer[np.ndarray, " time"],
-    contributions: Float[np.ndarray, "time channel"],
+    contributions: TimeByChannel,
     names: Sequence[str],
     *,
     min_length: int,
@@ -95,10 +95,7 @@ def find_events(
 
 
 def with_expectation(
-    events: Sequence[Event],
-    names: Sequence[str],
-    series: Float[np.ndarray, "time channel"],
-    reconstruction: Float[np.ndarray, "time channel"],
+    events: Sequence[Event], names: Sequence[str], series: TimeByChannel, reconstruction: TimeByChannel
 ) -> list[Event]:
     """The events with `value` and `expected` from a series and its reconstruction, both in the series' units."""
     columns = {name: index for index, name in enumerate(names)}
