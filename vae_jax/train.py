@@ -104,8 +104,8 @@ def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
 
 def _padded(chunk: ChunkTogether, members: int) -> ChunkTogether:
     """The chunk with members that have no steps appended, up to this number."""
-    shared = chunk.noise
-    return ChunkTogether(*(part if part is None or part is shared else _with_rows(part, members) for part in chunk))
+    of_members = chunk._asdict() | {"noise": None}  # which they share
+    return chunk._replace(**{name: _with_rows(part, members) for name, part in of_members.items() if part is not None})
 
 
 def _start(net: Net, parameters: Parameters) -> _Progress:

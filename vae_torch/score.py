@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import array_api_compat.torch as xp
@@ -17,7 +16,7 @@ from twinvae.network.backend import Statistic
 from twinvae.network.net import Net
 from twinvae.network.objective import divergence, refilled, seen
 from twinvae.network.parameters import Parameters
-from twinvae.scoring.statistics import block_statistics, block_windows, series_statistics
+from twinvae.scoring.statistics import RunBlock, block_statistics, block_windows, series_statistics
 from twinvae.windowing.geometry import count
 from vae_torch.model import build, sample, to_state
 from vae_torch.runtime import _one_thread_if_small, runtime
@@ -51,7 +50,8 @@ def statistics(
             parts = block_statistics(x, x_hat, kl, None, wanted, xp, _fold, net.masked, level)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 
-        run, ahead = (run_block, 2) if pool is None else (partial(pool.submit, run_block), 2 * torch.get_num_threads())
+        run: RunBlock = run_block if pool is None else lambda values: pool.submit(run_block, values)
+        ahead = 2 if pool is None else 2 * torch.get_num_threads()
         return series_statistics(run, series, net.window, wanted, block, ahead, masked=net.masked)
 
 
