@@ -120,10 +120,7 @@ def _adam(size: int, dtype: str) -> optax.OptState:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
-_Run = Callable[[_Progress, Float[Array, "time channel"], Chunk], tuple[_Progress, Float[Array, "step term"]]]
-_RunTogether = Callable[
-    [_Progress, Float[Array, "member time channel"], ChunkTogether], tuple[_Progress, Float[Array, "member step term"]]
-]
+_Run = Callable[..., tuple[_Progress, Array]]  # of the progress, the series and a chunk: the progress and the terms
 
 
 def _chunk_program(net: Net, beta: float, learning_rate: float) -> _Run:
@@ -168,7 +165,7 @@ def _compiled(net: Net, beta: float, learning_rate: float) -> _Run:
 
 
 @functools.cache
-def _compiled_together(net: Net, beta: float, learning_rate: float, at_once: int) -> _RunTogether:
+def _compiled_together(net: Net, beta: float, learning_rate: float, at_once: int) -> _Run:
     """The program that runs a chunk of several members, `at_once` of them in one step."""
     run = _chunk_program(net, beta, learning_rate)
 

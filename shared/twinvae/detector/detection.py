@@ -1,7 +1,7 @@
 """A series that a fitted model has scored, once: scores, labels, events, and what the model expected."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ from twinvae.model.model import Model
 from twinvae.network.backend import Backend, Statistic
 from twinvae.network.net import Net
 from twinvae.scoring.calibration import mean_over_draws
-from twinvae.scoring.events import Event, find_events, with_expectation, with_times
+from twinvae.scoring.events import Event, find_events, with_expectation
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
 from twinvae.scoring.kinds import SCORES, Statistics, contributions, mean_over_channels, statistics_of
 from twinvae.scoring.statistics import SHORT, latent_draws
@@ -82,7 +82,12 @@ class Detection:
         )  # fmt: skip
         if found and self.explained:
             found = with_expectation(found, names, self.series.values, self.expected)
-        return with_times(found, self.series.index) if self.series.on_pandas else found
+        if not self.series.on_pandas:
+            return found
+        stamp = self.series.index
+        return [
+            replace(e, start_time=stamp[e.start], last_time=stamp[e.end - 1], peak_time=stamp[e.peak]) for e in found
+        ]
 
     @cached_property
     def false_alarms(self) -> FalseAlarms:

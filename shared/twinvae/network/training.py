@@ -11,10 +11,9 @@ from jaxtyping import Float
 
 from twinvae.config import Config
 from twinvae.files.out_of_core import TimeByChannel, pieces
-from twinvae.network import parameters
 from twinvae.network.backend import Backend
 from twinvae.network.net import Net
-from twinvae.network.parameters import Parameters
+from twinvae.network.parameters import Parameters, draw
 from twinvae.network.schedule import (
     CHUNK_STEPS,
     Chunk,
@@ -74,7 +73,7 @@ def train(
         ValueError: if the parameters do not stay finite.
         KeyboardInterrupt: at Ctrl-C before the first epoch is finished, or at a second Ctrl-C.
     """
-    kept = parameters.draw(net, seed)
+    kept = draw(net, seed)
     part = scaled[: len(scaled) - held_out_steps(len(scaled), config)]
     tail = scaled[len(part) :]
     windows = count(len(part), config.window)
@@ -137,7 +136,7 @@ def train_together(
     for row, member in zip(together, order, strict=True):
         row[: len(series[member])] = series[member]
     schedule = chunks_together([windows[m] for m in order], [epochs[m] for m in order], config, seed)
-    start = parameters.draw(net, seed)
+    start = draw(net, seed)
     trained = backend.train_together(net, start, together, _until(stop, schedule), config)
     result: dict[int, tuple[Parameters, History]] = {}
     for member, (learned, terms) in zip(order, trained, strict=True):

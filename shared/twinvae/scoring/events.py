@@ -105,11 +105,3 @@ def with_expectation(
         value = None if np.isnan(series[place]) else float(series[place])
         found.append(replace(event, value=value, expected=float(reconstruction[place])))
     return found
-
-
-def with_times(events: Sequence[Event], index: Any) -> list[Event]:
-    """The events with the time stamps of their first, last and peak step on the index of the series."""
-    return [
-        replace(event, start_time=index[event.start], last_time=index[event.end - 1], peak_time=index[event.peak])
-        for event in events
-    ]
