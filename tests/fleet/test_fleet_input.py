@@ -175,3 +175,22 @@ def test_keys_that_are_numbers_are_text(tmp_path: Path) -> None:
     path = tmp_path / "long.parquet"
     pl.DataFrame({"k": [7, 7, 12], "a": np.arange(3.0)}).write_parquet(path)
     assert open_input(path, key="k").names == ("12", "7")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_series_are_read_as_the_user_says_they_are_written(tmp_path: Path, suffix: str) -> None:
+    long = pl.DataFrame(
+        {"key": ["x"] * 3 + ["y"] * 3, "time": [1, 2, 3] * 2, "n": [5, 7, 4, 1, 2, 9], "a": [1.0, -9, 3, -9, 5, 6]}
+    )
+    folder = tmp_path / "in"
+    folder.mkdir()
+    parts = {"x": long.head(3).drop("key"), "y": long.tail(3).drop("key")}
+    for name, part in {**parts, "long": long}.items():
+        path = tmp_path / f"long{suffix}" if name == "long" else folder / f"{name}{suffix}"
+        part.write_csv(path) if suffix == ".csv" else part.write_parquet(path)
+    how = {"missing_values": ("-9",), "difference": ("n",)}
+    for source in (open_input(folder, **how), open_input(tmp_path / f"long{suffix}", key="key", **how)):
+        found = {name: source.read(name) for name in source.names}
+        assert found["x"].names == ("difference(n)", "a")
+        np.testing.assert_array_equal(found["x"].values, [[np.nan, 1], [2, np.nan], [np.nan, 3]])
+        np.testing.assert_array_equal(found["y"].values, [[np.nan, np.nan], [1, 5], [7, 6]])

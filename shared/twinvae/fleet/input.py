@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from twinvae.files.atomic import replacing
 from twinvae.series.series import Series
+from twinvae.tables.columns import plain
 from twinvae.tables.dialect import Dialect, counter_of
-from twinvae.tables.long_parquet import reading
+from twinvae.tables.long_parquet import ROWS, reading
 from twinvae.tables.roles import Columns, choose_columns
 from twinvae.tables.table import as_table, read_frame, read_table
 
@@ -193,7 +194,8 @@ def _open_long(
 
     def parts(name: str) -> Iterator[pl.Series]:
         with reading(path):
-            yield whole.select(name).collect().to_series()
+            yield whole.select(name).head(ROWS).collect().to_series()
+            yield whole.select(name).slice(ROWS).collect().to_series()
 
     chosen = choose(path, available, parts)
     values = (name if name in available else counter_of(name) or name for name in chosen.names)
@@ -213,7 +215,8 @@ def _open_long(
 
     def rows(first: int, number: int) -> pl.DataFrame:
         try:
-            return part.slice(first, number).select(wanted).collect()
+            frame = part.slice(first, number).select(wanted).collect()
+            return plain(path, frame, dialect, None, {chosen.time or ""}) if lazily else frame
         except (OSError, pl.exceptions.PolarsError) as error:
             raise ChangedError(f"{path}: cannot be read any more: {str(error).splitlines()[0]}") from None
 

@@ -267,7 +267,9 @@ class LineReader:
     def state(self) -> dict[str, Any]:
         """What was found out of the first lines."""
         found = {"form": self._form, "separator": self._separator, "header": self._header, "width": self._width}
-        before = self._counters and [None if math.isnan(count) else count for count in self._before or ()]
+        before: list[float | None] = []
+        if self._counters and self._before:
+            before = [None if math.isnan(value) else value for value in self._before]
         return found | {"decimal": self._decimal, "before": before}
 
     def restore(self, state: Mapping[str, Any]) -> None:

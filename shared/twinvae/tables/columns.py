@@ -89,8 +89,10 @@ def plain(
         frame = frame.with_columns(
             pl.when(~pl.col(name).cast(pl.Float64).is_in(numbers)).then(pl.col(name)) for name in typed
         )
-    texts = {name: _worded(column, missing) for name, column in columns.items() if column.dtype == pl.String}
-    texts = {name: text for name, text in texts.items() if text is not None}
+    texts: dict[str, pl.Series] = {}
+    for name, column in columns.items():
+        if column.dtype == pl.String and (text := _worded(column, missing)) is not None:
+            texts[name] = text
     decimal = dialect.decimal or _decimal(texts.values(), separator)
     if decimal == ",":
         points = next((name for name, text in texts.items() if _fits(text, r"^[+-]?\d+\.\d*$").any()), None)

@@ -95,7 +95,8 @@ def choose_columns(
         known = [c for c in available if c.lower() in LABEL_NAMES] + [
             c for c in available if c.lower() in MORE_LABEL_NAMES
         ]
-        labels, *others = [c for c in known if c != time and is_binary(parts(c))] or [None]
+        labels, *others = [c for c in known if c != time and is_binary(parts(c))] or [""]
+        labels = labels or None
     for name in (*(columns or ()), *difference, *(n for n in (time, labels) if n)):
         if name not in available and counter_of(name) not in available:
             raise ValueError(f"{source}: no column {name!r}: the file has {', '.join(available)}")
