@@ -270,6 +270,23 @@ def test_labels_have_many_names(tmp_path: Path, name: str) -> None:
     assert table.labels.sum() == 8
 
 
+def test_labels_may_be_words(tmp_path: Path) -> None:
+    table, _ = read(tmp_path, "timestamp,a,Normal/Attack\n" + rows(CLOCK, WAVE, ["Normal"] * 40 + ["Attack"] * 8))
+    assert table.labels is not None
+    assert (table.names, table.labels.sum()) == (("a",), 8)
+
+
+def test_a_file_of_cells_that_are_no_numbers_names_the_cell(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"row 0, column a: '0.0%' is not a number"):
+        read(tmp_path, "timestamp,a\n" + rows(CLOCK, [f"{value}%" for value in WAVE]))
+
+
+def test_time_stamps_of_an_unknown_format_are_passed_on_as_text_and_said(tmp_path: Path) -> None:
+    table, said = read(tmp_path, "Zeit,a\n" + rows([f"day {row}" for row in range(48)], WAVE))
+    assert (table.names, table.stamp(3), len(said)) == (("a",), "day 3", 1)
+    assert "--time-format" in said[0]
+
+
 def counts(bits: int, before: int = 20) -> list[int]:
     """A counter that rises by 100 + row, and wraps after some rows."""
     start = 2**bits - sum(100 + row for row in range(1, before))

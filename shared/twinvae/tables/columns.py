@@ -18,13 +18,28 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+_LABEL_WORDS = {"normal": "0", "benign": "0", "false": "0", "no": "0"} | dict.fromkeys(
+    ("attack", "a ttack", "anomaly", "anomalous", "abnormal", "fault", "true", "yes"), "1"
+)
+
+
+def _without_words(column: "pl.Series") -> "pl.Series":
+    """A column of labels with 0 and 1 in place of words like Normal and Attack."""
+    import polars as pl
+
+    if column.dtype != pl.String:
+        return column
+    words = column.str.strip_chars()
+    return words.str.to_lowercase().replace_strict(_LABEL_WORDS, default=words)
+
+
 def is_binary(parts: Iterable["pl.Series"]) -> bool:
-    """Whether a column, in parts, holds nothing but 0 and 1."""
+    """Whether a column, in parts, holds nothing but 0 and 1, or words for them."""
     import polars as pl
 
     return all(
         may_hold_numbers(part)
-        and (values := part.cast(pl.Float64, strict=False)).null_count() == 0
+        and (values := _without_words(part).cast(pl.Float64, strict=False)).null_count() == 0
         and bool(values.is_in([0.0, 1.0]).all())
         for part in parts
     )
@@ -60,7 +75,7 @@ def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.n
 
 def label_values(path: Path | str, column: "pl.Series", begin: int = 0) -> Int8[np.ndarray, " time"]:
     """The labels of a column, or of a part of it: each must be 0 or 1."""
-    values = numbers(path, column, begin)
+    values = numbers(path, _without_words(column), begin)
     if not np.isin(values, (0.0, 1.0)).all():
         row = np.flatnonzero(~np.isin(values, (0.0, 1.0)))[0]
         raise ValueError(

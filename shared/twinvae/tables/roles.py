@@ -142,6 +142,8 @@ def _channels(
         left_out[_COUNTS] = [name for name in left_out[_COUNTS] if name not in counting]
         kept = [name for name in parts if name in kept or name in counting]
         rising = [name for name in kept if name in rising or name in counting]
+    if not kept:  # the cells that are no numbers are named where they are read
+        kept = left_out.pop("text", [])
     left_out = {why: names for why, names in left_out.items() if names}
     for why, names in left_out.items():
         warn(f"{source}: left out {', '.join(map(shortened, names))}: {why}; see --columns")

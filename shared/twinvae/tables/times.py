@@ -106,7 +106,7 @@ def instants(
 
 
 def hold_times(column: "pl.Series") -> bool:
-    """Whether a column holds nothing but time stamps: dates as text, or numbers that rise."""
+    """Whether a column may hold time stamps by its values: text without numbers, or numbers that rise."""
     import polars as pl
 
     if column.dtype.is_temporal():
@@ -119,7 +119,7 @@ def hold_times(column: "pl.Series") -> bool:
     order = text.cast(pl.Float64, strict=False)
     if order.null_count() == 0:
         return bool(order.diff().drop_nulls().gt(0).all())
-    return are_dates(text)
+    return order.null_count() == len(order)  # of whatever format
 
 
 def are_dates(text: "pl.Series") -> bool:
@@ -157,8 +157,8 @@ def _candidates(text: "pl.Series") -> "list[tuple[str, pl.Series]]":
         if order is not None and order.null_count() < len(order):
             return [("", order)]
     zone = ""
-    if re.search(r" ?(UTC|GMT|Z)$", first):
-        text, zone = text.str.replace(r" ?(UTC|GMT|Z)$", "+0000"), "%z"
+    if re.search(r"(?i) ?(UTC|GMT|Z)$", first):
+        text, zone = text.str.replace(r"(?i) ?(UTC|GMT|Z)$", "+0000"), "%z"
     elif ":" in first and _OFFSET.search(first):
         text, zone = text.str.replace(r" ?([+-]\d\d):?(\d\d)?$", "${1}${2}"), "%z"
         text = text.str.replace(r"([+-]\d\d)$", "${1}00")
