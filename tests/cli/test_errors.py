@@ -1,5 +1,6 @@
 """What the command says when something goes wrong, and its exit codes."""
 
+import argparse
 import errno
 import os
 import subprocess
@@ -229,3 +230,13 @@ for option in ("--help", "--version"):
     said = in_a_fresh_process(code)
     assert "synthesize" in said
     assert "twinvae 0." in said
+
+
+def test_missing_values_may_be_negative_numbers() -> None:
+    from twinvae.cli import fit, watch
+
+    for command, first in ((fit, ["x.csv"]), (watch, [])):
+        parser = argparse.ArgumentParser()
+        command.options(parser)
+        given = parser.parse_args([*first, "--model", "m", "--missing-values", "-999,-1", "--decimal", ","])
+        assert (given.missing_values, given.decimal) == (("-999", "-1"), ",")

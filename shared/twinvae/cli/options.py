@@ -1,6 +1,7 @@
 """Options that several commands share: their types, and what is made of them."""
 
 import argparse
+import re
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -77,7 +78,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time", metavar="COLUMN", help=TIME_HELP)
     parser.add_argument("--labels", metavar="COLUMN", help="0/1 labels: never fitted on; they measure the scores")
     group = parser.add_argument_group("how the file is written", "default: found out")
-    add_cells(group)
+    add_cells(parser, group)
     add = group.add_argument
     add("--skip-rows", type=_whole(0), metavar="N", help="lines before the header")
     add("--time-format", metavar="FORMAT", help="of the time stamps, as strftime has it: %%m/%%d/%%Y %%H:%%M")
@@ -88,13 +89,15 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_cells(parser: "argparse._ActionsContainer") -> None:
-    """How numbers and missing values are written."""
-    parser.add_argument(
+def add_cells(parser: argparse.ArgumentParser, group: "argparse._ArgumentGroup | None" = None) -> None:
+    """How numbers and missing values are written; in a group of the parser, if one is given."""
+    parser._negative_number_matcher = re.compile(r"^-\.?\d")  # -999,-1 is a value, as -999 is
+    add = (group or parser).add_argument
+    add(
         "--missing-values", type=names, default=(), metavar="A,B",
-        help="cells without a value, beside the usual words; numbers with =: --missing-values=-999",
+        help="cells or numbers without a value, beside the usual words: n.i.B.,-999",
     )  # fmt: skip
-    parser.add_argument("--decimal", choices=(".", ","), help="the decimal mark")
+    add("--decimal", choices=(".", ","), help="the decimal mark")
 
 
 def reading(options: argparse.Namespace) -> dict[str, Any]:

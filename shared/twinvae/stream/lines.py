@@ -190,11 +190,16 @@ class LineReader:
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME
             self._width = len(cells) if extra == has_time else None
-            return Point(_one([self._number(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
+            return Point(_one(self._numbers(cells[has_time:])), cells[0] if has_time else None)
         if len(cells) != len(self._header):
             raise ValueError(f"{len(cells)} cells, the header has {len(self._header)}: {shortened(text)}")
-        values = [self._number(cells[place]) for place in self._places]
+        values = self._numbers([cells[place] for place in self._places])
         return Point(_one(values), self._stamp(cells) if self._time_places else None)
+
+    def _numbers(self, cells: Sequence[str]) -> list[float]:
+        if self._decimal == "." and not self._missing:  # nothing is left to be found out
+            return [number_of(cell) for cell in cells]
+        return [self._number(cell) for cell in cells]
 
     def _number(self, cell: str) -> float:
         decimal = self._decimal
