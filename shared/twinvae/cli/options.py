@@ -1,7 +1,6 @@
 """Options that several commands share: their types, and what is made of them."""
 
 import argparse
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import fields
@@ -128,13 +127,3 @@ def read_series(path: Path, options: argparse.Namespace) -> "Series":
     if table.labels is not None and options.labels is None:
         warnings.warn(f"{path}: took a column of 0 and 1 as labels, not as a channel; see --columns", stacklevel=1)
     return table
-
-
-def check_writable(path: Path) -> None:
-    """Raises OSError before the work, not after it, if there will be no place for its result."""
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        error.filename = str(path)  # the user's file, not the temporary one
-        raise

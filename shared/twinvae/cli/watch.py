@@ -5,8 +5,9 @@ import json
 import sys
 from pathlib import Path
 
-from twinvae.cli.options import TIME_HELP, check_writable, choices, count, names
+from twinvae.cli.options import TIME_HELP, choices, count, names
 from twinvae.cli.text import complain
+from twinvae.files.atomic import check_output
 from twinvae.stream.lines import LINE_FORMATS, LineReader
 from twinvae.stream.stream import Stream
 from twinvae.stream.watch import Watch
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
     if options.replay and not options.state:
         raise ValueError("--replay is for --state FILE: it leaves out what the state has seen")
     if options.state:
-        check_writable(options.state)
+        check_output(options.state, [options.model])
     stream = Stream.load(options.model, missing=options.missing)
     reader = LineReader(stream.channels, form=options.format, columns=options.columns, time=options.time)
     watch = Watch(stream, reader, state=options.state, state_every=options.state_every, complain=complain)
