@@ -1,4 +1,4 @@
-"""The file of a fitted model: safetensors, never pickle."""
+"""The file of a fitted model: safetensors, never pickle, with a checksum."""
 
 import json
 from collections.abc import Mapping
@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 
 from twinvae.config import HYPERPARAMETERS, Config, plain, resolve
+from twinvae.files.checksum import checksum
 from twinvae.model.model import Model
 from twinvae.network import parameters as network_parameters
 from twinvae.network.net import Net
+from twinvae.process.notices import warn
 from twinvae.scoring.calibration import THRESHOLDS
 from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
 VERSION = 2
+WITHOUT_SUM = "this model has no checksum, since an earlier release saved it: save it again, so that damage is noticed"
 
 
 def as_bytes(model: Model) -> bytes:
@@ -42,7 +45,12 @@ def as_bytes(model: Model) -> bytes:
         "calibration.variance": np.asarray(model.calibration.variance, dtype=np.float64),
     }
     metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
-    return _with_sorted_header(save(tensors, metadata))
+    return _with_sorted_header(save(tensors, metadata | {"sum": content_sum(metadata, tensors)}))
+
+
+def content_sum(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> str:
+    """The checksum of all that a file holds beside it."""
+    return checksum(json.dumps({name: text for name, text in sorted(metadata.items()) if name != "sum"}), tensors)
 
 
 def _with_sorted_header(file: bytes) -> bytes:
@@ -60,7 +68,7 @@ def _with_sorted_header(file: bytes) -> bytes:
 
 
 def read(path: Path) -> Model:
-    """Reads a model and checks all of it.
+    """Reads a model and checks all of it. Warns if it has no checksum, as those of earlier releases.
 
     Raises:
         ValueError: if the file is not a whole model of this version.
@@ -81,6 +89,10 @@ def read(path: Path) -> Model:
     if (version := metadata.get("version")) != str(VERSION):
         there = f"format version {version}, this release reads version {VERSION}"
         raise ValueError(f"{path}: {there}: fit and save the model again")
+    if "sum" not in metadata and metadata.keys() <= {"format", "version", "settings"}:  # of an earlier release
+        warn(WITHOUT_SUM)
+    elif metadata.get("sum") != content_sum(metadata, tensors):
+        raise ValueError(f"{path}: damaged model: not the checksum that it was saved with: fit and save it again")
     try:
         return _checked(json.loads(metadata["settings"]), tensors)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
