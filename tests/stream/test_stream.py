@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import pickle
 import warnings
 from dataclasses import replace
@@ -372,6 +373,10 @@ def test_each_damaged_byte_of_a_state_file_is_noticed(tmp_path: Path) -> None:
         ({"parts": np.zeros(2)}, "parts is"),
         ({"index": -1}, "the index -1"),
         ({"index": None}, "the index None"),
+        ({"index": 2**63}, "the index 9223372036854775808"),
+        ({"index": 10**400}, "the index 1000"),
+        ({"index": math.inf}, "the index inf"),
+        ({"tracker": EventTracker("a", Config()).state | {"opened": math.inf}}, "infinity"),
         ({"tracker": {}}, "'totals' is missing"),
         ({"score": "x"}, "could not convert"),
     ],

@@ -19,9 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
-
 from twinvae.files.atomic import as_json, write_bytes, write_text
+from twinvae.files.lock import locked
 from twinvae.fleet.plan import FORMAT, DamagedError, Plan, content_sum, read_checked, write_checked
 from twinvae.fleet.rows import EventRow, Row
 from twinvae.fleet.work import Result
@@ -29,7 +28,6 @@ from twinvae.fleet.work import Result
 PROGRESS, MODELS, SCORES = ".progress", "models", "scores"
 TABLES = ("fleet.parquet", "events.parquet")
 SUMMARY = "fleet.json"
-WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system says that has none
 
 
 class Part(NamedTuple):
@@ -80,20 +78,14 @@ class FleetFolder:
         """
         existed = self.path.exists()
         self.progress.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.progress / "lock", blocking=False, fallback_to_soft=False)
         try:
-            lock.acquire()
-        except Timeout:
-            raise ValueError(f"{self.path}: another process is at work in this folder") from None
-        except OSError as error:
-            if error.errno not in WITHOUT_LOCKS:
-                raise
-        try:
-            yield
+            with locked(self.progress / "lock", f"{self.path}: another process is at work in this folder"):
+                try:
+                    yield
+                finally:
+                    if not self.is_begun:  # nothing to go on with: leave no trace
+                        shutil.rmtree(self.progress, ignore_errors=True)
         finally:
-            if not self.is_begun:  # nothing to go on with: leave no trace
-                shutil.rmtree(self.progress, ignore_errors=True)
-            lock.release()
             with suppress(OSError):  # what holds files stays; on Windows the lock's file has gone only now
                 self.progress.rmdir()
             if not existed and not any(self.path.iterdir()):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -10,6 +11,7 @@ from twinvae.series.series import are_numbers
 from twinvae.tables.dialect import (
     MISSING_CELLS,
     NO_TIME,
+    SEPARATORS,
     TIME_NAMES,
     cells_of,
     is_header,
@@ -21,6 +23,10 @@ from twinvae.tables.dialect import (
 
 LineFormat = Literal["auto", "jsonl", "csv"]
 LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
+
+
+# One number with a decimal comma. Epochs, which are time stamps before a comma, have nine digits and more.
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d{1,8}\s*,\d+\s*")
 
 
 class Point(NamedTuple):
@@ -133,6 +139,9 @@ class LineReader:
                 raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {shortened(text)}")
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME
+            if has_time and self._time is None and self._width is None and _DECIMAL_COMMA.fullmatch(text):
+                what = "a decimal comma, or a time stamp and a value?"
+                raise ValueError(f"{shortened(text)}: {what} write a decimal point, or name the first with --time")
             self._width = len(cells) if extra == has_time else None
             return Point(_one([number_of(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
         if len(cells) != len(self._header):
@@ -183,13 +192,23 @@ class LineReader:
         """Takes over what another reader found out.
 
         Raises:
-            ValueError: if the header does not suit.
+            ValueError: if the header does not suit, or it is no such state.
         """
+        header, width = state["header"], state["width"]
+        if (
+            state["form"] not in LINE_FORMATS
+            or state["separator"] not in (None, *SEPARATORS)
+            or not (header is None or (isinstance(header, list) and all(isinstance(name, str) for name in header)))
+            or not (width is None or type(width) is int)
+        ):
+            raise ValueError("what it says of the lines makes no sense")
         if state["form"] not in (self._form, "auto") and self._form != "auto":
             return  # the user has chosen another format
-        self._form, self._separator, self._width = state["form"], state["separator"], state["width"]
-        if state["header"]:
-            self._take_header(list(state["header"]))
+        self._form, self._separator, self._width = state["form"], state["separator"], width
+        if header:
+            self._take_header(header)
+        else:
+            self._header = header  # an empty one says that there is none
 
 
 def _one(values: list[float]) -> float | list[float]:

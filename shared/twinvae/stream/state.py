@@ -59,7 +59,13 @@ def read(path: Path) -> dict[str, Any]:
     rest = metadata.get("state", "")
     if metadata.get("sum") != checksum(rest, arrays):
         raise damaged
-    return json.loads(rest) | arrays
+    try:
+        state = json.loads(rest)
+    except (ValueError, RecursionError):
+        state = None
+    if not isinstance(state, dict) or not isinstance(state.get("extra"), dict):
+        raise ValueError(f"{path}: not a state of a stream: {advice}")
+    return state | arrays
 
 
 def model_digest(model: Model) -> str:
