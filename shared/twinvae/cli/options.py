@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, resolve
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
+from twinvae.process.notices import shortened
 
 if TYPE_CHECKING:
     from twinvae.detector.detector import VAEDetector
     from twinvae.series.series import Series
 
 SERIES_FILE = "a CSV, Parquet or .npy file, one row per time step"
+MOST_DIGITS = 20  # of a whole number
 TIME_HELP = "the time stamps; default: timestamp, time, datetime, date"
 
 # Types.
@@ -22,8 +24,8 @@ TIME_HELP = "the time stamps; default: timestamp, time, datetime, date"
 
 def _whole(least: int) -> Callable[[str], int]:
     def convert(text: str) -> int:
-        if not text.isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        if not (text.isascii() and text.isdigit()) or len(text) > MOST_DIGITS or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not a whole number of at least {least}")
         return int(text)
 
     return convert
@@ -35,9 +37,13 @@ count, seed = _whole(1), _whole(0)
 def number(text: str, kind: Callable[[str], Any] = float) -> Any:
     """Any number, or any whole number."""
     try:
+        if kind is int and len(text) > MOST_DIGITS:
+            raise ValueError
         return kind(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
+        raise argparse.ArgumentTypeError(
+            f"{shortened(text)!r} is not a {'whole ' if kind is int else ''}number"
+        ) from None
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes a line for each point to standard output, and at the end a summary to stderr."""
+    if sys.stdin is None:
+        raise ValueError("standard input is closed: pipe the points into it")
     if options.replay and not options.state:
         raise ValueError("--replay is for --state FILE: it leaves out what the state has seen")
     if options.state:

@@ -95,7 +95,7 @@ def read(path: Path) -> Model:
         raise ValueError(f"{path}: damaged model: not the checksum that it was saved with: fit and save it again")
     try:
         return _checked(json.loads(metadata["settings"]), tensors)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise ValueError(f"{path}: damaged model: {reason}") from None
 

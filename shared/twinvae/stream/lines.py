@@ -26,7 +26,7 @@ LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
 
 
 # One number with a decimal comma. Epochs, which are time stamps before a comma, have nine digits and more.
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d{1,8}\s*,\d+\s*")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d{1,8},\d+")
 
 
 class Point(NamedTuple):

@@ -118,8 +118,13 @@ def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, label
         raise ValueError(f"{path}: a .npy file has neither time stamps nor labels")
     with reading(path):
         try:
+            with path.open("rb") as file:
+                if file.read(6) != b"\x93NUMPY":  # a zip file, say, which NumPy would open
+                    raise ValueError
             values = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError, SyntaxError):
+        except OSError:
+            raise
+        except Exception:  # NumPy parses the header as Python, which fails in many ways
             raise ValueError(f"{path}: not a .npy file of numbers that can be mapped") from None
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub" or values.ndim not in (1, 2):
         raise ValueError(f"{path}: must hold numbers of shape (time,) or (time, channel)")
@@ -190,7 +195,11 @@ def read_header(path: Path) -> tuple[str, list[str]]:
 def _unreadable(path: Path, separator: str, header: list[str], reason: str) -> str:
     """Names the first row whose number of cells is not the header's, else passes the parser's first line on."""
     with path.open(newline="", encoding="utf-8", errors="replace") as lines:
-        for row, cells in enumerate(csv.reader(lines, delimiter=separator), start=-1):
-            if len(cells) > len(header):
-                return f"{path}: row {row} has {len(cells)} cells, the header has {len(header)}"
+        row, rows = -1, csv.reader(lines, delimiter=separator)
+        try:
+            for row, cells in enumerate(rows, start=-1):
+                if len(cells) > len(header):
+                    return f"{path}: row {row} has {len(cells)} cells, the header has {len(header)}"
+        except csv.Error as error:
+            return f"{path}: row {row + 1} cannot be read: {error}: is a quote missing?"
     return f"{path}: cannot be read: {reason.splitlines()[0]}"
