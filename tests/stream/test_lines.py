@@ -151,6 +151,16 @@ def test_a_decimal_comma_is_no_time_stamp(line: str) -> None:
     assert reader.read("20,5") == Point(5, "20")  # as the rows before have it
 
 
+@pytest.mark.parametrize("line", ["2026-01-01 00:00;20,5", "7;20,5", "x\t20,5\t21,5", "12:00 | 20,5", "20,5;21,5"])
+def test_a_decimal_comma_beside_another_separator_is_a_bad_line(line: str) -> None:
+    reader = LineReader(("0",))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="a decimal comma: write a decimal point") as raised:
+            reader.read(line)
+        assert not isinstance(raised.value, UnsuitedHeaderError)
+    assert reader.read("20.5") == Point(20.5, None)
+
+
 @pytest.mark.parametrize("line", ["1700000000,5", "20,5.0", "20;5", "2026-01-01,5"])
 def test_what_can_be_nothing_else_is_a_time_stamp(line: str) -> None:
     assert LineReader(("0",)).read(line) == Point(5, line.replace(";", ",").split(",")[0])

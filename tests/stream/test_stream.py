@@ -335,7 +335,7 @@ def test_a_state_of_another_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["thresholds", "config", "channels", "seed", "scaler", "calibration"])
 def test_whatever_decides_tells_models_apart(part: str) -> None:
     one = model()
-    other = {
+    other: dict[str, Any] = {
         "thresholds": dict.fromkeys(THRESHOLDS, 3.0),
         "config": replace(one.config, merge_gap=3),
         "channels": ("z",),

@@ -26,6 +26,7 @@ LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
 
 
 # One number with a decimal comma. Epochs, which are time stamps before a comma, have nine digits and more.
+_BETWEEN, _DECIMAL = re.compile(r"\s*[;\t|]\s*"), re.compile(r"[+-]?\d+,\d+")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d{1,8},\d+")
 
 
@@ -122,6 +123,8 @@ class LineReader:
     # CSV.
 
     def _row(self, text: str) -> Point | None:
+        if self._separator is None and len(others := _BETWEEN.split(text)) > 1 and any(map(_DECIMAL.fullmatch, others)):
+            raise ValueError(f"{shortened(text)}: a decimal comma: write a decimal point")
         separator = self._separator or separator_of(text)
         try:
             cells = cells_of(text, separator)
