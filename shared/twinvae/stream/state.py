@@ -12,7 +12,7 @@ from twinvae.files.atomic import replacing
 from twinvae.model.model import Model
 
 FORMAT = "twinvae stream"
-VERSION = 2  # 1 had no score of each channel
+VERSION = 3  # 1 had no score of each channel, 2 no valleys between anomalies
 
 
 class DamagedStateError(ValueError):
