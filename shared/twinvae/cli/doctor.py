@@ -24,11 +24,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints what was found.
-
-    Raises:
-        ValueError: if something is not fit for use.
-    """
+    """Prints what was found; a ValueError says what is not fit for use."""
     report = diagnose((options.backend,) if options.backend else BACKENDS)
     if options.json:
         print(json.dumps(report, indent=2))

@@ -1,4 +1,7 @@
-"""Labelled series in the forms in which public data sets come: TSB-AD, NAB, SKAB, the UCR anomaly archive, TimeEval."""
+"""Labelled series in the forms in which public data sets come: TSB-AD, NAB, SKAB, the UCR anomaly archive, TimeEval.
+
+Every function raises ValueError, with the name of the file, where it cannot be read or is not of its form.
+"""
 
 import json
 import math
@@ -50,11 +53,7 @@ Reader = Callable[[Path], Dataset]
 
 
 def reader_of(path: Path) -> Reader | None:
-    """The function that reads this file, by its name, its columns and the folder; None if it is no labelled series.
-
-    Raises:
-        ValueError: if the file cannot be read.
-    """
+    """The function that reads this file, by its name, its columns and the folder; None if it is no labelled series."""
     if UCR_NAME.search(path.name):
         return read_ucr
     if path.suffix.lower() != ".csv":
@@ -129,11 +128,7 @@ def read_nab(path: Path) -> Dataset:
 
 
 def nab_windows(root: Path) -> dict[str, list[list[str]]]:
-    """The labels of NAB: the file of each series below `data` -> its windows [start, end].
-
-    Raises:
-        ValueError: if the file is not of that form.
-    """
+    """The labels of NAB: the file of each series below `data` -> its windows [start, end]."""
     path = root / NAB_WINDOWS
     try:
         windows = json.loads(path.read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ from twinvae.detector.arguments import Estimator
 from twinvae.detector.detection import Detection
 from twinvae.detector.preparation import Prepared, prepare, to_score
 from twinvae.detector.windows import Scorer, window_scorer
+from twinvae.files.atomic import write_bytes
 from twinvae.model import file as model_file
 from twinvae.model.export_check import Checked
 from twinvae.model.model import Model
@@ -225,7 +226,7 @@ class VAEDetector(Estimator):
             NotFittedError: before `fit`.
             OSError: if the file cannot be written; an old file of that name stays.
         """
-        model_file.write(Path(path), self._fitted)
+        write_bytes(Path(path), self.as_bytes())
 
     def export_onnx(self, path: str | PathLike[str]) -> Checked:
         """Writes the window scorer, scaling and threshold included, as an ONNX file."""

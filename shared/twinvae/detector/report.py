@@ -1,5 +1,6 @@
 """The files that `twinvae detect` writes: scores, events, pictures and the model; and how good the scores are."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,24 +65,22 @@ def write_detection(
     detector.save(out / "model.safetensors")
 
     order = _by_share(events, names)
-    stamp = None if table.index is None else table.stamp
-    series, shown = found.series.values, [names[index] for index in order]
+    series = replace(found.series, names=names, index=table.index)
+    ordered = replace(series, values=series.values[:, order], names=tuple(names[index] for index in order))
     common: dict[str, Any] = {"shaded": spans, "shaded_as": f"detected event ({len(events)})"}
+    plots.plot_series(out / "signal.png", ordered, title=name, train_rows=train_rows, **common)
     plots.plot_series(
-        out / "signal.png", series[:, order], shown, stamp, title=name, train_rows=train_rows, **common
-    )  # fmt: skip
-    plots.plot_series(
-        out / "reconstruction.png", series[:, order], shown, stamp, title=f"{name}: reconstruction",
+        out / "reconstruction.png", ordered, title=f"{name}: reconstruction",
         reconstruction=found.expected[:, order], train_rows=train_rows, **common,
     )  # fmt: skip
     plots.plot_score(
-        out / "score.png", scores, detector.threshold_, stamp,
+        out / "score.png", ordered, scores, detector.threshold_,
         title=f"{name}: anomaly score, {found.kind}",
         ylabel=SCORES[found.kind].axis(detector.config_.scaling), **common,
     )  # fmt: skip
     if events:
         plot_events(
-            out / "events.png", series, found.expected, found.contributions, names, events, stamp,
+            out / "events.png", series, found.expected, found.contributions, events,
             title=name, threshold=detector.threshold_, margin=detector.config_.window,
         )  # fmt: skip
     else:

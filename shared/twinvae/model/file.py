@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from twinvae.config import HYPERPARAMETERS, Config, plain, resolve
-from twinvae.files.atomic import replacing
 from twinvae.model.model import Model
 from twinvae.network import parameters as network_parameters
 from twinvae.network.net import Net
@@ -19,16 +18,6 @@ from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
 VERSION = 2
-
-
-def write(path: Path, model: Model) -> None:
-    """Writes the file of a model, whole or not at all.
-
-    Raises:
-        OSError: if the file cannot be written.
-    """
-    with replacing(path) as temporary:
-        temporary.write_bytes(as_bytes(model))
 
 
 def as_bytes(model: Model) -> bytes:
@@ -89,11 +78,9 @@ def read(path: Path) -> Model:
         raise ValueError(f"{path}: not a whole safetensors file ({error}): fit and save the model again") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path}: a safetensors file, but not a model of {FORMAT}")
-    if metadata.get("version") != str(VERSION):
-        raise ValueError(
-            f"{path}: format version {metadata.get('version')}, this release reads version {VERSION}: fit and save the "
-            "model again"
-        )
+    if (version := metadata.get("version")) != str(VERSION):
+        there = f"format version {version}, this release reads version {VERSION}"
+        raise ValueError(f"{path}: {there}: fit and save the model again")
     try:
         return _checked(json.loads(metadata["settings"]), tensors)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -104,21 +91,13 @@ def read(path: Path) -> Model:
 def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     config = Config(**settings["config"])
     channels = tuple(settings["channels"])
-    scaler = Scaler(tensors.pop("scaler.shift"), tensors.pop("scaler.scale"))
-    for name, array in (("scaler.shift", scaler.shift), ("scaler.scale", scaler.scale)):
-        if array.shape != (len(channels),):
-            raise ValueError(f"{name} has shape {array.shape}, not {(len(channels),)}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds values that are not finite")
-    if not (scaler.scale > 0).all():
-        raise ValueError("scaler.scale holds values that are not above 0")
-    largest = tensors.pop("calibration.largest")
+    shape = (len(channels),)
+    scaler = Scaler(_taken(tensors, "scaler.shift", shape, -np.inf), _taken(tensors, "scaler.scale", shape, 0.0))
     durations = tuple(settings["durations"])
     if not durations or not all(type(duration) is int and duration > 0 for duration in durations):
         raise ValueError(f"the durations {settings['durations']!r} are not whole numbers above 0")
-    variance = tensors.pop("calibration.variance")
-    _check_positive("calibration.largest", largest, (len(durations), len(channels)))
-    _check_positive("calibration.variance", variance, (len(channels),))
+    largest = _taken(tensors, "calibration.largest", (len(durations), *shape), 0.0)
+    variance = _taken(tensors, "calibration.variance", shape, 0.0)
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     network_parameters.check(parameters, Net.of(config, len(channels)))
     thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}
@@ -141,8 +120,10 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Mod
     )  # fmt: skip
 
 
-def _check_positive(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+def _taken(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...], above: float) -> np.ndarray:
+    array = tensors.pop(name)
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, not {shape}")
-    if not (np.isfinite(array) & (array > 0)).all():
-        raise ValueError(f"{name} holds values that are not finite and above 0")
+    if not (np.isfinite(array) & (array > above)).all():
+        raise ValueError(f"{name} holds values that are not finite{' and above 0' if above == 0.0 else ''}")
+    return array

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 SPLIT = 0.5  # a valley below this share of the peaks on both sides parts two anomalies; chosen by measurement
+ECHO = 0.25  # of the peak of an anomaly that is still in the window: what scores less begins no other; likewise
 
 
 class Mark(NamedTuple):
@@ -32,8 +33,8 @@ class Anomalies:
     anomaly loses its ends, the steps that score below `least_height` times its own peak. What is so low but more than
     `smear` steps away from what is kept cannot come from that peak: it becomes an anomaly of its own.
 
-    `only_past`: the score is raised only after an anomaly, while it is in the window. What is below `least_height`
-    times the last peak begins no other anomaly then, for `smear` steps: it is an echo.
+    `only_past`: the score is raised only after an anomaly, while that is in the window: for `smear` steps. An alarm
+    below `ECHO` times its peak begins no other anomaly then.
     """
 
     def __init__(self, least_height: float, smear: int, *, only_past: bool = False) -> None:
@@ -124,7 +125,7 @@ class Anomalies:
         valley, peak = self.valley, self.peak.score
         if valley is None or valley.score >= SPLIT * min(peak, score):
             return False
-        return not self._only_past or score >= self._height * peak
+        return not self._only_past or score >= max(ECHO, self._height) * peak
 
     def _descend(self, before: Mark, after: Mark) -> None:
         """Takes a step that is no higher than the peak."""
@@ -143,7 +144,7 @@ class Anomalies:
         if self.before is None or not self._only_past:
             return False
         last, peak = self.before
-        return at - last <= self._smear and score < self._height * peak
+        return at - last <= self._smear and score < max(ECHO, self._height) * peak
 
     def _split(self, before: Mark, after: Mark) -> Span:
         closed = self._closed(self.open)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -72,13 +73,11 @@ class EventTracker:
         ended = self._alarm(index, score, parts, time) if label else self._run.end()
         if not label:
             self._totals += parts
-        if ended is not None:
-            self._pending = self._with_pending(ended)
+        self._keep(ended)
         changes: list[Change] = []
         next_start = self._run.rises[0].at if self._run.rises else index + 1
         if self._pending is not None and next_start - self._pending.last.at - 1 > self._gap:
-            changes += self._close(self._pending)
-            self._pending = None
+            changes += self._close()
         if self._run.rises:
             span = self._with_pending(self._run.open)
             if self._number is None and span.last.at + 1 - span.first.at >= self._least_length:
@@ -88,10 +87,8 @@ class EventTracker:
 
     def finish(self) -> list[Change]:
         """Closes what is open, as the end of a series does."""
-        ended = self._run.end()
-        span = self._pending if ended is None else self._with_pending(ended)
-        self._pending = None
-        return [] if span is None else self._close(span)
+        self._keep(self._run.end())
+        return self._close()
 
     def _alarm(self, index: int, score: float, parts: Float[np.ndarray, " channel"], time: Any) -> Span | None:
         if self.idle:
@@ -104,14 +101,16 @@ class EventTracker:
 
     def _with_pending(self, span: Span) -> Span:
         """An anomaly, with what is pending before it."""
-        before = self._pending
-        if before is None:
-            return span
+        before = self._pending or span
         return Span(before.first, span.last, span.peak if span.peak.score > before.peak.score else before.peak)
 
-    def _close(self, span: Span) -> list[Change]:
-        number, self._number = self._number, None
-        if number is None:
+    def _keep(self, ended: Span | None) -> None:
+        if ended is not None:
+            self._pending = self._with_pending(ended)
+
+    def _close(self) -> list[Change]:
+        span, number, self._pending, self._number = self._pending, self._number, None, None
+        if span is None or number is None:
             return []
         long_enough = span.last.at + 1 - span.first.at >= self._least_length
         return [Change("close" if long_enough else "withdrawn", number, self._event(span))]
@@ -121,11 +120,11 @@ class EventTracker:
         shares = parts / parts.sum()
         channels = {self._names[i]: float(shares[i]) for i in np.argsort(-shares, kind="stable")}
         first, last, peak = span
-        return Event(
-            first.at, last.at + 1, peak.at, peak.score, channels, first.time, last.time, peak.time
-        )  # fmt: skip
+        return Event(first.at, last.at + 1, peak.at, peak.score, channels, first.time, last.time, peak.time)
 
-    # What a restart needs, as JSON can hold it.
+    # Copies, and what a restart needs, as JSON can hold it.
+
+    __copy__ = deepcopy
 
     @property
     def state(self) -> dict[str, Any]:
