@@ -65,6 +65,22 @@ def _plain(event: Event) -> tuple[int, int, int, float]:
     return event.start, event.end, event.peak, event.score
 
 
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**31), merge_gap=st.sampled_from([0, 20]), window=st.sampled_from([5, 64]))
+def test_runs_with_several_peaks_end_as_those_of_the_batch(seed: int, merge_gap: int, window: int) -> None:
+    generator, config = np.random.default_rng(seed), Config(window=window, merge_gap=merge_gap, least_height=0.1)
+    scores = np.exp(np.cumsum(generator.normal(0, 0.5, 400)) % 12 - 2)
+    tracker, changes, labels = EventTracker(["a"], config), [], (scores > 1).astype(np.int8)
+    for at, (score, label) in enumerate(zip(scores.tolist(), labels.tolist(), strict=True)):
+        changes += tracker.update(at, label, score, np.array([score]))
+    changes += tracker.finish()
+    expected = find_events(
+        labels, scores[:, None], ["a"],
+        min_length=1, merge_gap=merge_gap, least_height=0.1, smear=window, only_past=True,
+    )  # fmt: skip
+    assert [_plain(change.event) for change in changes if change.what == "close"] == [_plain(e) for e in expected]
+
+
 def test_an_event_opens_and_closes_as_soon_as_it_is_known() -> None:
     tracker = EventTracker(["a"], Config(min_length=2, merge_gap=3))
     labels = [0, 1, 0, 0, 1, 0, 0, 0, 0, 0]
@@ -93,3 +109,11 @@ def test_a_rise_without_end_takes_bounded_memory() -> None:
         assert len(tracker.state["run"]["rises"]) <= RECORDS
     (change,) = tracker.finish()
     assert change.event.start == pytest.approx(2.5 * RECORDS, rel=0.01)
+
+
+def test_a_rise_without_end_after_a_valley_takes_bounded_memory() -> None:
+    tracker = EventTracker(["a"], Config(window=5 * RECORDS, least_height=0.1))
+    for at, score in enumerate([1e9, *(2.0 + np.arange(3.0 * RECORDS) / (3 * RECORDS))]):
+        tracker.update(at, 1, float(score), np.ones(1))
+        assert len(tracker.state["run"]["since"]) <= RECORDS
+    assert len(tracker.state["run"]["since"]) > RECORDS / 4

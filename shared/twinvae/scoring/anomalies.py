@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 SPLIT = 0.5  # a valley below this share of the peaks on both sides parts two anomalies; chosen by measurement
-ECHO = 0.25  # of the peak of an anomaly that is still in the window: what scores less begins no other; likewise
+ECHO = 0.35  # of the peak of an anomaly that is still in the window: what scores less begins no other; likewise
 
 
 class Mark(NamedTuple):
@@ -39,6 +39,7 @@ class Anomalies:
 
     def __init__(self, least_height: float, smear: int, *, only_past: bool = False) -> None:
         self._height, self._smear, self._only_past = least_height, smear, only_past
+        self._echo = max(ECHO, least_height) if only_past and least_height else 0.0
         self.clear()
 
     def clear(self) -> None:
@@ -123,9 +124,7 @@ class Anomalies:
     def _parts(self, score: float) -> bool:
         """Whether the valley parts this step from the anomaly."""
         valley, peak = self.valley, self.peak.score
-        if valley is None or valley.score >= SPLIT * min(peak, score):
-            return False
-        return not self._only_past or score >= max(ECHO, self._height) * peak
+        return valley is not None and valley.score < SPLIT * min(peak, score) and score >= self._echo * peak
 
     def _descend(self, before: Mark, after: Mark) -> None:
         """Takes a step that is no higher than the peak."""
@@ -141,10 +140,10 @@ class Anomalies:
             self.since.append(before)
 
     def _is_echo(self, at: int, score: float) -> bool:
-        if self.before is None or not self._only_past:
+        if self.before is None:
             return False
         last, peak = self.before
-        return at - last <= self._smear and score < max(ECHO, self._height) * peak
+        return at - last <= self._smear and score < self._echo * peak
 
     def _split(self, before: Mark, after: Mark) -> Span:
         closed = self._closed(self.open)

@@ -102,6 +102,9 @@ def without_low_ends(alarms: Alarms, least_height: float, *, only_past: bool = F
     kept = zeros_beside(labels, labels.shape, labels.dtype)
     walk = Anomalies(least_height, smear, only_past=only_past)
     for start, end in intervals(labels):
+        if not only_past and scores[start:end].min() >= least_height * scores[start:end].max():
+            kept[start:end] = 1  # nothing of it is low
+            continue
         for rows in pieces(scores[start:end]):
             first = start + rows.start
             for at, score in enumerate(scores[first : start + rows.stop].tolist(), first):
