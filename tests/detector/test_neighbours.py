@@ -47,3 +47,15 @@ def test_forty_spikes_of_mixed_heights_are_forty_events_of_the_stream_and_hardly
         if change.what == "close"
     ]
     assert [(event.start, event.end) for event in live] == true, "a spike in the window makes no second event"
+
+
+@pytest.mark.parametrize("options", [{}, {"draws": 2}])
+def test_the_extent_of_an_event_does_not_depend_on_the_length_of_the_file(options: dict[str, int]) -> None:
+    series, _ = spikes(1, 300, np.array([8.0]))
+    detector = detector_of("torch")(epochs=20, **options).fit(series[:TRAINING])
+    whole = [(event.start, event.end) for event in detector.events(series)]
+    begin = TRAINING + 260
+    day = [(begin + event.start, begin + event.end) for event in detector.events(series[begin : begin + 75])]
+    assert len(whole) == len(day) == 1
+    np.testing.assert_allclose(day, whole, atol=4)
+    assert whole[0][1] - whole[0][0] <= 20

@@ -56,7 +56,6 @@ def diagnose(backends: Sequence[str] = BACKENDS) -> dict[str, Any]:
         if name not in installed_backends():
             report[name] = {"installed": f"no: pip install 'twinvae[{name}]'"}
             continue
-        findings: dict[str, str]
         try:
             findings, faults = importlib.import_module(f"vae_{name}.doctor").diagnose()
         except (ImportError, RuntimeError) as error:

@@ -38,11 +38,9 @@ def run(options: argparse.Namespace) -> None:
         for series in many(options.series, **arguments):
             options.out.mkdir(parents=True, exist_ok=True)
             write_series(options.out, series, series.name)
-        text = (
-            f"{options.series} series of {options.length} rows, the first {options.train_rows} normal, in {options.out}"
-        )
+        what = f"{options.series} series of {options.length} rows, the first {options.train_rows} normal"
         result = {"folder": str(options.out), "series": options.series, "rows": options.length}
-        print_result(options, result | {"train_rows": options.train_rows}, text)
+        print_result(options, result | {"train_rows": options.train_rows}, f"{what}, in {options.out}")
         return
     from twinvae.plots.pictures import plot_series
 

@@ -11,7 +11,6 @@ from twinvae.data.synthetic import series_names, suite
 
 __all__ = ["DATASETS", "BadFile", "Dataset", "load_dataset", "read_datasets"]
 
-
 SHIPPED = "datasets/data/KDD-TSAD_135/135_UCR_Anomaly_InternalBleeding16_TEST.csv"  # below aeon's folder
 DATASETS = ("ucr-135",)
 SYNTHETIC = "synthetic"
@@ -66,8 +65,7 @@ def read_datasets(path_or_name: str | Path) -> Iterator[Dataset | BadFile]:
         )
     path = Path(path_or_name)
     if path.is_file():
-        reader = reader_of(path)
-        if reader is None:
+        if (reader := reader_of(path)) is None:
             raise ValueError(f"{path}: not a labelled series of {FORMS}")
         return iter((reader(path),))
     if not path.is_dir():

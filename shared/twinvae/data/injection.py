@@ -60,8 +60,7 @@ def draw_intervals(
 ) -> list[tuple[int, int]]:
     """Intervals [start, end), one for each kind, in order of time; short ones are as likely as long ones.
 
-    Raises:
-        ValueError: if they do not fit after the training part.
+    A ValueError says if they do not fit after the training part.
     """
     ranges = np.array([duration or DURATIONS[kind] for kind in kinds], dtype=np.float64)
     least, most = ranges.T

@@ -162,10 +162,7 @@ def write_series(folder: Path, series: SyntheticSeries, stem: str | None = None)
     """Writes a CSV of the columns time (row numbers), the channels and Label, named as TSB-AD's files are.
 
     `_tr_N` in the name are the training rows, `_1st_M` the first anomalous row (left out if there is none); or the name
-    is `stem`. A missing value is an empty cell.
-
-    Raises:
-        OSError: if the file cannot be written.
+    is `stem`. A missing value is an empty cell. An OSError says that the file cannot be written.
     """
     import polars as pl
 

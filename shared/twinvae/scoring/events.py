@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from twinvae.files.out_of_core import by_rows, pieces, zeros_beside
+from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, pieces, zeros_beside
 from twinvae.scoring.anomalies import Anomalies, Mark
 from twinvae.scoring.kinds import mean_over_channels
 from twinvae.windowing.intervals import intervals
@@ -78,10 +78,9 @@ def anomalies(
     cut = zeros_beside(found, found.shape, found.dtype)
     unseen = []
     for start, end in intervals(found):
-        part = sharp.scores[start:end]
         if sharp.labels[start:end].any():
-            high = np.flatnonzero(part >= least_height * part.max())
-            cut[start + high[0] : start + high[-1] + 1] = 1
+            first, last = _high(sharp.scores[start:end], least_height)
+            cut[start + first : start + last + 1] = 1
         else:
             unseen.append((start, end))
     far = _far_from(cut, alarms)
@@ -116,6 +115,15 @@ def without_low_ends(alarms: Alarms, least_height: float, *, only_past: bool = F
     return kept
 
 
+def _high(scores: Float[np.ndarray, " step"], least_height: float) -> tuple[int, int]:
+    """The first and the last step that is not low beside the highest."""
+    least = least_height * scores.max()
+    first, from_the_end = (first_row(lambda part: part >= least, way) for way in (scores, scores[::-1]))
+    assert first is not None  # the highest is not low
+    assert from_the_end is not None
+    return first, len(scores) - 1 - from_the_end
+
+
 def _far_from(found: Integer[np.ndarray, " time"], alarms: Alarms) -> Integer[np.ndarray, " time"]:
     """The labels of alarms that are too far from what was found to be its smear."""
     far = by_rows(np.copy, alarms.labels)
@@ -126,7 +134,7 @@ def _far_from(found: Integer[np.ndarray, " time"], alarms: Alarms) -> Integer[np
 
 def find_events(
     labels: Integer[np.ndarray, " time"],
-    contributions: Float[np.ndarray, "time channel"],
+    contributions: TimeByChannel,
     names: Sequence[str],
     *,
     min_length: int,
@@ -160,10 +168,7 @@ def find_events(
 
 
 def with_expectation(
-    events: Sequence[Event],
-    names: Sequence[str],
-    series: Float[np.ndarray, "time channel"],
-    reconstruction: Float[np.ndarray, "time channel"],
+    events: Sequence[Event], names: Sequence[str], series: TimeByChannel, reconstruction: TimeByChannel
 ) -> list[Event]:
     """The events with `value` and `expected` from a series and its reconstruction, both in the series' units."""
     columns = {name: index for index, name in enumerate(names)}
@@ -173,11 +178,3 @@ def with_expectation(
         value = None if np.isnan(series[place]) else float(series[place])
         found.append(replace(event, value=value, expected=float(reconstruction[place])))
     return found
-
-
-def with_times(events: Sequence[Event], index: Any) -> list[Event]:
-    """The events with the time stamps of their first, last and peak step on the index of the series."""
-    return [
-        replace(event, start_time=index[event.start], last_time=index[event.end - 1], peak_time=index[event.peak])
-        for event in events
-    ]

@@ -6,12 +6,10 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.config import Scaling
-from twinvae.files.out_of_core import by_rows, kept, pieces, quantiles
+from twinvae.files.out_of_core import TimeByChannel, by_rows, kept, pieces, quantiles
 
 CONSTANT = 1e-12  # a channel that varies less than this, relative to its largest value, counts as constant
-
 QUARTILES_TO_DEVIATION = 1.3489795003921634  # the distance of the quartiles of N(0, 1)
-
 LEAST_ROBUST = 1e-3  # of the standard deviation: below, the quartiles say nothing of how a channel varies
 
 
@@ -22,7 +20,7 @@ class Scaler(NamedTuple):
     scale: Float[np.ndarray, " channel"]
 
 
-def fit_scaler(series: Float[np.ndarray, "time channel"], scaling: Scaling) -> Scaler:
+def fit_scaler(series: TimeByChannel, scaling: Scaling) -> Scaler:
     """The shift and the scale of each channel that `scaling` names: 0 and 1, mean and deviation, or robust estimates.
 
     Robust are the median and the distance of the quartiles over 1.349, which is the standard deviation of normal data
@@ -56,8 +54,6 @@ def _quartiles(values: Float[np.ndarray, " time"]) -> Float[np.ndarray, "3"]:
     return quantiles(kept(values, by_rows(lambda part: ~np.isnan(part), values)), (0.25, 0.5, 0.75))
 
 
-def standardise(
-    series: Float[np.ndarray, "time channel"], scaler: Scaler, dtype: str
-) -> Float[np.ndarray, "time channel"]:
+def standardise(series: TimeByChannel, scaler: Scaler, dtype: str) -> TimeByChannel:
     """`(series - shift) / scale` per channel, computed in float64 and rounded once to `dtype`."""
     return by_rows(lambda part: ((part - scaler.shift) / scaler.scale).astype(dtype), series)

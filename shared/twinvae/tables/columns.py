@@ -100,10 +100,7 @@ def check_times(path: Path | str, column: "pl.Series", begin: int = 0, *, in_ord
     if not in_order:
         return
     before, after = order[:-1], order[1:]
-    for wrong, what in (
-        ((after == before), "the same time stamp as"),
-        ((after < before), "an earlier time stamp than"),
-    ):
+    for wrong, what in ((after == before, "the same time stamp as"), (after < before, "an earlier time stamp than")):
         if wrong.any():
             row = wrong.arg_true()[0] + 1
             raise ValueError(f"{path}: row {begin + row} has {what} the row before: {column[row]}")

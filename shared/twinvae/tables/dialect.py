@@ -39,9 +39,7 @@ def number_of(cell: str) -> float:
     """The number that a stripped cell holds; NaN where it is empty or a word for a missing value.
 
     Numbers are written as in C, with a point: 1, -2.5, 3e-4, inf. Digits are ASCII, without anything between them.
-
-    Raises:
-        ValueError: if the cell is neither.
+    Anything else is a ValueError.
     """
     try:
         if "_" not in cell and cell.isascii():  # Python alone takes 1_000 and digits of other scripts

@@ -42,12 +42,11 @@ class LongParquet:
 
     def without_empty_end(self) -> int:
         """Takes the empty rows at the end off; returns how many rows are left."""
-        while self.rows:
+        filled = 0
+        while self.rows and not filled:
             begin = max(0, self.rows - ROWS)
             filled = filled_rows(self._read(begin, self.columns))
             self.rows = begin + filled
-            if filled:
-                break
         return self.rows
 
     def _read(self, begin: int, names: Sequence[str]) -> "pl.DataFrame":

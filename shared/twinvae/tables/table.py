@@ -128,9 +128,8 @@ def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, label
     values = values.reshape(len(values), -1)
     names = tuple(map(str, range(values.shape[1])))
     if columns is not None:
-        unknown = next((name for name in columns if name not in names), None)
-        if unknown is not None:
-            raise ValueError(f"{path}: no column {unknown!r}: the file has {', '.join(names)}")
+        if unknown := [name for name in columns if name not in names]:
+            raise ValueError(f"{path}: no column {unknown[0]!r}: the file has {', '.join(names)}")
         chosen = [int(name) for name in columns]
         names, values = tuple(columns), by_rows(lambda part: part[:, chosen], values)
     values = np.asarray(values) if is_long(values.size) else np.array(values)
