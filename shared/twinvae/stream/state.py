@@ -13,7 +13,7 @@ from twinvae.files.checksum import checksum
 from twinvae.model.model import Model
 
 FORMAT = "twinvae stream"
-VERSION = 3  # 1 had no score of each channel; 2 did not tell models with other thresholds apart
+VERSION = 3  # 1 had no score of each channel; 2 no valleys between anomalies, nor the thresholds in the model's hash
 
 
 class DamagedStateError(ValueError):
