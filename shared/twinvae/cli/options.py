@@ -103,9 +103,11 @@ def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
 
 def _automatic(name: str) -> str:
     value = getattr(PRESETS[DEFAULT_PRESET], name)
-    return {"window": f"the series' period, at least {value}", "epochs": f"{value}, fewer for a long series"}.get(
-        name, str(value)
-    )
+    return {
+        "window": f"the series' period, at least {value}",
+        "epochs": f"{value}, fewer for a long series",
+        "learning_rate": f"{value}, less for many channels",
+    }.get(name, str(value))
 
 
 # What is made of them.

@@ -56,7 +56,7 @@ def fit_batch(
             with _member(members, begun.name, begun.detector):
                 if isinstance(trained, ValueError):
                     raise trained
-                check_trained(*trained, begun.need.windows)
+                check_trained(*trained, begun.need.windows, begun.prepared.config)
                 begun.detector.calibrate(begun.prepared, *trained)
     return [members[name] for name in names]
 

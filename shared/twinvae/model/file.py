@@ -25,6 +25,7 @@ def write(path: Path, model: Model) -> None:
     """Writes the file of a model, whole or not at all.
 
     Raises:
+        ValueError: if `read` would refuse the file.
         OSError: if the file cannot be written.
     """
     with replacing(path) as temporary:
@@ -32,9 +33,17 @@ def write(path: Path, model: Model) -> None:
 
 
 def as_bytes(model: Model) -> bytes:
-    """The file of a model: the same bytes for the same model, in every process. It names no device."""
+    """The file of a model: the same bytes for the same model, in every process. It names no device.
+
+    Raises:
+        ValueError: if `read` would refuse the file.
+    """
     from safetensors.numpy import save
 
+    try:
+        check(model)
+    except ValueError as error:
+        raise ValueError(f"this model cannot be saved: {error}: fit it again") from None
     settings = {
         "preset": model.preset,
         "overrides": plain({name: value for name, value in model.overrides.items() if name != "device"}),
@@ -102,9 +111,28 @@ def read(path: Path) -> Model:
 
 
 def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Model:
-    config = Config(**settings["config"])
-    channels = tuple(settings["channels"])
+    channels = settings["channels"]
+    if not isinstance(channels, list):
+        raise ValueError("the channel names are not a list of words")
     scaler = Scaler(tensors.pop("scaler.shift"), tensors.pop("scaler.scale"))
+    largest, variance = tensors.pop("calibration.largest"), tensors.pop("calibration.variance")
+    calibration = Calibration(float(settings["warm_up"]), tuple(settings["durations"]), largest, variance)
+    parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
+    model = Model(
+        settings["preset"], settings["overrides"], settings["seed"], Config(**settings["config"]), tuple(channels),
+        parameters, scaler, {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}, calibration,
+    )  # fmt: skip
+    check(model)
+    return model
+
+
+def check(model: Model) -> None:
+    """Checks all of a model that a file must hold: `fit` before it keeps one, `write` before a file, `read` after.
+
+    Raises:
+        TypeError, ValueError: if a part is not of the right shape, or holds values that no fit should have made.
+    """
+    channels, scaler, calibration = model.channels, model.scaler, model.calibration
     for name, array in (("scaler.shift", scaler.shift), ("scaler.scale", scaler.scale)):
         if array.shape != (len(channels),):
             raise ValueError(f"{name} has shape {array.shape}, not {(len(channels),)}")
@@ -112,33 +140,27 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Mod
             raise ValueError(f"{name} holds values that are not finite")
     if not (scaler.scale > 0).all():
         raise ValueError("scaler.scale holds values that are not above 0")
-    largest = tensors.pop("calibration.largest")
-    durations = tuple(settings["durations"])
+    durations = calibration.durations
     if not durations or not all(type(duration) is int and duration > 0 for duration in durations):
-        raise ValueError(f"the durations {settings['durations']!r} are not whole numbers above 0")
-    variance = tensors.pop("calibration.variance")
-    _check_positive("calibration.largest", largest, (len(durations), len(channels)))
-    _check_positive("calibration.variance", variance, (len(channels),))
-    parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
-    network_parameters.check(parameters, Net.of(config, len(channels)))
-    thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}
-    warm_up = float(settings["warm_up"])
-    if not np.isfinite([*thresholds.values(), warm_up]).all():
-        raise ValueError("a threshold is not finite")
-    preset, overrides, seed = settings["preset"], settings["overrides"], settings["seed"]
-    if not isinstance(overrides, dict) or not overrides.keys() <= set(HYPERPARAMETERS):
+        raise ValueError(f"the durations {durations!r} are not whole numbers above 0")
+    _check_positive("calibration.largest", calibration.largest, (len(durations), len(channels)))
+    _check_positive("calibration.variance", calibration.variance, (len(channels),))
+    network_parameters.check(model.parameters, Net.of(model.config, len(channels)))
+    for kind in THRESHOLDS:
+        if not np.isfinite(model.thresholds[kind]):
+            raise ValueError(f"the threshold of {kind} is not finite")
+    if not np.isfinite(calibration.warm_up):
+        raise ValueError("the score of the warm-up is not finite")
+    if not isinstance(model.overrides, Mapping) or not model.overrides.keys() <= set(HYPERPARAMETERS):
         raise ValueError("the hyperparameters are not those of a detector")
-    if not isinstance(preset, str):
+    if not isinstance(model.preset, str):
         raise ValueError("the name of the preset is not a word")
-    resolve(preset, overrides)  # what they make may change with the preset; the saved configuration decides
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+    resolve(model.preset, model.overrides)  # what they make may change with the preset; the saved config decides
+    seed = model.seed
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"the seed {seed!r} is not a whole number of at least 0")
-    if not isinstance(settings["channels"], list) or not all(isinstance(name, str) for name in channels):
+    if not all(isinstance(name, str) for name in channels):
         raise ValueError("the channel names are not a list of words")
-    return Model(
-        preset, overrides, seed, config, channels, parameters, scaler, thresholds,
-        Calibration(warm_up, durations, largest, variance),
-    )  # fmt: skip
 
 
 def _check_positive(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
