@@ -13,14 +13,15 @@ from jaxtyping import Float, Int8
 from twinvae.config import HYPERPARAMETERS, KINDS, Config, Device, Kind, Missing, check_kind
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.detection import Detection
-from twinvae.detector.preparation import Prepared, check_made, prepare, to_score
+from twinvae.detector.outcome import checked_scores
+from twinvae.detector.preparation import Prepared, prepare, to_score
 from twinvae.detector.windows import Scorer, window_scorer
 from twinvae.model import file as model_file
 from twinvae.model.export_check import Checked
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend, require_backend
 from twinvae.network.parameters import Parameters
-from twinvae.network.training import History, check_learned, train
+from twinvae.network.training import History, train
 from twinvae.process.notices import collected, warn
 from twinvae.scoring.calibration import calibrate
 from twinvae.scoring.events import Event
@@ -101,16 +102,13 @@ class VAEDetector(Estimator):
         def run(noise: Float[np.ndarray, " latent"] | None = None) -> Statistics:
             return self.backend.statistics(net, parameters, scaled, wanted, config.device, noise)
 
-        drawn, statistics = map(run, latent_draws(config, self.seed)), run()
-        check_learned(scaled, statistics["window"], net, config)
-        calibration, thresholds, scores = calibrate(scaled, statistics, drawn, config)
+        drawn = map(run, latent_draws(config, self.seed))
+        calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config)
         model = Model(
             self.preset, self._overrides(), self.seed, config, prepared.channels, parameters, prepared.scaler,
             thresholds, calibration,
         )  # fmt: skip
-        check_made(model)
-        if prepared.whole is not None:
-            scores = Detection(model, self.backend, to_score(prepared.whole, model), config.kind, False).scores
+        scores = checked_scores(self.backend, model, prepared, statistics, scores)
         labels = model.labels(scores, config.kind)
         self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels
 

@@ -9,7 +9,6 @@ from twinvae.config import Config
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.suitable import suitable
 from twinvae.files.out_of_core import by_rows, first_row, has_missing, number, pieces
-from twinvae.model.file import check
 from twinvae.model.model import Model
 from twinvae.network.net import Net
 from twinvae.network.training import held_out_steps
@@ -214,15 +213,6 @@ def scaled_series(
     if row is not None:
         raise ValueError(f'the value at row {row} is too large for {config.dtype}: use scaling="standard" or float64')
     return scaled
-
-
-def check_made(model: Model) -> None:
-    """Raises ValueError if a model that was just fitted could not be read back from a file."""
-    try:
-        check(model)
-    except ValueError as error:
-        use = 'use scaling="standard" (--scaling standard), float64, or smaller values'
-        raise ValueError(f"the fit overflows {model.config.dtype}: {error}: {use}") from None
 
 
 def check_scores(

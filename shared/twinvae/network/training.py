@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.config import Config
-from twinvae.files.out_of_core import by_rows, pieces
+from twinvae.files.out_of_core import pieces
 from twinvae.network import parameters
 from twinvae.network.backend import Backend
+from twinvae.network.failure import check_finite
 from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
 from twinvae.network.schedule import (
@@ -26,13 +27,8 @@ from twinvae.network.schedule import (
 )
 from twinvae.process.notices import warn
 from twinvae.process.progress import training_progress
-from twinvae.windowing.fold import moving_sum, observed_values
-from twinvae.windowing.geometry import count, coverage, power_of_two
-
-# Times the error of predicting the mean: a model that errs more has learned nothing. Rounding and a collapsed posterior
-# stay at 1; initial weights on a scaled series, whose outputs have a variance of at most 2/3, stay below 2; what has
-# diverged without overflowing was seen at 49 and above.
-USELESS = 2.0
+from twinvae.windowing.fold import observed_values
+from twinvae.windowing.geometry import count, power_of_two
 
 COLLAPSED = 0.01  # nats: a latent dimension whose mean KL divergence is lower carries nothing
 
@@ -100,12 +96,12 @@ def train(
     with training_progress(config.epochs) as report, _asked_to_stop() as asked:
         try:
             for state in backend.train(net, kept, part, _until(stop, schedule), config):
-                _check_finite(config, *state.parameters.values(), state.terms)
+                check_finite(config, *state.parameters.values(), state.terms)
                 unfinished.append(state.terms)
                 finished, rest = divmod(sum(map(len, unfinished)), steps)
                 if finished and not rest:
                     loss = _loss(backend, net, state.parameters, tail, config) if len(tail) else 0.0
-                    _check_finite(config, np.array(loss))
+                    check_finite(config, np.array(loss))
                     terms = np.concatenate(unfinished).astype(np.float64).reshape(finished, steps, -1)
                     unfinished = []
                     _extend(history, _means(terms, len(history["loss"]), windows, config))
@@ -174,7 +170,7 @@ def _until(stop: Callable[[], bool], schedule: Iterator[Piece]) -> Iterator[Piec
 
 def check_trained(trained: Parameters, history: History, windows: int, config: Config) -> None:
     """Raises ValueError if the training has diverged; warns if the posterior has collapsed."""
-    _check_finite(config, *trained.values(), np.array(history["loss"]))
+    check_finite(config, *trained.values(), np.array(history["loss"]))
     _warn_of_collapse(history["kl_per_dimension"][-1], windows)
 
 
@@ -250,49 +246,3 @@ def _loss(
         return total / len(values)
     squared = result["window"].mean(dtype=np.float64) * net.window * net.channels
     return float(squared + config.beta * result["divergence"].mean(dtype=np.float64))
-
-
-def check_learned(
-    scaled: Float[np.ndarray, "time channel"], squared: Float[np.ndarray, "n channel"], net: Net, config: Config
-) -> None:
-    """Raises ValueError if a model reconstructs what it was trained on worse than the mean of each channel would.
-
-    `squared` is the mean squared error of each window over its values. What is compared is the sum over the values of
-    all windows that were trained on; with centring, the mean of a channel is that of the window.
-    """
-    part = scaled[: len(scaled) - held_out_steps(len(scaled), config)]
-    windows = count(len(part), net.window)
-    one = np.broadcast_to(np.float64(net.window), (windows, net.channels))
-    held = observed_values(part, net.window) if net.masked else one
-    error = sum((squared[rows].astype(np.float64) * held[rows]).sum() for rows in pieces(held))
-
-    def weight(rows: slice) -> Float[np.ndarray, "step channel"]:
-        return coverage(len(part), net.window, rows.start, rows.stop)[:, None] * (~np.isnan(part[rows])).astype(float)
-
-    def off(values: np.ndarray) -> Float[np.ndarray, "step channel"]:
-        return np.nan_to_num(values - mean)
-
-    cuts, mean = list(pieces(part)), np.zeros(net.channels)
-    total = sum(weight(rows).sum(axis=0) for rows in cuts)
-    mean = sum((weight(rows) * off(part[rows])).sum(axis=0) for rows in cuts) / np.maximum(total, 1.0)
-    usual = sum((weight(rows) * off(part[rows]) ** 2).sum() for rows in cuts)
-    if net.centred:
-        sums = moving_sum(by_rows(off, part), net.window)
-        usual -= sum((sums[rows] ** 2 / np.maximum(held[rows], 1)).sum() for rows in pieces(sums))
-    if usual > 0 and not error <= USELESS * usual:
-        raise ValueError(
-            f"the training has failed: its model errs {error / usual:.3g} times as much as the mean of the training "
-            f"series: {_remedy(config)}, or train for more epochs"
-        )
-
-
-def _check_finite(config: Config, *arrays: np.ndarray) -> None:
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise ValueError(f"training diverged: {_remedy(config)}")
-
-
-def _remedy(config: Config) -> str:
-    lower = f"lower learning_rate (--learning-rate; it was {config.learning_rate:.2g})"
-    if config.scaling == "none":
-        return f'scale the series (scaling="standard", --scaling standard) or {lower}'
-    return lower
