@@ -11,6 +11,7 @@ from twinvae.network.backend import Backend
 from twinvae.network.failure import check_learned
 from twinvae.network.training import held_out_steps
 from twinvae.scoring.kinds import Statistics
+from twinvae.series.scaling import standardise
 
 
 def checked_scores(
@@ -37,4 +38,9 @@ def checked_scores(
         raise ValueError(f"the fit overflows {config.dtype}: {error}: {use}") from None
     if prepared.whole is None:
         return scores
-    return Detection(model, backend, to_score(prepared.whole, model), config.kind, False).scores
+    try:
+        return Detection(model, backend, to_score(prepared.whole, model), config.kind, False).scores
+    except ValueError:  # a wild value whose square overflows spoils the steps of every window that it is in
+        given = prepared.whole.values
+        left_out = ~np.isnan(given) & (standardise(given, model.scaler, config.dtype) != scaled)
+        return np.where(left_out.any(axis=1), np.finfo(config.dtype).max, scores)
