@@ -21,7 +21,7 @@ from twinvae.windowing.fold import fold
 from twinvae.windowing.geometry import count
 from twinvae.windowing.slide import slide
 from vae_jax._vector import flatten, unflatten
-from vae_jax.model import VAE, State, build, sample, to_state
+from vae_jax.model import State, build, sample, to_state
 from vae_jax.runtime import _current, runtime
 
 _NOTHING = nullcontext()
@@ -91,23 +91,16 @@ def _run_block(
 ) -> dict[str, Array]:
     model = build(net, state)
     x, level = seen(_every_window(net, values), net, jnp)
-    mean, log_variance = model.encode(_inputs(net, model, x))
+    mean, log_variance = model.encode(refilled(net, model, x, jnp))
     z = mean if noise is None else sample(mean, log_variance, noise)
     x_hat = model.decode(z).reshape(x.shape)
     kl = divergence(mean, log_variance, jnp).sum(axis=1)
-    return block_statistics(
-        x, x_hat, kl, used, wanted, jnp, partial(fold, xp=jnp), net.masked, level
-    )  # what is not asked for is not computed
+    # What is not asked for is not computed.
+    return block_statistics(x, x_hat, kl, used, wanted, jnp, partial(fold, xp=jnp), net.masked, level)
 
 
 def _every_window(net: Net, values: Float[Array, "length channel"]) -> Float[Array, "n window channel"]:
     return slide(values, jnp.arange(count(len(values), net.window)), net.window, jnp)
-
-
-def _inputs(net: Net, model: VAE, x: Float[Array, "n *window"]) -> Float[Array, "n feature"]:
-    """The windows as the model takes them."""
-    flat = x.reshape(len(x), -1)
-    return refilled(flat, lambda values: model.decode(model.encode(values)[0]), jnp) if net.masked else flat
 
 
 def encode(
@@ -128,7 +121,7 @@ def encode(
 @partial(jax.jit, static_argnames=("net",))
 def _encode_block(net: Net, state: State, values: Float[Array, "length channel"]) -> tuple[Array, Array]:
     model = build(net, state)
-    return model.encode(_inputs(net, model, seen(_every_window(net, values), net, jnp)[0]))
+    return model.encode(refilled(net, model, seen(_every_window(net, values), net, jnp)[0], jnp))
 
 
 def bind(
@@ -156,7 +149,7 @@ def _window_program(net: Net) -> Callable[[Array, np.ndarray], Array]:
     def run(vector: Float[Array, " parameter"], windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
         model = build(net, unflatten(vector, net))
         x = seen(windows, net, jnp)[0].reshape(len(windows), -1)
-        error = x - model.decode(model.encode(_inputs(net, model, x))[0])
+        error = x - model.decode(model.encode(refilled(net, model, x, jnp))[0])
         return jnp.nanmean(error * error, axis=1) if net.masked else jnp.mean(error * error, axis=1)
 
     return run

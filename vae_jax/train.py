@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from twinvae.config import Config
 from twinvae.network.backend import Trained
@@ -30,46 +31,30 @@ class _Progress(NamedTuple):
 
 
 def train(
-    net: Net,
-    parameters: Parameters,
-    series: Float[np.ndarray, "time channel"],
-    chunks: Iterable[Chunk],
-    config: Config,
+    net: Net, parameters: Parameters, series: Float[np.ndarray, "time channel"], chunks: Iterable[Chunk], config: Config
 ) -> Iterator[Trained]:
     """See `twinvae.network.backend.Backend.train`.
 
     A chunk is dispatched before the result of the one before it is read, so that drawing noise on the host and
     training on the device overlap. Beside the training, a thread compiles the program that will score the series.
     """
-    with _compiling(net, len(series), config.device):
-        yield from _train(net, parameters, series, chunks, config)
-
-
-def _train(
-    net: Net,
-    parameters: Parameters,
-    series: Float[np.ndarray, "time channel"],
-    chunks: Iterable[Chunk],
-    config: Config,
-) -> Iterator[Trained]:
-    with runtime(net, config.device):
-        run = _compiled(net, config.beta, config.learning_rate)
-        vector = flatten(to_state(parameters))
-        progress = _Progress(vector, _start(len(vector), net.dtype))
+    run = _compiled(net, config.beta, config.learning_rate)
 
     def place(steps: np.ndarray) -> Array:
         with runtime(net, config.device):
             return jax.device_put(steps)
 
-    previous: tuple[Any, Any, int] | None = None
-    for chunk, values in placed(chunks, series, place):
+    def dispatched() -> Iterator[tuple[Any, Array, int]]:
         with runtime(net, config.device):
-            progress, terms = run(progress, values, chunk._replace(rows=None))
-        if previous is not None:
-            yield _to_host(net, *previous)
-        previous = progress.vector, terms, chunk.used
-    if previous is not None:
-        yield _to_host(net, *previous)
+            progress = _start(net, parameters)
+        for chunk, values in placed(chunks, series, place):
+            with runtime(net, config.device):
+                progress, terms = run(progress, values, chunk._replace(rows=None))
+            yield progress.vector, terms, chunk.used
+
+    with _compiling(net, len(series), config.device):
+        for vector, terms, used in _one_ahead(dispatched()):
+            yield Trained(from_state(unflatten(np.asarray(vector), net)), np.asarray(terms)[:used])
 
 
 def train_together(
@@ -84,32 +69,32 @@ def train_together(
     On a CPU it takes them one by one, so that the parameters of one stay in the processor's cache, and the numbers are
     those of `train`. A GPU takes all of them in each step.
     """
-    vector = flatten(to_state(parameters))
     members = power_of_two(len(series))  # few sizes, so few programs; those that pad have no steps
     with runtime(net, config.device):
         run = _compiled_together(net, config.beta, config.learning_rate, 1 if _on_cpu() else members)
         device_series = jax.device_put(_with_rows(series, members))
-        start = _Progress(vector, _start(len(vector), net.dtype))
+        start = _start(net, parameters)
         progress = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (members, *np.shape(leaf))), start)
+
+    def dispatched() -> Iterator[tuple[Array, np.ndarray]]:
+        nonlocal progress
+        for chunk in chunks:
+            with runtime(net, config.device):
+                progress, now = run(progress, device_series, _padded(chunk, members))
+            yield now, chunk.used
+
     terms: list[list[np.ndarray]] = [[] for _ in series]
-    previous: tuple[Array, np.ndarray] | None = None
-    for chunk in chunks:
-        with runtime(net, config.device):
-            progress, now = run(progress, device_series, _padded(chunk, members))
-        if previous is not None:  # the next chunk is drawn while the device works on this one
-            _append(terms, *previous)
-        previous = now, chunk.used
-    if previous is not None:
-        _append(terms, *previous)
+    for now, used in _one_ahead(dispatched()):
+        for known, part, steps in zip(terms, np.asarray(now), used, strict=False):
+            known.append(part[:steps].copy())
     vectors = np.asarray(progress.vector)
     return [Trained(from_state(unflatten(v, net)), np.concatenate(t)) for v, t in zip(vectors, terms, strict=False)]
 
 
-def _append(
-    terms: list[list[np.ndarray]], now: Float[Array, "padded step term"], used: Int[np.ndarray, " member"]
-) -> None:
-    for known, part, steps in zip(terms, np.asarray(now), used, strict=False):
-        known.append(part[:steps].copy())
+def _one_ahead(dispatched: Iterator[Any]) -> Iterator[Any]:
+    """Each result once the next is dispatched: the device works on a chunk while the host draws or reads another."""
+    for result, _ in pairwise(chain(dispatched, [None])):
+        yield result
 
 
 def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
@@ -119,26 +104,23 @@ def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
 
 def _padded(chunk: ChunkTogether, members: int) -> ChunkTogether:
     """The chunk with members that have no steps appended, up to this number."""
-    starts, weights, used = (_with_rows(array, members) for array in (chunk.starts, chunk.weights, chunk.used))
-    scale = None if chunk.beta_scale is None else _with_rows(chunk.beta_scale, members)
-    return ChunkTogether(starts, weights, chunk.noise, used, scale)
+    of_members = chunk._asdict() | {"noise": None}  # which they share
+    return chunk._replace(**{name: _with_rows(part, members) for name, part in of_members.items() if part is not None})
 
 
-def _to_host(net: Net, vector: Array, terms: Array, used: int) -> Trained:
-    return Trained(from_state(unflatten(np.asarray(vector), net)), np.asarray(terms)[:used])
+def _start(net: Net, parameters: Parameters) -> _Progress:
+    vector = flatten(to_state(parameters))
+    return _Progress(vector, _adam(len(vector), net.dtype))
 
 
 @functools.cache
-def _start(size: int, dtype: str) -> optax.OptState:
+def _adam(size: int, dtype: str) -> optax.OptState:
     """Adam's state before the first step: zeros, made on the host, where they need no programs of their own."""
     shapes = jax.eval_shape(optax.adam(0.0).init, np.zeros(size, dtype))
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
-_Run = Callable[[_Progress, Float[Array, "time channel"], Chunk], tuple[_Progress, Float[Array, "step term"]]]
-_RunTogether = Callable[
-    [_Progress, Float[Array, "member time channel"], ChunkTogether], tuple[_Progress, Float[Array, "member step term"]]
-]
+_Run = Callable[..., tuple[_Progress, Array]]  # of the progress, the series and a chunk: the progress and the terms
 
 
 def _chunk_program(net: Net, beta: float, learning_rate: float) -> _Run:
@@ -183,7 +165,7 @@ def _compiled(net: Net, beta: float, learning_rate: float) -> _Run:
 
 
 @functools.cache
-def _compiled_together(net: Net, beta: float, learning_rate: float, at_once: int) -> _RunTogether:
+def _compiled_together(net: Net, beta: float, learning_rate: float, at_once: int) -> _Run:
     """The program that runs a chunk of several members, `at_once` of them in one step."""
     run = _chunk_program(net, beta, learning_rate)
 

@@ -21,7 +21,7 @@ from vae_torch.model import State, abstract, build, from_state, loss
 
 STEPS_PER_CALL = 3  # more steps would save a little time each, but take much longer to compile
 
-RunChunk = Callable[[Tensor, Tensor, Tensor, Tensor, int, Tensor | None], Trained]
+RunChunk = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None, int], Trained]
 
 
 class Progress(NamedTuple):
@@ -49,7 +49,7 @@ def compiled_run(net: Net, state: State, config: Config, device: torch.device) -
     progress = Progress(vector, torch.zeros_like(vector), torch.zeros_like(vector), count)
 
     def run(
-        values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int, beta_scale: Tensor | None
+        values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, beta_scale: Tensor | None, used: int
     ) -> Trained:
         nonlocal progress
         terms = []

@@ -6,16 +6,14 @@ import torch
 def diagnose() -> tuple[dict[str, str], list[str]]:
     """Devices and checks by name, and a list of what is wrong."""
     devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    right = sums_of_squares_are_right()
     findings = {
         "devices": ", ".join(["cpu", *devices]),
         "threads": str(torch.get_num_threads()),
         "matrix products": f"{torch.get_float32_matmul_precision()} precision (set to highest during each call)",
+        "sum of squares": "right" if right else "wrong",
     }
-    faults = [] if sums_of_squares_are_right() else [
-        "this PyTorch computes wrong sums of squares: install another version"
-    ]  # fmt: skip
-    findings["sum of squares"] = "wrong" if faults else "right"
-    return findings, faults
+    return findings, [] if right else ["this PyTorch computes wrong sums of squares: install another version"]
 
 
 def sums_of_squares_are_right() -> bool:

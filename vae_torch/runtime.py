@@ -3,7 +3,7 @@
 import functools
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -14,21 +14,14 @@ from twinvae.network.net import Net
 _SMALL = 2**23  # multiplications in a layer; with fewer, a second thread costs more time than it saves
 
 
-@contextmanager
-def _one_thread_if_small(net: Net, windows: int) -> Iterator[None]:
+def _one_thread_if_small(net: Net, windows: int) -> AbstractContextManager[None]:
     """Runs its body on one CPU thread if this many windows are too little work for several.
 
     On a busy machine, threads that wait for each other after each tiny product make a small model ten times slower.
     """
     before = torch.get_num_threads()
     small = windows * net.features * net.hidden < _SMALL
-    if small and before > 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if small and before > 1:
-            torch.set_num_threads(before)
+    return _one_thread(before) if small and before > 1 else nullcontext()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Scoring: one pass for each block of a series."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,9 +16,9 @@ from twinvae.network.backend import Statistic
 from twinvae.network.net import Net
 from twinvae.network.objective import divergence, refilled, seen
 from twinvae.network.parameters import Parameters
-from twinvae.scoring.statistics import block_statistics, block_windows, series_statistics
+from twinvae.scoring.statistics import RunBlock, block_statistics, block_windows, series_statistics
 from twinvae.windowing.geometry import count
-from vae_torch.model import VAE, build, sample, to_state
+from vae_torch.model import build, sample, to_state
 from vae_torch.runtime import _one_thread_if_small, runtime
 
 BLOCK_VALUES = 2**18  # values in the windows of a block: its intermediates stay in a core's cache
@@ -33,7 +33,9 @@ def statistics(
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
     """See `twinvae.network.backend.Backend.statistics`."""
-    with runtime(net, device) as place, _workers(net, count(len(series), net.window), device) as pool:
+    windows = count(len(series), net.window)
+    block = block_windows(windows, net.features, BLOCK_VALUES)
+    with runtime(net, device) as place, _workers(net, windows, device) as pool:
         with torch.inference_mode():
             model = build(net, to_state(parameters))
             draw = None if noise is None else torch.as_tensor(noise, device=place)
@@ -41,22 +43,16 @@ def statistics(
         @torch.inference_mode()
         def run_block(values: np.ndarray) -> Mapping[str, Any]:
             x, level = seen(_every_window(net, torch.as_tensor(values, device=place)), net, xp)
-            mean, log_variance = model.encode(_inputs(net, model, x))
+            mean, log_variance = model.encode(refilled(net, model, x, xp))
             z = mean if draw is None else sample(mean, log_variance, draw)
             x_hat = model.decode(z).reshape(x.shape)
             kl = divergence(mean, log_variance, xp).sum(dim=1) if "divergence" in wanted else None
             parts = block_statistics(x, x_hat, kl, None, wanted, xp, _fold, net.masked, level)
             return {name: part.numpy(force=True) for name, part in parts.items()}
 
-        block = _block(net, len(series))
-        if pool is None:
-            return series_statistics(run_block, series, net.window, wanted, block, masked=net.masked)
-
-        def submit(values: np.ndarray) -> Future[Mapping[str, Any]]:
-            return pool.submit(run_block, values)
-
-        ahead = 2 * torch.get_num_threads()
-        return series_statistics(submit, series, net.window, wanted, block, ahead, masked=net.masked)
+        run: RunBlock = run_block if pool is None else lambda values: pool.submit(run_block, values)
+        ahead = 2 if pool is None else 2 * torch.get_num_threads()
+        return series_statistics(run, series, net.window, wanted, block, ahead, masked=net.masked)
 
 
 @contextmanager
@@ -77,10 +73,6 @@ def _workers(net: Net, windows: int, device: Device) -> Iterator[ThreadPoolExecu
             yield pool
     finally:
         torch.set_num_threads(threads)
-
-
-def _block(net: Net, length: int) -> int:
-    return block_windows(count(length, net.window), net.features, BLOCK_VALUES)
 
 
 def _every_window(net: Net, values: Float[Tensor, "length channel"]) -> Float[Tensor, "n window channel"]:
@@ -105,22 +97,17 @@ def encode(
     net: Net, parameters: Parameters, series: Float[np.ndarray, "time channel"], device: Device
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
     """See `twinvae.network.backend.Backend.encode`."""
-    windows, block = count(len(series), net.window), _block(net, len(series))
+    windows = count(len(series), net.window)
+    block = block_windows(windows, net.features, BLOCK_VALUES)
     with runtime(net, device) as place, torch.inference_mode():
         model = build(net, to_state(parameters))
         parts = []
         for begin in range(0, windows, block):
             values = series[begin : min(begin + block, windows) + net.window - 1]
             x, _ = seen(_every_window(net, torch.as_tensor(values, device=place)), net, xp)
-            parts.append(model.encode(_inputs(net, model, x)))
+            parts.append(model.encode(refilled(net, model, x, xp)))
         mean, log_variance = (np.concatenate([p.numpy(force=True) for p in side]) for side in zip(*parts, strict=True))
     return mean, log_variance
-
-
-def _inputs(net: Net, model: VAE, x: Float[Tensor, "n *window"]) -> Float[Tensor, "n feature"]:
-    """The windows as the model takes them."""
-    flat = x.reshape(len(x), -1)
-    return refilled(flat, lambda values: model.decode(model.encode(values)[0]), xp) if net.masked else flat
 
 
 def bind(
@@ -132,9 +119,8 @@ def bind(
 
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
         with runtime(net, device), _one_thread_if_small(net, len(windows)), torch.inference_mode():
-            x, _ = seen(torch.as_tensor(windows, device=place), net, xp)
-            x = x.reshape(len(x), -1)
-            error = x - model.decode(model.encode(_inputs(net, model, x))[0])
+            x = seen(torch.as_tensor(windows, device=place), net, xp)[0].reshape(len(windows), -1)
+            error = x - model.decode(model.encode(refilled(net, model, x, xp))[0])
             squared = error * error
             means = squared.nanmean(dim=1) if net.masked else squared.mean(dim=1)
             result: np.ndarray = means.numpy(force=True)

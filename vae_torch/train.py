@@ -21,11 +21,7 @@ from vae_torch.score import _every_window
 
 
 def train(
-    net: Net,
-    parameters: Parameters,
-    series: Float[np.ndarray, "time channel"],
-    chunks: Iterable[Chunk],
-    config: Config,
+    net: Net, parameters: Parameters, series: Float[np.ndarray, "time channel"], chunks: Iterable[Chunk], config: Config
 ) -> Iterator[Trained]:
     """See `twinvae.network.backend.Backend.train`."""
     with runtime(net, config.device) as device:
@@ -33,12 +29,17 @@ def train(
         run = compiled_run(net, state, config, device) if config.compile else _eager_run(net, state, config)
     for chunk, values in placed(chunks, series, lambda steps: torch.tensor(steps, device=device)):
         with runtime(net, config.device), _one_thread_if_small(net, config.batch_size):
-            starts = torch.as_tensor(chunk.starts, device=device)
-            weights = torch.as_tensor(chunk.weights, device=device).to(values.dtype)
-            noise = torch.as_tensor(chunk.noise, device=device).to(values.dtype)
-            scale = None if chunk.beta_scale is None else torch.as_tensor(chunk.beta_scale, device=device)
-            result = run(values, starts, weights, noise, chunk.used, scale)
+            result = run(values, *_tensors(chunk, values), chunk.used)
         yield result
+
+
+def _tensors(chunk: Chunk | ChunkTogether, series: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """The starts, weights, noise and scales of beta of a chunk, on the device and in the precision of the series."""
+    starts, weights, noise = (
+        torch.as_tensor(a, device=series.device) for a in (chunk.starts, chunk.weights, chunk.noise)
+    )
+    scale = None if chunk.beta_scale is None else torch.as_tensor(chunk.beta_scale, device=series.device)
+    return starts, weights.to(series.dtype), noise.to(series.dtype), scale
 
 
 def _eager_run(net: Net, state: State, config: Config) -> RunChunk:
@@ -48,7 +49,7 @@ def _eager_run(net: Net, state: State, config: Config) -> RunChunk:
     step = _step(torch.optim.Adam(learned, lr=config.learning_rate, fused=True))
 
     def run(
-        values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, used: int, beta_scale: Tensor | None
+        values: Tensor, starts: Tensor, weights: Tensor, noise: Tensor, beta_scale: Tensor | None, used: int
     ) -> Trained:
         terms = []
         windows = _every_window(net, values)
@@ -105,12 +106,10 @@ def _together_run(
 
     def run(windows: Tensor, chunk: ChunkTogether) -> Float[np.ndarray, "member step term"]:
         device, dtype = windows.device, windows.dtype
-        starts = torch.as_tensor(chunk.starts, device=device)
-        weights = torch.as_tensor(chunk.weights, device=device).to(dtype)
-        noise = torch.as_tensor(chunk.noise, device=device).to(dtype)
+        starts, weights, noise, beta_scale = _tensors(chunk, windows)
         beta = torch.full(chunk.starts.shape[:2], config.beta, dtype=torch.float64, device=device)
-        if chunk.beta_scale is not None:
-            beta *= torch.as_tensor(chunk.beta_scale, device=device)
+        if beta_scale is not None:
+            beta *= beta_scale
         beta = beta.to(dtype)
         row = torch.arange(len(windows), device=device)[:, None]
         terms = torch.zeros((*starts.shape[:2], 1 + noise.shape[2]), dtype=dtype, device=device)
@@ -141,14 +140,10 @@ def _step(optimizer: torch.optim.Adam) -> Callable[..., None]:
     counts = [torch.zeros((), device=tensor.device) for tensor in learned]
 
     def step(gradients: Sequence[Tensor], members: int | None = None) -> None:
-        now = (
-            (learned, first, second)
-            if members is None
-            else ([t[:members] for t in g] for g in (learned, first, second))
-        )
+        state = learned, first, second
+        parameters, means, squares = state if members is None else ([t[:members] for t in part] for part in state)
         # Adam's fused kernel reads a gradient in the order of its memory, whatever its strides say.
         whole = [gradient.contiguous() for gradient in gradients]
-        parameters, means, squares = now
         adam(parameters, whole, means, squares, [], counts, beta1=beta1, beta2=beta2, **options)
 
     return step

@@ -44,10 +44,8 @@ def picture_name(dataset: str, case: str) -> str:
 
 def draw(folder: Path, name: str, dataset: Dataset, answer: Answer, method: Method) -> None:
     """Writes the picture of a series with the answer of one method."""
-    times = dataset.times
     plot_detection(
-        folder / picture_name(name, dataset.name), dataset.values, dataset.channels, answer.scores, answer.threshold,
-        None if times is None else dataset.table.stamp,
+        folder / picture_name(name, dataset.name), dataset.table, answer.scores, answer.threshold,
         title=f"{dataset.name}: {method.label}", labelled=intervals(dataset.labels), detected=answer.alarms,
         train_rows=0 if dataset.unlabelled_fit else dataset.train_rows,
     )  # fmt: skip

@@ -124,10 +124,9 @@ def _check_real(name: str, value: object, least: Any, above: Any, below: Any) ->
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+    if not isinstance(value, str) or value not in choices:
+        wrong = ValueError if isinstance(value, str) else TypeError
+        raise wrong(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 PRESETS: Mapping[str, Config] = {

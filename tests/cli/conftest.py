@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from tests.stream.test_stream import model
+from twinvae.files.atomic import write_bytes
 from twinvae.model import file as model_file
 
 
@@ -34,5 +35,5 @@ def sensors(tmp_path: Path) -> Path:
 def saved(tmp_path: Path) -> Path:
     """A model of the channels a and b."""
     path = tmp_path / "m.safetensors"
-    model_file.write(path, model(2))
+    write_bytes(path, model_file.as_bytes(model(2)))
     return path

@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import in_a_fresh_process
 from tests.helpers.watching import jsonl, process, watch
 from tests.stream.test_stream import holes, model, points
+from twinvae.files.atomic import write_bytes
 from twinvae.model import file as model_file
 from twinvae.stream import state as stream_state
 from twinvae.stream.lines import LineReader
@@ -71,7 +72,7 @@ def test_bad_lines_are_reported_counted_and_do_not_matter(saved: Path) -> None:
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_missing_values_are_left_out_and_a_score_that_is_not_known_is_null(tmp_path: Path, form: str) -> None:
     saved, series = tmp_path / "m.safetensors", holes(80, 2)
-    model_file.write(saved, model(2, missing="mask"))
+    write_bytes(saved, model_file.as_bytes(model(2, missing="mask")))
     stream = Stream.load(saved)
     steps = [stream.step(row, f"t{at}") for at, row in enumerate(series)]
     if form == "csv":

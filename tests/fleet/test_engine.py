@@ -96,7 +96,7 @@ def test_closing_early_cancels_the_work_in_flight_and_drops_the_rest() -> None:
     assert next(results) == (0, 0)
     for _ in TWO:
         assert started.acquire(timeout=10)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert len(ended) == 1 + len(TWO)
 
 

@@ -82,7 +82,7 @@ def interrupt_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C when so many batches are done."""
 
     def engine(work: Any, tasks: Any, lanes: Any) -> Iterator[Any]:
-        with closing(run_local(work, tasks, lanes)) as results:  # type: ignore[type-var]
+        with closing(run_local(work, tasks, lanes)) as results:
             for done, one in enumerate(results):
                 if done == batches:
                     raise KeyboardInterrupt

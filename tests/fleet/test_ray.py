@@ -143,7 +143,7 @@ def test_a_run_that_is_closed_leaves_nothing_running_on_the_cluster(cluster: Run
     results = run_ray(functools.partial(ray_tasks.endless_but_the_first, tmp_path), range(9), address=cluster.address)
     assert next(results) == (0, 0)
     ray_tasks.wait_for(lambda: len(list(tmp_path.glob("runs-*"))) == 2)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     for mark in tmp_path.glob("runs-*"):
         ray_tasks.wait_for(lambda mark=mark: not _alive(int(mark.name.removeprefix("runs-"))))  # type: ignore[misc]
     assert len(list(tmp_path.glob("runs-*"))) == 2, "none of those that waited was begun"

@@ -12,6 +12,7 @@ import pytest
 from twinvae.files.atomic import as_json
 from twinvae.model.record import event_record
 from twinvae.plots import events as event_plots
+from twinvae.plots.figure import stretches_of
 from twinvae.scoring.events import Event, find_events, with_expectation
 from twinvae.series.series import Series
 
@@ -30,12 +31,11 @@ def example(channels: int, *, length: int = 300, event: tuple[int, int] = (100, 
 
 @pytest.mark.parametrize(("channels", "stamped"), [(1, False), (2, True), (12, True)])
 def test_events_are_drawn_with_any_number_of_channels(channels: int, stamped: bool, tmp_path: Path) -> None:
-    stamp = (lambda row: f"2026-01-01 {row // 60:02}:{row % 60:02}:00") if stamped else None
+    stamps = pl.Series([f"2026-01-01 {row // 60:02}:{row % 60:02}:00" for row in range(300)]) if stamped else None
     path = tmp_path / "events.png"
     series, reconstruction, parts, names, events = example(channels)
-    event_plots.plot_events(
-        path, series, reconstruction, parts, names, events, stamp, title="t", threshold=1.0, margin=20
-    )
+    known = Series(series, names, stamps)
+    event_plots.plot_events(path, known, reconstruction, parts, events, title="t", threshold=1.0, margin=20)
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
@@ -51,9 +51,8 @@ def test_an_event_in_a_gap_is_drawn_and_written(length: int, tmp_path: Path) -> 
     assert (event.peak, event.value) == (230, None)
     assert event == replace(event, contributions=np.array(event.contributions))
     path = tmp_path / "events.png"
-    event_plots.plot_events(
-        path, series, reconstruction, parts, names, [event], None, title="t", threshold=1.0, margin=50
-    )
+    known = Series(series, names)
+    event_plots.plot_events(path, known, reconstruction, parts, [event], title="t", threshold=1.0, margin=50)
     assert path.read_bytes().startswith(b"\x89PNG")
     record = json.loads(as_json(event_record(event, Series(series, names, None, None))))
     values = record["contributions"][names[0]]
@@ -75,9 +74,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch, path: Path, events: list[Event], data
 
     monkeypatch.setattr(event_plots, "_headline", kept)
     series, reconstruction, parts, names = data
-    event_plots.plot_events(
-        path, series, reconstruction, parts, names, events, None, title="t", threshold=2.0, margin=5
-    )
+    known = Series(series, names)
+    event_plots.plot_events(path, known, reconstruction, parts, events, title="t", threshold=2.0, margin=5)
     return lines
 
 
@@ -95,7 +93,7 @@ def test_a_long_event_is_drawn_by_its_extremes_and_says_what_was_expected(
     *data, events = example(2, length=20_000, event=(100, 15_000))
     first, _ = drawn(monkeypatch, tmp_path / "p.png", events, tuple(data))
     assert f"{events[0].value:.4g}, expected {events[0].value / 2:.4g}" in first
-    figure_points = event_plots._parts(np.arange(10.0), 3)
+    figure_points = stretches_of(np.arange(10.0), 3)
     np.testing.assert_array_equal(figure_points, [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 9, 9]])
 
 

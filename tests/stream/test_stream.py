@@ -1,6 +1,8 @@
 """A stream scores what the batch scores, point by point; its events are the batch's; it survives restarts."""
 
+import copy
 import json
+import pickle
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,8 @@ from twinvae.scoring.calibration import THRESHOLDS
 from twinvae.scoring.events import Event
 from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
+from twinvae.stream.event_tracker import EventTracker
+from twinvae.stream.numpy_model import StreamModel
 from twinvae.stream.state import DamagedStateError
 from twinvae.stream.stream import HIGHEST, Stream
 
@@ -267,6 +271,55 @@ def test_a_state_is_a_copy_and_reset_starts_anew() -> None:
     assert [stream.update(value) for value in series[10:]] == later
     stream.reset()
     assert [stream.update(value) for value in series[:10]] == scores
+
+
+COPIES: dict[str, Any] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda thing: pickle.loads(pickle.dumps(thing)),
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.parametrize("cut", [2, 40, 53])  # while it warms up; after the first point of an event; after a gap
+def test_a_copy_goes_on_as_the_original_and_neither_changes_the_other(way: str, cut: int) -> None:
+    series, others = points(80, 2), points(80, 2, seed=1) + 5.0
+    series[50:52, 0] = np.nan
+    made = model(2, missing="mask", centring="window", least_height=0.5)
+    whole, stream = Stream(made), Stream(made)
+    expected = [whole.step(point) for point in series]
+    for point in series[:cut]:
+        stream.step(point)
+    copied = COPIES[way](stream)
+    for point in others:  # of the original, which must not reach the copy
+        stream.step(point)
+    assert [copied.step(point) for point in series[cut:]] == expected[cut:]
+    again = COPIES[way](stream)
+    for point in others:
+        copied.step(point)
+    assert [again.step(point) for point in series] == [stream.step(point) for point in series]
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_a_copy_of_the_model_of_a_stream_has_arrays_of_its_own(way: str) -> None:
+    made = model(2)
+    one = StreamModel(made.parameters, made.config, 2, None)
+    first = one.squared_error(np.ones(12, np.float32), gaps=False)
+    before = first.tolist()
+    COPIES[way](one).squared_error(np.full(12, 7.0, np.float32), gaps=False)
+    assert first.tolist() == before
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_a_copy_of_a_tracker_follows_events_of_its_own(way: str) -> None:
+    whole, tracker = (EventTracker("ab", Config(merge_gap=2)) for _ in range(2))
+    steps = [(at, int(at in (3, 4, 6)), 1.0 + at, np.array([1.0, at])) for at in range(12)]
+    expected = [whole.update(*step) for step in steps]
+    for step in steps[:5]:
+        tracker.update(*step)
+    copied = COPIES[way](tracker)
+    tracker.update(5, 1, 90.0, np.array([60.0, 30.0]))
+    assert [copied.update(*step) for step in steps[5:]] == expected[5:]
 
 
 def test_a_state_of_another_model_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.watching import watch
 from tests.stream.test_stream import model
+from twinvae.files.atomic import write_bytes
 from twinvae.model import file as model_file
 from twinvae.stream.lines import LineReader, Point
 from twinvae.tables.dialect import SEPARATORS, cells_of, is_header, number_of, separator_of
@@ -71,7 +72,7 @@ def test_a_file_and_its_lines_are_the_same_series(text: str) -> None:
 @pytest.mark.parametrize("separator", SEPARATORS)
 def test_what_fit_takes_watch_takes(tmp_path: Path, separator: str) -> None:
     saved = tmp_path / "m.safetensors"
-    model_file.write(saved, model(2))
+    write_bytes(saved, model_file.as_bytes(model(2)))
     text = "time,a,b\n" + "".join(f"t{at},{at % 3},\n" for at in range(12))
     code, lines, err = watch(text.replace(",", separator), "--model", saved, "--missing", "mask")
     assert code == 0

@@ -95,6 +95,7 @@ def _write_model(path: Path, window: int, channels: int) -> None:
     import numpy as np
 
     from twinvae.config import DEFAULT_PRESET, resolve
+    from twinvae.files.atomic import write_bytes
     from twinvae.model import file as model_file
     from twinvae.model.model import Model
     from twinvae.network.net import Net
@@ -111,7 +112,7 @@ def _write_model(path: Path, window: int, channels: int) -> None:
         dict.fromkeys(THRESHOLDS, 1e9),
         Calibration(0.0, (1,), one[None], one),
     )  # fmt: skip
-    model_file.write(path, saved)
+    write_bytes(path, model_file.as_bytes(saved))
 
 
 def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Callable[[Any], Any], Any]:

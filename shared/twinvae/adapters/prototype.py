@@ -4,11 +4,7 @@ from twinvae.detector.detector import VAEDetector
 
 
 def unfitted(detector: object) -> VAEDetector:
-    """A new detector with the arguments of the prototype.
-
-    Raises:
-        TypeError: if the prototype is not a `VAEDetector` of a backend.
-    """
+    """A new detector with the arguments of the prototype; a TypeError says if that is no detector of a backend."""
     if not isinstance(detector, VAEDetector) or not hasattr(detector, "backend"):
         raise TypeError(f"detector must be a VAEDetector of vae_jax or vae_torch, got {detector!r}")
     return type(detector)(**detector.get_params())

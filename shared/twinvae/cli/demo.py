@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from twinvae.cli.options import chosen_backend, seed
 from twinvae.data.synthetic import LabelledSeries, noisy_sine
+from twinvae.detector.detection import Detection
 from twinvae.detector.detector import VAEDetector, load_detector
 from twinvae.files.atomic import write_text
 from twinvae.metrics.ranking import average_precision, roc_auc
@@ -19,14 +19,15 @@ from twinvae.network.backend import BACKENDS, require_backend
 from twinvae.plots import pictures as plots
 from twinvae.windowing.intervals import intervals
 
+PARTS = ("import", "compile", "train", "score")
+
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--backend", choices=(*BACKENDS, "both"), help="default: the one installed, JAX first")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for the pictures and summary.json"
-    )
+    add = parser.add_argument
+    add("--backend", choices=(*BACKENDS, "both"), help="default: the one installed, JAX first")
+    add("--seed", type=seed, default=0, metavar="N")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures and summary.json")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -38,10 +39,10 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(summary, indent=2))
         return
-    heads = "".join(f"{part:>8} " for part in ("import", "compile", "train", "score"))
+    heads = "".join(f"{part:>8} " for part in PARTS)
     print(f"{'backend':8}{heads}{'loss':>7} {'ROC AUC':>8} {'AP':>6}  events")
     for name, made in summary["backends"].items():
-        seconds = "".join(f"{made['seconds'][part]:7.3f} s" for part in ("import", "compile", "train", "score"))
+        seconds = "".join(f"{made['seconds'][part]:7.3f} s" for part in PARTS)
         events = ", ".join(f"[{start}, {end})" for start, end in made["events"]) or "none"
         print(
             f"{name:8}{seconds} {made['loss']:7.3f} {made['roc_auc']:8.4f} {made['average_precision']:6.3f}  {events}"
@@ -60,10 +61,7 @@ def run(options: argparse.Namespace) -> None:
 def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
     """Trains each backend on the tutorial's series, draws the pictures, and returns what `summary.json` holds.
 
-    The pictures show the first backend.
-
-    Raises:
-        OSError: if the folder cannot be written.
+    The pictures show the first backend. An OSError says that the folder cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     series = noisy_sine(seed)
@@ -73,7 +71,7 @@ def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
     summary = {
         "backends": {name: made for name, (_, made) in done.items()},
         "injected": [list(span) for span in intervals(series.labels)],
-        "parity": _parity(fitted[0], fitted[1], seed, series) if len(fitted) == 2 else None,
+        "parity": _parity(fitted, seed, series) if len(fitted) == 2 else None,
         "seed": seed,
     }
     write_text(out / "summary.json", json.dumps(summary, indent=2) + "\n")
@@ -90,15 +88,12 @@ def _run(name: str, seed: int, series: LabelledSeries) -> tuple[VAEDetector, dic
         begin = time.perf_counter()
         detector = detector_class(preset="tutorial", seed=seed).fit(series.normal)
         middle = time.perf_counter()
-        scores = detector.decision_function(series.anomalous)
+        found = detector.detect(series.anomalous)
+        scores = found.scores
         laps.append((middle - begin, time.perf_counter() - middle))
-    seconds |= {
-        "compile": max(0.0, sum(laps[0]) - sum(laps[1])),
-        "train": laps[1][0],
-        "score": laps[1][1],
-    }
+    seconds |= {"compile": max(0.0, sum(laps[0]) - sum(laps[1])), "train": laps[1][0], "score": laps[1][1]}
     made = {
-        "events": [(event.start, event.end) for event in detector.events(series.anomalous)],
+        "events": _spans(found),
         "roc_auc": roc_auc(series.labels, scores),
         "average_precision": average_precision(series.labels, scores),
         "loss": detector.history_["loss"][-1],
@@ -107,55 +102,50 @@ def _run(name: str, seed: int, series: LabelledSeries) -> tuple[VAEDetector, dic
     return detector, made
 
 
-def _parity(first: VAEDetector, second: VAEDetector, seed: int, series: LabelledSeries) -> dict[str, Any]:
+def _parity(fitted: Sequence[VAEDetector], seed: int, series: LabelledSeries) -> dict[str, Any]:
     """How far two backends differ, as a share of the range of the scores.
 
     Trained in float64 they are the same; in float32, rounding sets separate runs apart.
     """
-    a, b = (detector.detect(series.anomalous) for detector in (first, second))
-    exact_a, exact_b = (
-        type(detector)(preset="tutorial", seed=seed, dtype="float64").fit(series.normal).detect(series.anomalous)
-        for detector in (first, second)
-    )
+    exact = [type(detector)(preset="tutorial", seed=seed, dtype="float64").fit(series.normal) for detector in fitted]
+    a, b, exact_a, exact_b = (detector.detect(series.anomalous) for detector in (*fitted, *exact))
     places = [[(event.start, event.end, event.peak) for event in found.events] for found in (exact_a, exact_b)]
     return {
-        "max_score_difference": _difference(exact_a.scores, exact_b.scores),
+        "max_score_difference": _difference(exact_a, exact_b),
         "labels_equal": bool((exact_a.labels == exact_b.labels).all()),
         "events_equal": places[0] == places[1],
-        "max_score_difference_float32": _difference(a.scores, b.scores),
+        "max_score_difference_float32": _difference(a, b),
     }
 
 
-def _difference(a: Float[np.ndarray, " time"], b: Float[np.ndarray, " time"]) -> float:
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    return float(np.abs(a - b).max() / np.ptp(a))
+def _difference(a: Detection, b: Detection) -> float:
+    first, second = a.scores.astype(np.float64), b.scores.astype(np.float64)
+    return float(np.abs(first - second).max() / np.ptp(first))
+
+
+def _spans(found: Detection) -> list[tuple[int, int]]:
+    return [(event.start, event.end) for event in found.events]
 
 
 def _draw(detector: VAEDetector, name: str, series: LabelledSeries, out: Path) -> None:
-    injected = intervals(series.labels)
-    events = [(event.start, event.end) for event in detector.events(series.anomalous)]
-    anomalous = series.anomalous[:, None]
-
-    plots.plot_series(
-        out / "signal.png", anomalous, ["value"], None,
-        title="Noisy sine with an injected anomaly", shaded=injected, shaded_as="injected anomaly",
-    )  # fmt: skip
+    injected: dict[str, Any] = {"shaded": intervals(series.labels), "shaded_as": "injected anomaly"}
+    normal, found = detector.detect(series.normal), detector.detect(series.anomalous)
+    plots.plot_series(out / "signal.png", found.series, title="Noisy sine with an injected anomaly", **injected)
     hit = plots.windows_with(series.labels, detector.config_.window)
     plots.plot_latent(
-        out / "latent.png", detector.latent(series.normal), detector.latent(series.anomalous)[hit],
-        title=f"Latent means by PCA ({name})",
-        labels=("normal windows", "windows with the anomaly"),
+        out / "latent.png", normal.latent, found.latent[hit],
+        title=f"Latent means by PCA ({name})", labels=("normal windows", "windows with the anomaly"),
     )  # fmt: skip
-    for file, values, shaded, title in (
-        ("reconstruction_train.png", series.normal[:, None], [], "Training series"),
-        ("reconstruction_test.png", anomalous, injected, "Series with the anomaly"),
-    ):
-        plots.plot_series(
-            out / file, values, ["value"], None, title=f"{title} and its reconstruction ({name})",
-            shaded=shaded, shaded_as="injected anomaly", reconstruction=detector.reconstruct(values),
-        )  # fmt: skip
+    plots.plot_series(
+        out / "reconstruction_train.png", normal.series, title=f"Training series and its reconstruction ({name})",
+        reconstruction=normal.expected,
+    )  # fmt: skip
+    plots.plot_series(
+        out / "reconstruction_test.png", found.series, title=f"Series with the anomaly and its reconstruction ({name})",
+        reconstruction=found.expected, **injected,
+    )  # fmt: skip
     plots.plot_score(
-        out / "score.png", detector.decision_function(series.anomalous), detector.threshold_, None,
+        out / "score.png", found.series, found.scores, detector.threshold_,
         title=f"Anomaly score, {detector.config_.kind} ({name})", ylabel="squared error",
-        shaded=events, shaded_as="detected event",
+        shaded=_spans(found), shaded_as="detected event",
     )  # fmt: skip

@@ -4,16 +4,7 @@ import argparse
 import warnings
 from pathlib import Path
 
-from twinvae.cli.options import (
-    SERIES_FILE,
-    add_backend,
-    add_columns,
-    add_hyperparameters,
-    check_writable,
-    chosen_detector,
-    count,
-    read_series,
-)
+from twinvae.cli.options import SERIES_FILE, add_detector, check_writable, chosen_detector, count, read_series
 from twinvae.cli.text import events_text, print_result, quality_text
 from twinvae.data.datasets import DATASETS, load_dataset
 from twinvae.detector.report import write_detection
@@ -31,9 +22,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     normal.add_argument("--train", type=Path, metavar="FILE2", help="fit on this file instead")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--parquet", action="store_true", help="write scores.parquet even if FILE is a CSV")
-    add_backend(parser)
-    add_columns(parser)
-    add_hyperparameters(parser)
+    add_detector(parser)
 
 
 def run(options: argparse.Namespace) -> None:

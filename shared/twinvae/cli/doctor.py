@@ -24,11 +24,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints what was found.
-
-    Raises:
-        ValueError: if something is not fit for use.
-    """
+    """Prints what was found; a ValueError says what is not fit for use."""
     report = diagnose((options.backend,) if options.backend else BACKENDS)
     if options.json:
         print(json.dumps(report, indent=2))
@@ -60,7 +56,6 @@ def diagnose(backends: Sequence[str] = BACKENDS) -> dict[str, Any]:
         if name not in installed_backends():
             report[name] = {"installed": f"no: pip install 'twinvae[{name}]'"}
             continue
-        findings: dict[str, str]
         try:
             findings, faults = importlib.import_module(f"vae_{name}.doctor").diagnose()
         except (ImportError, RuntimeError) as error:

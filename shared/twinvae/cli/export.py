@@ -11,11 +11,10 @@ from twinvae.network.backend import BACKENDS
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--onnx", type=_onnx_file, required=True, metavar="FILE", help="an ONNX file, .onnx")
-    parser.add_argument(
-        "--backend", choices=BACKENDS, help="which the file is checked against; default: the one installed, JAX first"
-    )
+    add = parser.add_argument
+    add("--model", type=Path, required=True, metavar="FILE")
+    add("--onnx", type=_onnx_file, required=True, metavar="FILE", help="an ONNX file, .onnx")
+    add("--backend", choices=BACKENDS, help="which the file is checked against; default: the one installed, JAX first")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -24,13 +23,10 @@ def run(options: argparse.Namespace) -> None:
     backend = chosen_backend(options)
     checked = load_detector(backend).load(options.model).export_onnx(options.onnx)
     size = options.onnx.stat().st_size
+    onnx = {"file": str(options.onnx), "bytes": size} | checked._asdict()
     print_result(
         options,
-        {
-            "model": str(options.model),
-            "checked_with": backend,
-            "onnx": {"file": str(options.onnx), "bytes": size} | checked._asdict(),
-        },
+        {"model": str(options.model), "checked_with": backend, "onnx": onnx},
         f"{options.onnx}: {size} bytes; on {checked.windows} windows its scores are those of vae_{backend} to "
         f"{checked.difference:.1e}",
     )

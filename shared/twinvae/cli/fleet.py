@@ -9,14 +9,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from twinvae.cli.options import add_backend, add_columns, add_hyperparameters, chosen_backend, count
+from twinvae.cli.options import add_detector, chosen_backend, count
 from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
 from twinvae.fleet.batches import TOGETHER
@@ -24,9 +24,9 @@ from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Folder, Input, Version, open_input
 from twinvae.fleet.local_engine import in_turns, run_local
 from twinvae.fleet.plan import Plan
-from twinvae.fleet.run import Engine, FleetRun, Work, make_plan
+from twinvae.fleet.run import Engine, FleetRun, make_plan
 from twinvae.fleet.tables import Tables, input_digest, read_tables, write_tables
-from twinvae.fleet.work import Settings, Task
+from twinvae.fleet.work import Settings
 from twinvae.network.backend import load_backend
 from twinvae.process.progress import fleet_progress
 
@@ -43,40 +43,27 @@ class TerminatedError(KeyboardInterrupt):
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument(
-        "input", type=Path, metavar="INPUT", help="a folder of CSV or Parquet files, or with --key one long table"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the tables and models")
-    parser.add_argument("--train-rows", type=count, metavar="N", help="the first N rows of each series are normal")
-    parser.add_argument("--key", metavar="COLUMN", help="tells the series of one long table apart")
-    parser.add_argument("--scores", action="store_true", help="write the score of every step: scores/NAME.parquet")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on where a run has ended: give the same options as before"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("input", type=Path, metavar="INPUT", help="a folder of CSV or Parquet files, or with --key one long table")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the tables and models")
+    add("--train-rows", type=count, metavar="N", help="the first N rows of each series are normal")
+    add("--key", metavar="COLUMN", help="tells the series of one long table apart")
+    add("--scores", action="store_true", help="write the score of every step: scores/NAME.parquet")
+    add("--resume", action="store_true", help="go on where a run has ended: give the same options as before")
+    add(
         "--leave-changed", action="store_true",
         help="with --resume: series whose files have changed or gone fail, the rest goes on",
     )  # fmt: skip
-    parser.add_argument(
-        "--together", type=count, default=TOGETHER, metavar="N",
-        help=f"train at most N series in one batch; default: {TOGETHER}",
-    )  # fmt: skip
-    parser.add_argument("--workers", type=count, metavar="N", help="batches at a time at most; default: one a core")
-    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="default: local")
-    parser.add_argument(
-        "--address", metavar="ADDRESS", help="of a Ray cluster, HOST:PORT or auto; default: Ray on this machine"
-    )
-    add_backend(parser)
-    add_columns(parser)
-    add_hyperparameters(parser)
+    together = f"train at most N series in one batch; default: {TOGETHER}"
+    add("--together", type=count, default=TOGETHER, metavar="N", help=together)
+    add("--workers", type=count, metavar="N", help="batches at a time at most; default: one a core")
+    add("--engine", choices=("local", "ray"), default="local", help="default: local")
+    add("--address", metavar="ADDRESS", help="of a Ray cluster, HOST:PORT or auto; default: Ray on this machine")
+    add_detector(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Trains and scores all series, and prints which have the most events.
-
-    Raises:
-        ValueError: if none could be done; and as `run_fleet`.
-    """
+    """Trains and scores all series, and prints which have the most events; a ValueError says if none could be done."""
     tables = run_fleet(options, chosen_backend(options))
     print_result(options, fleet_record(tables, options.out), fleet_text(tables, options.out))
     if not tables.summary["ok"]:
@@ -209,18 +196,15 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
             raise ValueError("Ray is not installed: pip install 'twinvae[ray]'")
         from twinvae.fleet.ray_engine import run_ray
 
-        def on_ray(work: Work, tasks: Iterable[Task], *, one_by_one: bool) -> Any:
-            return run_ray(work, tasks, address=options.address, backend=settings.backend)
-
-        return on_ray
+        return lambda work, tasks, *, one_by_one: run_ray(
+            work, tasks, address=options.address, backend=settings.backend
+        )
     if options.address is not None:
         raise ValueError("--address is for --engine ray")
     lanes = load_backend(settings.backend).lanes(resolve(settings.preset, settings.hyperparameters).device)
-
-    def here(work: Work, tasks: Iterable[Task], *, one_by_one: bool) -> Any:
-        return run_local(work, tasks, in_turns(lanes, 1 if one_by_one else options.workers))
-
-    return here
+    return lambda work, tasks, *, one_by_one: run_local(
+        work, tasks, in_turns(lanes, 1 if one_by_one else options.workers)
+    )
 
 
 @contextmanager

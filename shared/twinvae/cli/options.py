@@ -3,6 +3,7 @@
 import argparse
 import tempfile
 import warnings
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -20,26 +21,24 @@ TIME_HELP = "the time stamps; default: timestamp, time, datetime, date"
 # Types.
 
 
-def count(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+def _whole(least: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return convert
 
 
-def number(text: str) -> float:
-    """Any number."""
+count, seed = _whole(1), _whole(0)
+
+
+def number(text: str, kind: Callable[[str], Any] = float) -> Any:
+    """Any number, or any whole number."""
     try:
-        return float(text)
+        return kind(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-
-
-def seed(text: str) -> int:
-    """A whole number of at least 0."""
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -57,10 +56,7 @@ def choices(name: str) -> tuple[str, ...]:
 
 def _value(name: str, kind: Any) -> Any:
     def convert(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
+        value = number(text, kind)
         try:
             resolve(DEFAULT_PRESET, {name: value})
         except ValueError as error:
@@ -73,20 +69,17 @@ def _value(name: str, kind: Any) -> Any:
 # Groups of options.
 
 
-def add_backend(parser: argparse.ArgumentParser) -> None:
-    """Which backend computes."""
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Which backend computes, and what the columns of a file are."""
     parser.add_argument("--backend", choices=BACKENDS, help="default: the one installed, JAX first")
-
-
-def add_columns(parser: argparse.ArgumentParser) -> None:
-    """What the columns of a file are."""
     parser.add_argument("--columns", type=names, metavar="A,B", help="the columns to use; default: all but time")
     parser.add_argument("--time", metavar="COLUMN", help=TIME_HELP)
     parser.add_argument("--labels", metavar="COLUMN", help="0/1 labels: never fitted on; they measure the scores")
 
 
-def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
-    """The preset, the seed and every hyperparameter."""
+def add_detector(parser: argparse.ArgumentParser) -> None:
+    """What a detector is fitted with: the options of `add_source`, the preset, the seed and every hyperparameter."""
+    add_source(parser)
     group = parser.add_argument_group("the detector", "each default comes from the preset")
     group.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help=f"default: {DEFAULT_PRESET}")
     group.add_argument("--seed", type=seed, default=0, metavar="N", help="of initial weights, shuffles and noise")
@@ -114,18 +107,12 @@ def _automatic(name: str) -> str:
 
 
 def chosen_backend(options: argparse.Namespace) -> str:
-    """The chosen backend, or the first that is installed.
-
-    Raises:
-        ValueError: if it is not installed, or none is.
-    """
-    if options.backend:
-        require_backend(options.backend)
-        chosen: str = options.backend
-        return chosen
-    if not installed_backends():
+    """The chosen backend, or the first that is installed; a ValueError says if it is not installed, or none is."""
+    if not options.backend and not installed_backends():
         raise ValueError("no backend is installed: pip install 'twinvae[jax]' or pip install 'twinvae[torch]'")
-    return installed_backends()[0]
+    chosen: str = options.backend or installed_backends()[0]
+    require_backend(chosen)
+    return chosen
 
 
 def chosen_detector(options: argparse.Namespace) -> "VAEDetector":

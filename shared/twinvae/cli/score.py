@@ -3,15 +3,7 @@
 import argparse
 from pathlib import Path
 
-from twinvae.cli.options import (
-    SERIES_FILE,
-    add_backend,
-    add_columns,
-    check_writable,
-    choices,
-    chosen_backend,
-    read_series,
-)
+from twinvae.cli.options import SERIES_FILE, add_source, check_writable, choices, chosen_backend, read_series
 from twinvae.cli.text import events_text, false_alarms_text, print_result, quality_text
 from twinvae.detector.detector import load_detector
 from twinvae.detector.report import quality
@@ -22,19 +14,17 @@ from twinvae.series.series import are_numbers
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("file", type=Path, metavar="FILE", help=SERIES_FILE)
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file, or .npy for the scores alone"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help=SERIES_FILE)
+    add("--model", type=Path, required=True, metavar="FILE")
+    add("--out", type=Path, required=True, metavar="FILE", help="a .csv or .parquet file, or .npy for the scores alone")
+    add(
         "--normal", action="store_true",
         help="the file holds no anomaly and was not fitted on: say how often it alarms, and how often was asked for",
     )  # fmt: skip
-    parser.add_argument("--missing", choices=choices("missing"), help="default: as the model was fitted")
-    parser.add_argument("--device", choices=choices("device"), help="where to compute")
-    add_backend(parser)
-    add_columns(parser)
+    add("--missing", choices=choices("missing"), help="default: as the model was fitted")
+    add("--device", choices=choices("device"), help="where to compute")
+    add_source(parser)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -8,25 +8,23 @@ from twinvae.cli.text import print_result
 from twinvae.data.injection import ANOMALY_KINDS
 from twinvae.data.signals import SIGNAL_KINDS
 from twinvae.data.synthetic import generate, many, series_names, write_series
+from twinvae.series.series import Series
 from twinvae.windowing.intervals import intervals
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument(
-        "--kind", choices=ANOMALY_KINDS, nargs="+", required=True, help="of anomaly; several take turns"
-    )
-    parser.add_argument("--signal", choices=SIGNAL_KINDS, default="periodic", help="default: periodic")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N")
-    parser.add_argument("--length", type=count, default=5000, metavar="N", help="rows in all; default: 5000")
-    parser.add_argument("--train-rows", type=count, default=2000, metavar="N", help="without one; default: 2000")
-    parser.add_argument("--channels", type=count, default=1, metavar="N", help="default: 1")
-    parser.add_argument(
-        "--series", type=count, metavar="N", help="so many different ones, each in a CSV of its own, for a fleet"
-    )
-    parser.add_argument("--anomalies", type=count, metavar="N", help="default: 2 to 4, one of each kind at least")
-    parser.add_argument("--magnitude", type=number, default=1.0, metavar="X", help="size; default: 1")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV and its picture")
+    add = parser.add_argument
+    add("--kind", choices=ANOMALY_KINDS, nargs="+", required=True, help="of anomaly; several take turns")
+    add("--signal", choices=SIGNAL_KINDS, default="periodic", help="default: periodic")
+    add("--seed", type=seed, default=0, metavar="N")
+    add("--length", type=count, default=5000, metavar="N", help="rows in all; default: 5000")
+    add("--train-rows", type=count, default=2000, metavar="N", help="without one; default: 2000")
+    add("--channels", type=count, default=1, metavar="N", help="default: 1")
+    add("--series", type=count, metavar="N", help="so many different ones, each in a CSV of its own, for a fleet")
+    add("--anomalies", type=count, metavar="N", help="default: 2 to 4, one of each kind at least")
+    add("--magnitude", type=number, default=1.0, metavar="X", help="size; default: 1")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV and its picture")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -40,11 +38,9 @@ def run(options: argparse.Namespace) -> None:
         for series in many(options.series, **arguments):
             options.out.mkdir(parents=True, exist_ok=True)
             write_series(options.out, series, series.name)
-        text = (
-            f"{options.series} series of {options.length} rows, the first {options.train_rows} normal, in {options.out}"
-        )
+        what = f"{options.series} series of {options.length} rows, the first {options.train_rows} normal"
         result = {"folder": str(options.out), "series": options.series, "rows": options.length}
-        print_result(options, result | {"train_rows": options.train_rows}, text)
+        print_result(options, result | {"train_rows": options.train_rows}, f"{what}, in {options.out}")
         return
     from twinvae.plots.pictures import plot_series
 
@@ -53,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     path = write_series(options.out, series)
     names, picture = series_names(series), path.with_suffix(".png")
     plot_series(
-        picture, series.values, names, None, title=series.name, train_rows=options.train_rows,
+        picture, Series(series.values, names), title=series.name, train_rows=options.train_rows,
         shaded=intervals(series.labels), shaded_as="anomaly",
     )  # fmt: skip
     events = [

@@ -14,16 +14,15 @@ from twinvae.stream.watch import Watch
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--state", type=Path, metavar="FILE", help="where to keep what a restart needs to continue")
-    parser.add_argument("--state-every", type=count, default=10_000, metavar="N", help="points; default: 10000, or 1 s")
-    parser.add_argument(
-        "--replay", action="store_true", help="the input begins anew: skip the lines the state has seen"
-    )
-    parser.add_argument("--format", choices=LINE_FORMATS, default="auto", help="of the lines; default: by the first")
-    parser.add_argument("--columns", type=names, metavar="A,B", help="the model's channels, as the input names them")
-    parser.add_argument("--time", metavar="COLUMN", help=TIME_HELP)
-    parser.add_argument("--missing", choices=choices("missing"), help="default: as fitted; interpolate: the last value")
+    add = parser.add_argument
+    add("--model", type=Path, required=True, metavar="FILE")
+    add("--state", type=Path, metavar="FILE", help="where to keep what a restart needs to continue")
+    add("--state-every", type=count, default=10_000, metavar="N", help="points; default: 10000, or 1 s")
+    add("--replay", action="store_true", help="the input begins anew: skip the lines the state has seen")
+    add("--format", choices=LINE_FORMATS, default="auto", help="of the lines; default: by the first")
+    add("--columns", type=names, metavar="A,B", help="the model's channels, as the input names them")
+    add("--time", metavar="COLUMN", help=TIME_HELP)
+    add("--missing", choices=choices("missing"), help="default: as fitted; interpolate: the last value")
 
 
 def run(options: argparse.Namespace) -> None:

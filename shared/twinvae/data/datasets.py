@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 from twinvae.data.download import DOWNLOADS, downloaded
 from twinvae.data.formats import FORMS, NAB_WINDOWS, Dataset, Reader, nab_root, nab_windows, read_timeeval, reader_of
-from twinvae.data.synthetic import SyntheticSeries, series_names, suite
+from twinvae.data.synthetic import series_names, suite
 
 __all__ = ["DATASETS", "BadFile", "Dataset", "load_dataset", "read_datasets"]
-
 
 SHIPPED = "datasets/data/KDD-TSAD_135/135_UCR_Anomaly_InternalBleeding16_TEST.csv"  # below aeon's folder
 DATASETS = ("ucr-135",)
@@ -60,11 +59,13 @@ def read_datasets(path_or_name: str | Path) -> Iterator[Dataset | BadFile]:
     if name in DOWNLOADS:
         return _read_all(downloaded(name), missing={})
     if name == SYNTHETIC:
-        return (_made(series) for series in suite(0))
+        return (
+            Dataset(made.name, made.values, made.labels, made.train_rows, False, "made, seed 0", series_names(made))
+            for made in suite(0)
+        )
     path = Path(path_or_name)
     if path.is_file():
-        reader = reader_of(path)
-        if reader is None:
+        if (reader := reader_of(path)) is None:
             raise ValueError(f"{path}: not a labelled series of {FORMS}")
         return iter((reader(path),))
     if not path.is_dir():
@@ -74,12 +75,6 @@ def read_datasets(path_or_name: str | Path) -> Iterator[Dataset | BadFile]:
     data = path / "data" if (path / "data").is_dir() else path
     files = sorted(file for file in data.rglob("*") if file.suffix.lower() in (".csv", ".txt") and file.is_file())
     return _read_all(files, _missing(root, data) if root else {}, path)
-
-
-def _made(series: SyntheticSeries) -> Dataset:
-    return Dataset(
-        series.name, series.values, series.labels, series.train_rows, False, "made, seed 0", series_names(series)
-    )
 
 
 def _read_all(files: list[Path], missing: dict[str, str], folder: Path | None = None) -> Iterator[Dataset | BadFile]:

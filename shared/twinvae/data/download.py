@@ -1,10 +1,11 @@
 """Public data sets fetched on request, never otherwise: every file is held to its SHA-256."""
 
 import zipfile
+from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 NAB_COMMIT = "ea702d75cc2258d9d7dd35ca8e5e2539d71f3140"
 SKAB_COMMIT = "b2c0d46c2971dcbfe71e26087b6d231998bb91c2"
@@ -20,28 +21,21 @@ class Download(NamedTuple):
     files: dict[str, str]  # path below the base -> SHA-256; an archive is unpacked
 
 
+# The sums are those that independent projects publish for these files at this commit: at least two agree on each.
+# That of the labels was also computed here, from their text.
+NAB_SERIES = {
+    "ambient_temperature_system_failure": "230b68ccca20f59d562afd5d24ad52939c9b784386bed0054018358bf9120581",
+    "cpu_utilization_asg_misconfiguration": "58ba65dc0737cfbac11b51514476d50c438d44011232144bb8d93f392df58f9f",
+    "ec2_request_latency_system_failure": "98378580aa80157e057c61d59d81daddccc6c65a2c0c800e3f01f603b8215c3f",
+    "machine_temperature_system_failure": "92bf5b87fc7f9bba8ca0b7ec63ccaac8cb4a1371a258e8c29a10ae9c018d82a4",
+}
 DOWNLOADS = {
-    # The sums are those that independent projects publish for these files at this commit: at least two agree on each.
-    # That of the labels was also computed here, from their text.
     "nab": Download(
         "four series with known causes of the Numenta Anomaly Benchmark (the whole of it: clone numenta/NAB)",
         "MIT",
         f"https://raw.githubusercontent.com/numenta/NAB/{NAB_COMMIT}/",
-        {
-            "labels/combined_windows.json": "1e1fbc4601321aad8d0f8b3784c8134299379f68f6c1f7777565f8ffd57ab6b1",
-            "data/realKnownCause/ambient_temperature_system_failure.csv": (
-                "230b68ccca20f59d562afd5d24ad52939c9b784386bed0054018358bf9120581"
-            ),
-            "data/realKnownCause/cpu_utilization_asg_misconfiguration.csv": (
-                "58ba65dc0737cfbac11b51514476d50c438d44011232144bb8d93f392df58f9f"
-            ),
-            "data/realKnownCause/ec2_request_latency_system_failure.csv": (
-                "98378580aa80157e057c61d59d81daddccc6c65a2c0c800e3f01f603b8215c3f"
-            ),
-            "data/realKnownCause/machine_temperature_system_failure.csv": (
-                "92bf5b87fc7f9bba8ca0b7ec63ccaac8cb4a1371a258e8c29a10ae9c018d82a4"
-            ),
-        },
+        {"labels/combined_windows.json": "1e1fbc4601321aad8d0f8b3784c8134299379f68f6c1f7777565f8ffd57ab6b1"}
+        | {f"data/realKnownCause/{name}.csv": sha256 for name, sha256 in NAB_SERIES.items()},
     ),
     "skab": Download(
         "the Skoltech Anomaly Benchmark, 34 labelled experiments on a water circuit",
@@ -52,17 +46,16 @@ DOWNLOADS = {
 }
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept unless told otherwise: the user's cache.
-
-    Raises:
-        ValueError: if pooch is not installed.
-    """
+def _pooch() -> Any:
     try:
-        import pooch
+        return import_module("pooch")
     except ModuleNotFoundError:
         raise ValueError("downloads need pooch: pip install 'twinvae[datasets]'") from None
-    return Path(pooch.os_cache("twinvae"))
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept unless told otherwise: the user's cache. A ValueError says if pooch is not installed."""
+    return Path(_pooch().os_cache("twinvae"))
 
 
 def download(name: str, cache: Path | None = None) -> Path:
@@ -74,12 +67,9 @@ def download(name: str, cache: Path | None = None) -> Path:
         ValueError: if a file cannot be fetched or is not the expected one, or pooch is not installed.
         OSError: if the folder cannot be written.
     """
-    folder = (cache or cache_folder()) / name
-    try:
-        import pooch
-        from requests.exceptions import RequestException
-    except ModuleNotFoundError:
-        raise ValueError("downloads need pooch: pip install 'twinvae[datasets]'") from None
+    pooch, folder = _pooch(), (cache or cache_folder()) / name
+    from requests.exceptions import RequestException  # pooch needs it
+
     pooch.get_logger().setLevel("WARNING")
     for path, sha256 in DOWNLOADS[name].files.items():
         url, target = DOWNLOADS[name].base + path, folder / path
@@ -94,11 +84,7 @@ def download(name: str, cache: Path | None = None) -> Path:
 
 
 def downloaded(name: str, cache: Path | None = None) -> list[Path]:
-    """The series of a data set that was fetched before.
-
-    Raises:
-        ValueError: if it is not there as a whole.
-    """
+    """The series of a data set that was fetched before; a ValueError says if it is not there as a whole."""
     folder = (cache or cache_folder()) / name
     files = [folder / path for path in DOWNLOADS[name].files]
     if any(file.suffix == ARCHIVE for file in files):

@@ -1,4 +1,7 @@
-"""Labelled series in the forms in which public data sets come: TSB-AD, NAB, SKAB, the UCR anomaly archive, TimeEval."""
+"""Labelled series in the forms in which public data sets come: TSB-AD, NAB, SKAB, the UCR anomaly archive, TimeEval.
+
+Every function raises ValueError, with the name of the file, where it cannot be read or is not of its form.
+"""
 
 import json
 import math
@@ -50,11 +53,7 @@ Reader = Callable[[Path], Dataset]
 
 
 def reader_of(path: Path) -> Reader | None:
-    """The function that reads this file, by its name, its columns and the folder; None if it is no labelled series.
-
-    Raises:
-        ValueError: if the file cannot be read.
-    """
+    """The function that reads this file, by its name, its columns and the folder; None if it is no labelled series."""
     if UCR_NAME.search(path.name):
         return read_ucr
     if path.suffix.lower() != ".csv":
@@ -79,8 +78,7 @@ def nab_root(path: Path) -> Path | None:
 
 def read_tsb(path: Path) -> Dataset:
     """TSB-AD (Liu and Paparrizos 2024): `..._tr_N_....csv`, the first N rows train, the last column is `Label`."""
-    found = TSB_TRAIN_ROWS.search(path.name)
-    if not found:
+    if not (found := TSB_TRAIN_ROWS.search(path.name)):
         raise ValueError(f"{path}: the name has no _tr_N_: it must say how many of the first rows are for training")
     columns = read_header(path)[1]
     if columns[-1] != "Label":
@@ -105,8 +103,7 @@ def read_nab(path: Path) -> Dataset:
     NAB's probationary period trains: the first 15 % of the rows, at most 750. NAB's own labels never start in it; if
     one does, the training part ends where the label starts.
     """
-    root = nab_root(path)
-    if root is None:
+    if (root := nab_root(path)) is None:
         raise ValueError(f"{path}: there is no {NAB_WINDOWS} beside the folder data")
     key = path.resolve().relative_to(root / "data").as_posix()
     windows = nab_windows(root)
@@ -129,11 +126,7 @@ def read_nab(path: Path) -> Dataset:
 
 
 def nab_windows(root: Path) -> dict[str, list[list[str]]]:
-    """The labels of NAB: the file of each series below `data` -> its windows [start, end].
-
-    Raises:
-        ValueError: if the file is not of that form.
-    """
+    """The labels of NAB: the file of each series below `data` -> its windows [start, end]."""
     path = root / NAB_WINDOWS
     try:
         windows = json.loads(path.read_text(encoding="utf-8"))
@@ -153,8 +146,7 @@ def read_ucr(path: Path) -> Dataset:
     The first TRAIN values train, the anomaly is START to END, both inclusive and counted from 1 as in MATLAB, which
     its authors use. TimeEval's copy, which aeon carries, labels the rows [START, END) counted from 0: one less.
     """
-    found = UCR_NAME.search(path.name)
-    if not found:
+    if not (found := UCR_NAME.search(path.name)):
         raise ValueError(f"{path}: the name must end in _TRAIN_START_END.txt")
     train_rows, start, end = map(int, found.groups())
     with reading(path):

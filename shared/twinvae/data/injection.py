@@ -11,6 +11,7 @@ from twinvae.data.signals import Signal
 AnomalyKind = Literal["spike", "level-shift", "variance", "frequency", "flatline", "trend", "missing"]
 ANOMALY_KINDS: tuple[AnomalyKind, ...] = get_args(AnomalyKind)
 MISSING: AnomalyKind = "missing"
+Duration = tuple[int, int] | None  # least and largest number of rows of an anomaly
 
 MARGIN = 50  # least number of rows before, between and after anomalies
 DURATIONS: dict[AnomalyKind, tuple[int, int]] = {  # least and largest number of rows
@@ -25,18 +26,14 @@ DURATIONS: dict[AnomalyKind, tuple[int, int]] = {  # least and largest number of
 
 
 def inject(  # noqa: PLR0911  (one for each kind)
-    kind: AnomalyKind,
-    normal: Signal,
-    clean: Float64[np.ndarray, "time channel"],
-    span: slice,
-    magnitude: float,
-    rng: np.random.Generator,
+    kind: AnomalyKind, normal: Signal, span: slice, magnitude: float, rng: np.random.Generator
 ) -> Float64[np.ndarray, "span channel"]:
-    """Gives the rows of `span` with an anomaly in all channels; `clean` are the values of `normal`.
+    """Gives the rows of `span` of a normal series with an anomaly in all channels.
 
     `twinvae.data.synthetic.generate` says what each kind is and what `magnitude` means.
     """
-    rows, length = clean[span], span.stop - span.start
+    clean, length = normal.values, span.stop - span.start
+    rows = clean[span]
     match kind:
         case "spike":
             fall = np.linspace(1.0, 0.5, length)
@@ -59,12 +56,11 @@ def inject(  # noqa: PLR0911  (one for each kind)
 
 
 def draw_intervals(
-    kinds: Sequence[AnomalyKind], duration: tuple[int, int] | None, train: int, length: int, rng: np.random.Generator
+    kinds: Sequence[AnomalyKind], duration: Duration, train: int, length: int, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
     """Intervals [start, end), one for each kind, in order of time; short ones are as likely as long ones.
 
-    Raises:
-        ValueError: if they do not fit after the training part.
+    A ValueError says if they do not fit after the training part.
     """
     ranges = np.array([duration or DURATIONS[kind] for kind in kinds], dtype=np.float64)
     least, most = ranges.T

@@ -44,8 +44,7 @@ def draw_signal(kind: SignalKind, length: int, channels: int, rng: np.random.Gen
     - `autoregressive`: a wave of 20 to 40 steps, half hidden in autoregressive noise.
     - `beats`: an ECG with beats of 60 to 90 steps, never quite as long as the last one; the channels are leads.
 
-    Raises:
-        ValueError: if there is no such kind.
+    A ValueError says if there is no such kind.
     """
     if kind not in SIGNAL_KINDS:
         raise ValueError(f"unknown signal {kind!r}: choose one of {', '.join(SIGNAL_KINDS)}")
@@ -87,9 +86,8 @@ def _daily(length: int, channels: int, rng: np.random.Generator) -> Signal:
 
     phase = np.arange(length) / STEPS_A_DAY
     day = phase.astype(int)
-    heights_of_days = np.exp(rng.normal(0.0, 0.05, day[-1] + 1)) * np.where(
-        np.arange(day[-1] + 1) % 7 < 5, 1.0, WEEKEND
-    )
+    days = np.arange(day[-1] + 1)
+    heights_of_days = np.exp(rng.normal(0.0, 0.05, len(days))) * np.where(days % 7 < 5, 1.0, WEEKEND)
     noise = 0.06 * autoregressive_noise(length, channels, 0.6, rng)
     return Signal(shape, phase, heights_of_days[day][:, None], np.zeros((length, channels)), noise)
 

@@ -1,13 +1,14 @@
 """Seeded series with labelled anomalies: the tutorial's noisy sine, and richer ones with anomalies of several kinds."""
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int8
 
-from twinvae.data.injection import ANOMALY_KINDS, MISSING, AnomalyKind, draw_channels, draw_intervals, inject
+from twinvae.data.injection import ANOMALY_KINDS, MISSING, AnomalyKind, Duration, draw_channels, draw_intervals, inject
 from twinvae.data.signals import SIGNAL_KINDS, SignalKind, draw_signal
 from twinvae.files.atomic import replacing
 
@@ -71,7 +72,7 @@ def generate(
     train: int = 2000,
     channels: int = 1,
     anomalies: int | None = None,
-    duration: tuple[int, int] | None = None,
+    duration: Duration = None,
     magnitude: float = 1.0,
 ) -> SyntheticSeries:
     """A normal series with anomalies after its first `train` rows, at random places, 50 or more rows apart.
@@ -115,7 +116,7 @@ def generate(
     events = []
     for kind, (start, end) in zip(given, draw_intervals(given, duration, train, length, rng), strict=True):
         affected = draw_channels(channels, rng)
-        changed = inject(kind, normal, clean, slice(start, end), magnitude, rng)
+        changed = inject(kind, normal, slice(start, end), magnitude, rng)
         values[start:end, affected] = changed[:, affected]
         labels[start:end] = kind != MISSING
         events.append(Injection(kind, start, end, affected))
@@ -129,20 +130,15 @@ def suite(seed: int) -> Iterator[SyntheticSeries]:
     Series with gaps have level shifts beside them, since a series without an anomaly measures no detector. Each series
     has a seed of its own, made of `seed` and its place in this list, whatever is drawn before it.
     """
-    for first, signal in enumerate(SIGNAL_KINDS):
-        for second, kind in enumerate(ANOMALY_KINDS):
-            for channels in (1, 4):
-                sequence = np.random.SeedSequence(seed, spawn_key=(first, second, channels))
-                rng = np.random.default_rng(sequence)
-                length = int(rng.integers(4000, 6001))
-                yield generate(
-                    (MISSING, "level-shift", MISSING, "level-shift") if kind == MISSING else kind,
-                    seed=int(sequence.generate_state(1)[0]),
-                    signal=signal,
-                    length=length,
-                    train=int(length * rng.uniform(0.35, 0.4)),
-                    channels=channels,
-                )
+    for (first, signal), (second, kind), channels in product(enumerate(SIGNAL_KINDS), enumerate(ANOMALY_KINDS), (1, 4)):
+        sequence = np.random.SeedSequence(seed, spawn_key=(first, second, channels))
+        rng = np.random.default_rng(sequence)
+        own, length = int(sequence.generate_state(1)[0]), int(rng.integers(4000, 6001))
+        train = int(length * rng.uniform(0.35, 0.4))
+        shifted: tuple[AnomalyKind, ...] = (MISSING, "level-shift", MISSING, "level-shift")
+        yield generate(
+            shifted if kind == MISSING else kind, seed=own, signal=signal, length=length, train=train, channels=channels
+        )
 
 
 def series_names(series: SyntheticSeries) -> tuple[str, ...]:
@@ -166,10 +162,7 @@ def write_series(folder: Path, series: SyntheticSeries, stem: str | None = None)
     """Writes a CSV of the columns time (row numbers), the channels and Label, named as TSB-AD's files are.
 
     `_tr_N` in the name are the training rows, `_1st_M` the first anomalous row (left out if there is none); or the name
-    is `stem`. A missing value is an empty cell.
-
-    Raises:
-        OSError: if the file cannot be written.
+    is `stem`. A missing value is an empty cell. An OSError says that the file cannot be written.
     """
     import polars as pl
 
@@ -190,28 +183,18 @@ def _checked_kinds(kinds: AnomalyKind | Sequence[AnomalyKind]) -> tuple[AnomalyK
     turns: tuple[AnomalyKind, ...] = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     if not turns:
         raise ValueError(f"no kind of anomaly: choose some of {', '.join(ANOMALY_KINDS)}")
-    for kind in turns:
-        if kind not in ANOMALY_KINDS:
-            raise ValueError(f"unknown kind of anomaly {kind!r}: choose one of {', '.join(ANOMALY_KINDS)}")
+    if unknown := [kind for kind in turns if kind not in ANOMALY_KINDS]:
+        raise ValueError(f"unknown kind of anomaly {unknown[0]!r}: choose one of {', '.join(ANOMALY_KINDS)}")
     return turns
 
 
 def _check(
-    seed: int,
-    length: int,
-    train: int,
-    channels: int,
-    anomalies: int | None,
-    duration: tuple[int, int] | None,
-    magnitude: float,
+    seed: int, length: int, train: int, channels: int, anomalies: int | None, duration: Duration, magnitude: float
 ) -> None:
     for name, value, least in (
-        ("seed", seed, 0),
-        ("length", length, 1),
-        ("train", train, 0),
-        ("channels", channels, 1),
+        ("seed", seed, 0), ("length", length, 1), ("train", train, 0), ("channels", channels, 1),
         ("anomalies", 1 if anomalies is None else anomalies, 1),
-    ):
+    ):  # fmt: skip
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
     if train >= length:

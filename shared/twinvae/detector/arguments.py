@@ -27,6 +27,13 @@ class Estimator:
     from the preset.
     """
 
+    preset: str
+    seed: int
+    window: int | None
+    epochs: int | None
+    missing: Missing | None
+    device: Device | None
+
     def __init__(
         self,
         *,
@@ -60,35 +67,7 @@ class Estimator:
         dtype: DType | None = None,
         device: Device | None = None,
     ) -> None:
-        self.preset = preset
-        self.seed = seed
-        self.window = window
-        self.hidden_dim = hidden_dim
-        self.latent_dim = latent_dim
-        self.beta = beta
-        self.beta_warm_up = beta_warm_up
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.trim = trim
-        self.scaling = scaling
-        self.centring = centring
-        self.missing = missing
-        self.kind = kind
-        self.draws = draws
-        self.threshold = threshold
-        self.margin = margin
-        self.quantile = quantile
-        self.mad_factor = mad_factor
-        self.false_alarm_rate = false_alarm_rate
-        self.min_length = min_length
-        self.merge_gap = merge_gap
-        self.least_height = least_height
-        self.compile = compile
-        self.dtype = dtype
-        self.device = device
+        vars(self).update((name, value) for name, value in locals().items() if name != "self")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments, as they were given."""

@@ -1,20 +1,20 @@
 """A series that a fitted model has scored, once: scores, labels, events, and what the model expected."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int8
 
 from twinvae.config import KINDS, Kind
-from twinvae.detector.preparation import check_scores, gap_warnings, scaled_series, unknown_warnings
-from twinvae.files.out_of_core import by_rows, has_missing, kept
+from twinvae.detector.preparation import check_scores, gap_warnings, scaled_series
+from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, number
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend, Statistic
 from twinvae.network.net import Net
 from twinvae.scoring.calibration import mean_over_draws
-from twinvae.scoring.events import Event, find_events, with_expectation, with_times
+from twinvae.scoring.events import Event, find_events, with_expectation
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
 from twinvae.scoring.kinds import SCORES, Statistics, contributions, mean_over_channels, statistics_of
 from twinvae.scoring.statistics import SHORT, latent_draws
@@ -37,12 +37,12 @@ class Detection:
     explained: bool  # whether the one pass over the series is to give the expected values too
 
     @cached_property
-    def scaled(self) -> Float[np.ndarray, "time channel"]:
+    def scaled(self) -> TimeByChannel:
         """The series as the network reads it."""
         return scaled_series(self.series.values, self.model.scaler, self.model.config)
 
     @cached_property
-    def contributions(self) -> Float[np.ndarray, "time channel"]:
+    def contributions(self) -> TimeByChannel:
         """The score of each channel at each time step; NaN where the channel has no value within a window.
 
         Raises:
@@ -82,7 +82,12 @@ class Detection:
         )  # fmt: skip
         if found and self.explained:
             found = with_expectation(found, names, self.series.values, self.expected)
-        return with_times(found, self.series.index) if self.series.on_pandas else found
+        if not self.series.on_pandas:
+            return found
+        stamp = self.series.index
+        return [
+            replace(e, start_time=stamp[e.start], last_time=stamp[e.end - 1], peak_time=stamp[e.peak]) for e in found
+        ]
 
     @cached_property
     def false_alarms(self) -> FalseAlarms:
@@ -96,7 +101,7 @@ class Detection:
         return false_alarms(kept(self.scores[judged], known), alarms, asked_rate(self.model.config))
 
     @cached_property
-    def expected(self) -> Float[np.ndarray, "time channel"]:
+    def expected(self) -> TimeByChannel:
         """What the model expects: the mean over the covering windows of their reconstructions, in the series' units."""
         shift, scale = (values.astype(self.scaled.dtype) for values in self.model.scaler)
         return by_rows(lambda part: part * scale + shift, self._statistics["reconstruction"])
@@ -109,7 +114,9 @@ class Detection:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know of the series and of its scores."""
-        return self.gap_warnings + unknown_warnings(self.contributions)
+        unknown, steps = number(np.isnan, self.scores), len(self.scores)
+        nowhere = f"{unknown} of {steps} time steps have no value within a window: their score is NaN, their label 0"
+        return (*self.gap_warnings, nowhere) if unknown else self.gap_warnings
 
     @cached_property
     def gap_warnings(self) -> tuple[str, ...]:

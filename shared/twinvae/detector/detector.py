@@ -1,7 +1,6 @@
 """VAEDetector: the parts in order. `vae_jax` and `vae_torch` bind it to a backend."""
 
 import importlib
-from collections.abc import Iterable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -16,6 +15,7 @@ from twinvae.detector.detection import Detection
 from twinvae.detector.outcome import checked_scores
 from twinvae.detector.preparation import Prepared, prepare, to_score
 from twinvae.detector.windows import Scorer, window_scorer
+from twinvae.files.atomic import write_bytes
 from twinvae.model import file as model_file
 from twinvae.model.export_check import Checked
 from twinvae.model.model import Model
@@ -92,7 +92,8 @@ class VAEDetector(Estimator):
                 trained = train(self.backend, prepared.net, prepared.scaled, prepared.config, self.seed)
                 self.calibrate(prepared, *trained)
         finally:
-            _say(said)
+            for message in said:
+                warn(message, stacklevel=2)
         return self
 
     def calibrate(self, prepared: Prepared, parameters: Parameters, history: History) -> None:
@@ -125,9 +126,7 @@ class VAEDetector(Estimator):
         Raises:
             TypeError, ValueError: as `decision_function`.
         """
-        found = self._detection(series, kind, explained=True)
-        _say(found.warnings)
-        return found
+        return self._detection(series, kind, explained=True)
 
     def decision_function(self, series: Any, *, kind: Kind | None = None) -> Any:
         """The score of each time step: higher is more anomalous. `kind` chooses another score than the fitted one.
@@ -145,7 +144,6 @@ class VAEDetector(Estimator):
             TypeError, ValueError: if the series is not fit for use, shorter than a window, or has other channels.
         """
         found = self._detection(series, kind)
-        _say(found.warnings)
         return found.series.on_index(found.scores, "score", self.channels_)
 
     def contributions(self, series: Any, *, kind: Kind | None = None) -> Any:
@@ -154,13 +152,11 @@ class VAEDetector(Estimator):
         With `missing="mask"`, NaN where there is no value of the channel within a window; the mean leaves it out.
         """
         found = self._detection(series, kind)
-        _say(found.warnings)
         return found.series.on_index(found.contributions, "score", self.channels_)
 
     def predict(self, series: Any, *, kind: Kind | None = None) -> Any:
         """1 where the score is strictly above the threshold of its kind, else 0."""
         found = self._detection(series, kind)
-        _say(found.warnings)
         return found.series.on_index(found.labels, "label", self.channels_)
 
     def fit_predict(self, series: Any, y: object = None) -> Any:
@@ -170,9 +166,7 @@ class VAEDetector(Estimator):
 
     def events(self, series: Any, *, kind: Kind | None = None) -> list[Event]:
         """The anomalies as intervals [start, end), with their peaks, each channel's share, and why: see `Event`."""
-        found = self._detection(series, kind, explained=True)
-        _say(found.warnings)
-        return found.events
+        return self._detection(series, kind, explained=True).events
 
     def false_alarms(self, normal: Any, *, kind: Kind | None = None) -> FalseAlarms:
         """The rate of alarms on a normal series that was not fitted on, beside the rate that was asked for.
@@ -180,23 +174,18 @@ class VAEDetector(Estimator):
         Raises:
             TypeError, ValueError: as `decision_function`.
         """
-        found = self._detection(normal, kind)
-        _say(found.warnings)
-        return found.false_alarms
+        return self._detection(normal, kind).false_alarms
 
     def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
         """The posterior mean of each window of the series, n = time - window + 1."""
-        found = self._detection(series, None)
-        _say(found.gap_warnings)
-        return found.latent
+        return self._detection(series, scored=False).latent
 
     def reconstruct(self, series: Any) -> Any:
         """The mean over the covering windows of their reconstructions, in the units of the series.
 
         With `missing="mask"` it says what the model expects at missing steps.
         """
-        found = self._detection(series, "reconstruction", explained=True)
-        _say(found.gap_warnings)
+        found = self._detection(series, "reconstruction", explained=True, scored=False)
         return found.series.on_index(found.expected, "value", self.channels_)
 
     def window_scorer(self) -> Scorer:
@@ -212,11 +201,17 @@ class VAEDetector(Estimator):
         """Scores an endless stream point by point, as `kind="causal"` does a series: no framework, constant memory."""
         return Stream(self._fitted)
 
-    def _detection(self, series: Any, kind: Kind | None, *, explained: bool = False) -> Detection:
+    def _detection(
+        self, series: Any, kind: Kind | None = None, *, explained: bool = False, scored: bool = True
+    ) -> Detection:
+        """The detection of a series; it warns of what the user should know, of the scores only if they are wanted."""
         model = self._fitted
         chosen = model.config.kind if kind is None else kind
         check_kind(chosen)
-        return Detection(model, self.backend, to_score(Series.of(series), model), chosen, explained)
+        found = Detection(model, self.backend, to_score(Series.of(series), model), chosen, explained)
+        for message in found.warnings if scored else found.gap_warnings:
+            warn(message, stacklevel=3)  # of the public method's caller
+        return found
 
     # Files.
 
@@ -227,7 +222,7 @@ class VAEDetector(Estimator):
             NotFittedError: before `fit`.
             OSError: if the file cannot be written; an old file of that name stays.
         """
-        model_file.write(Path(path), self._fitted)
+        write_bytes(Path(path), self.as_bytes())
 
     def export_onnx(self, path: str | PathLike[str]) -> Checked:
         """Writes the window scorer, scaling and threshold included, as an ONNX file."""
@@ -281,12 +276,6 @@ class VAEDetector(Estimator):
         """The constructor's arguments of the fit."""
         model = self._fitted
         return {"preset": model.preset, "seed": model.seed} | dict.fromkeys(HYPERPARAMETERS) | dict(model.overrides)
-
-
-def _say(messages: Iterable[str]) -> None:
-    """Warns the caller of the public method that calls this."""
-    for message in messages:
-        warn(message, stacklevel=3)
 
 
 def load_detector(name: str) -> type[VAEDetector]:

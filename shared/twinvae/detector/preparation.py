@@ -3,12 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
 
 from twinvae.config import Config
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.suitable import suitable
-from twinvae.files.out_of_core import by_rows, first_row, has_missing, number, pieces
+from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, has_missing, number, pieces
 from twinvae.model.model import Model
 from twinvae.network.net import Net
 from twinvae.network.training import held_out_steps
@@ -23,7 +22,7 @@ from twinvae.windowing.geometry import fully_covered
 class Prepared:
     """A training series that has passed its checks, and what was decided from it."""
 
-    scaled: Float[np.ndarray, "time channel"]
+    scaled: TimeByChannel
     channels: tuple[str, ...]
     scaler: Scaler
     config: Config  # with the window, the epochs and the learning rate that suit the series
@@ -55,7 +54,9 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
     check_constant(whole, names)
     check_enough(int((1 - config.trim) * least_scores(raw, config)), config)
     head = raw[: len(raw) - held_out_steps(len(raw), config)]
-    check_values(head, names)
+    for channel, name in enumerate(names):
+        if first_row(np.isfinite, head[:, channel]) is None:
+            raise ValueError(f"column {name} has no values in the part that is trained on: leave it out")
     spread = measure(head)
     check_spread(spread, names)
     scaler = fit_scaler(head, config.scaling, spread)
@@ -106,21 +107,15 @@ def gap_warnings(series: Series, asked: str | None) -> tuple[str, ...]:
     )
 
 
-def check_values(head: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
-    """Raises ValueError if a channel has no value in the part that is trained on."""
-    for channel, name in enumerate(names):
-        if first_row(lambda part: ~np.isnan(part), head[:, channel]) is None:
-            raise ValueError(f"column {name} has no values in the part that is trained on: leave it out")
-
-
-def least_scores(series: Float[np.ndarray, "time channel"], config: Config) -> int:
+def least_scores(series: TimeByChannel, config: Config) -> int:
     """The smallest number of training scores that any kind of score will have.
 
     Raises:
         ValueError: if it has none.
     """
+    observed = by_rows(lambda part: ~np.isnan(part).all(axis=1), series)
     inner = fully_covered(len(series), config.window)
-    least = min(number(_observed, series[config.window - 1 :]), number(_observed, series[inner]))
+    least = min(number(np.asarray, observed[config.window - 1 :]), number(np.asarray, observed[inner]))
     if not least:
         raise ValueError(
             f"the training series has no values away from its ends, where no window of {config.window} is whole: train "
@@ -129,11 +124,7 @@ def least_scores(series: Float[np.ndarray, "time channel"], config: Config) -> i
     return least
 
 
-def _observed(part: Float[np.ndarray, "step channel"]) -> Bool[np.ndarray, " step"]:
-    return np.asarray(~np.isnan(part).all(axis=1))
-
-
-def check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str, ...]) -> None:
+def check_constant(series: TimeByChannel, names: tuple[str, ...]) -> None:
     """Warns of constant channels; raises ValueError if all of them are."""
     constant = np.ones(series.shape[1], bool)
     for rows in pieces(series):
@@ -142,9 +133,8 @@ def check_constant(series: Float[np.ndarray, "time channel"], names: tuple[str, 
             return
     if constant.all():
         raise ValueError(f"the training series is constant ({series[0, 0]:g}): there is nothing to learn")
-    if constant.any():
-        which = ", ".join(name for name, flat in zip(names, constant, strict=True) if flat)
-        warn(f"constant in the training series: {which}; any change there counts in raw units")
+    which = ", ".join(name for name, flat in zip(names, constant, strict=True) if flat)
+    warn(f"constant in the training series: {which}; any change there counts in raw units")
 
 
 def check_spread(spread: Spread, names: tuple[str, ...]) -> None:
@@ -168,7 +158,7 @@ def check_spread(spread: Spread, names: tuple[str, ...]) -> None:
     )
 
 
-def without_wild(series: Series, head: Float[np.ndarray, "time channel"], spread: Spread, config: Config) -> Series:
+def without_wild(series: Series, head: TimeByChannel, spread: Spread, config: Config) -> Series:
     """The series without the few values that rule the scale of a channel, where the scaling is robust. Warns of them.
 
     Such a value would also be the largest training error, and the threshold a multiple of it.
@@ -198,9 +188,7 @@ def without_wild(series: Series, head: Float[np.ndarray, "time channel"], spread
     return replace(series, values=values).checked("mask" if config.missing == "mask" else "interpolate")
 
 
-def scaled_series(
-    series: Float[np.ndarray, "time channel"], scaler: Scaler, config: Config
-) -> Float[np.ndarray, "time channel"]:
+def scaled_series(series: TimeByChannel, scaler: Scaler, config: Config) -> TimeByChannel:
     """Scales a series for the network.
 
     Raises:
@@ -215,23 +203,10 @@ def scaled_series(
     return scaled
 
 
-def check_scores(
-    contributions: Float[np.ndarray, "time channel"], scaled: Float[np.ndarray, "time channel"], config: Config
-) -> None:
+def check_scores(contributions: TimeByChannel, scaled: TimeByChannel, config: Config) -> None:
     """Raises ValueError if a score is infinite, or is not a number where the series has a value: it has overflowed."""
     if first_row(lambda part: ~np.isfinite(part), contributions) is None:
         return
     row = first_row(lambda part, x: np.isinf(part) | (np.isnan(part) & ~np.isnan(x)), contributions, scaled)
     if row is not None:
         raise ValueError(f"the score at row {row} overflows {config.dtype}: remove the outlier or fit in float64")
-
-
-def unknown_warnings(contributions: Float[np.ndarray, "time channel"]) -> tuple[str, ...]:
-    """One warning if there are time steps without a score."""
-    unknown = number(lambda part: np.isnan(part).all(axis=1), contributions)
-    if not unknown:
-        return ()
-    return (
-        f"{unknown} of {len(contributions)} time steps have no value within a window: their score is NaN, their "
-        "label 0",
-    )

@@ -1,5 +1,6 @@
 """The files that `twinvae detect` writes: scores, events, pictures and the model; and how good the scores are."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from twinvae.model.record import event_record
 from twinvae.plots import pictures as plots
 from twinvae.plots.events import plot_events
 from twinvae.process.notices import warn
-from twinvae.scoring.events import Event
 from twinvae.scoring.kinds import SCORES
 from twinvae.series.series import Series
 
@@ -63,43 +63,35 @@ def write_detection(
     write_text(out / "events.json", as_json(summary))
     detector.save(out / "model.safetensors")
 
-    order = _by_share(events, names)
-    stamp = None if table.index is None else table.stamp
-    series, shown = found.series.values, [names[index] for index in order]
+    totals = [sum(event.channels[name] for event in events) for name in names]
+    order = sorted(range(len(names)), key=lambda index: -totals[index])  # the first few channels tell the most
+    series = replace(found.series, names=names, index=table.index)
+    ordered = replace(series, values=series.values[:, order], names=tuple(names[index] for index in order))
     common: dict[str, Any] = {"shaded": spans, "shaded_as": f"detected event ({len(events)})"}
+    plots.plot_series(out / "signal.png", ordered, title=name, train_rows=train_rows, **common)
     plots.plot_series(
-        out / "signal.png", series[:, order], shown, stamp, title=name, train_rows=train_rows, **common
-    )  # fmt: skip
-    plots.plot_series(
-        out / "reconstruction.png", series[:, order], shown, stamp, title=f"{name}: reconstruction",
+        out / "reconstruction.png", ordered, title=f"{name}: reconstruction",
         reconstruction=found.expected[:, order], train_rows=train_rows, **common,
     )  # fmt: skip
     plots.plot_score(
-        out / "score.png", scores, detector.threshold_, stamp,
+        out / "score.png", ordered, scores, detector.threshold_,
         title=f"{name}: anomaly score, {found.kind}",
         ylabel=SCORES[found.kind].axis(detector.config_.scaling), **common,
     )  # fmt: skip
     if events:
         plot_events(
-            out / "events.png", series, found.expected, found.contributions, names, events, stamp,
+            out / "events.png", series, found.expected, found.contributions, events,
             title=name, threshold=detector.threshold_, margin=detector.config_.window,
         )  # fmt: skip
     else:
         (out / "events.png").unlink(missing_ok=True)  # of an earlier run
-    latent = found.latent
     labels = np.zeros(len(scores), dtype=np.int8)
     for start, end in spans:
         labels[start:end] = 1
     hit = plots.windows_with(labels, detector.config_.window)
     if not hit.all():
         plots.plot_latent(
-            out / "latent.png", latent[~hit], latent[hit], title=f"{name}: latent means by PCA",
+            out / "latent.png", found.latent[~hit], found.latent[hit], title=f"{name}: latent means by PCA",
             labels=("other windows", "windows with a detected event"),
         )  # fmt: skip
     return summary
-
-
-def _by_share(events: list[Event], names: tuple[str, ...]) -> list[int]:
-    """Channels in the order of their share in the events, so that the first few tell the most."""
-    totals = [sum(event.channels[name] for event in events) for name in names]
-    return sorted(range(len(names)), key=lambda index: -totals[index])

@@ -38,10 +38,15 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file, whole or not at all."""
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file, whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file in UTF-8, whole or not at all."""
+    write_bytes(path, text.encode())
 
 
 def as_json(content: Any) -> str:

@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 VALUES = 2**18  # worked on at a time, to bound what lies between input and result
 LEAST_ROWS = 1024
+
+TimeByChannel = Float[np.ndarray, "time channel"]  # the values of a series, or what has as many rows and columns
 
 
 def pieces(array: np.ndarray) -> Iterator[slice]:
@@ -128,13 +130,11 @@ def kept(array: np.ndarray, mask: Bool[np.ndarray, " n"]) -> np.ndarray:
 
 def quantiles(values: np.ndarray, probabilities: Any) -> np.ndarray:
     """The quantiles of the values (n,), computed as `np.quantile` does in float64, out of core if the values are."""
-    return np.asarray(np.quantile(by_rows(_float64, values), probabilities, overwrite_input=True))
+    return np.asarray(
+        np.quantile(by_rows(lambda part: part.astype(np.float64), values), probabilities, overwrite_input=True)
+    )
 
 
 def median(values: np.ndarray) -> float:
     """The median of the values (n,), computed as `np.median` does, out of core if the values are."""
     return float(np.median(by_rows(np.copy, values), overwrite_input=True))
-
-
-def _float64(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float64)

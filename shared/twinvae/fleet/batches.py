@@ -87,9 +87,8 @@ def cut(needs: Mapping[str, Need], together: int = TOGETHER) -> list[list[str]]:
         most = 0  # values that a series of the batch takes
         for name in names:
             most = max(most, needs[name].values)
-            if len(batch) == size or (batch and (len(batch) + 1) * most > BATCH_VALUES):
-                batches.append(batch)
+            if not batch or len(batch) == size or (len(batch) + 1) * most > BATCH_VALUES:
                 batch, most = [], needs[name].values
+                batches.append(batch)
             batch.append(name)
-        batches.append(batch)
     return batches

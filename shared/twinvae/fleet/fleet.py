@@ -1,7 +1,7 @@
 """VAEFleet: one detector for each of many series. `vae_jax` and `vae_torch` bind it to a backend."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -13,13 +13,11 @@ from twinvae.config import Device, Kind, check_kind, plain
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.detector import NotFittedError, VAEDetector
 from twinvae.fleet.batches import TOGETHER, Need, cut, need
-from twinvae.fleet.local_engine import cancelled, in_turns, run_local
+from twinvae.fleet.local_engine import in_turns, run_local
 from twinvae.fleet.training import Member, fit_batch
 from twinvae.network.backend import Lane
 from twinvae.process.notices import collected, one_line
 from twinvae.scoring.events import Event
-
-PIECE = 16  # series that a thread takes at a time where each is worked on alone
 
 
 class VAEFleet(Estimator, Mapping[str, VAEDetector]):
@@ -56,8 +54,8 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         """
         given, detector = _named(series), self.detector_class(**self.get_params())
         lanes = _lanes(detector, workers)
-        found = _each(lambda _, values: need(detector, values), given, list(given), lanes)
-        needs = {name: each for name, each in found.items() if isinstance(each, Need)}
+        found = dict(run_local(lambda name: need(detector, given[name]), given, lanes))
+        needs = {name: each for name in given if isinstance(each := found[name], Need)}
         failures = {name: _reason(each) for name, each in found.items() if isinstance(each, Exception)}
         members: dict[str, Member] = {}
         raised: dict[str, Exception] = {}
@@ -79,8 +77,8 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         trained = {name: members[name] for name in given if name not in failures}
         self._members = {name: each.detector for name, each in trained.items() if each.detector is not None}
         self.warnings_ = {name: member.warnings for name, member in trained.items() if member.warnings}
-        _warn_of(self.failures_, given, "failed", ": see failures_", 3)
-        _warn_of({name: said[0] for name, said in self.warnings_.items()}, given, "have warnings", ": see warnings_", 3)
+        _warn_of(self.failures_, given, "failed: see failures_", 3)
+        _warn_of({name: said[0] for name, said in self.warnings_.items()}, given, "have warnings: see warnings_", 3)
         return self
 
     # Scoring.
@@ -115,20 +113,20 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         return np.stack([np.full_like(like, unknown) if row is None else row for row in rows])
 
     def _of_each(self, method: str, given: Mapping[str, Any], kind: Kind | None, workers: int | None) -> dict[str, Any]:
-        self._check_fitted()
+        able = [name for name in given if name in self]
         if kind is not None:
             check_kind(kind)
         lanes = _lanes(self.detector_class(**self.get_params()), workers)
         said: dict[str, str] = {}
 
-        def run(name: str, series: Any) -> Any:
+        def run(name: str) -> Any:
             with collected() as warned:
-                result = getattr(self[name], method)(series, kind=kind)
+                result = getattr(self[name], method)(given[name], kind=kind)
             if warned:
                 said[name] = warned[0]
             return result
 
-        found = _each(run, given, [name for name in given if name in self._members], lanes)
+        found = dict(run_local(run, able, lanes))
         failures = {name: self.failures_.get(name, "it was not fitted") for name in given if name not in found}
         failures |= {name: _reason(each) for name, each in found.items() if isinstance(each, Exception)}
         _warn_of(failures, given, "have no result")
@@ -138,24 +136,20 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
     # The mapping.
 
     def __getitem__(self, name: str) -> VAEDetector:
-        self._check_fitted()
-        if name not in self._members:
+        if name not in self:
             reason = f"it failed: {self.failures_[name]}" if name in self.failures_ else "it was not fitted"
             raise KeyError(f"no detector for {name!r}: {reason}")
         member = self._members[name]
         return self.detector_class.load(member, device=self.device) if isinstance(member, Path) else member
 
     def __contains__(self, name: object) -> bool:
-        self._check_fitted()
-        return name in self._members
+        return name in self._fitted._members
 
     def __iter__(self) -> Iterator[str]:
-        self._check_fitted()
-        return iter(self._members)
+        return iter(self._fitted._members)
 
     def __len__(self) -> int:
-        self._check_fitted()
-        return len(self._members)
+        return len(self._fitted._members)
 
     def __bool__(self) -> bool:
         return True  # also before `fit`
@@ -163,9 +157,11 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
     __hash__ = Estimator.__hash__
     __eq__ = Estimator.__eq__
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "_members"):
+    @property
+    def _fitted(self) -> Self:
+        if "_members" not in vars(self):
             raise NotFittedError("this fleet is not fitted: call fit first")
+        return self
 
     # Files.
 
@@ -182,8 +178,7 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         """
         from twinvae.fleet.tables import save_members
 
-        self._check_fitted()
-        given = plain({n: v for n, v in self.arguments_.items() if v is not None and n != "device"})
+        given = plain({n: v for n, v in self._fitted.arguments_.items() if v is not None and n != "device"})
         settings = {"preset": given.pop("preset"), "seed": given.pop("seed"), "hyperparameters": given}
         save_members(Path(folder), settings, self, self.failures_, self.warnings_)
 
@@ -225,17 +220,14 @@ def _named(series: Any) -> Mapping[str, Any]:
     if not isinstance(series, Mapping):
         array = np.asarray(series)
         if array.ndim not in (2, 3):
-            raise ValueError(
-                "the series must be a mapping of names to series or an array of shape (series, time) or "
-                f"(series, time, channel), got {array.ndim} dimensions"
-            )
-        series = {str(index): values for index, values in enumerate(array)}
-    elif not all(isinstance(name, str) for name in series):
+            wanted = "a mapping of names to series or an array of shape (series, time) or (series, time, channel)"
+            raise ValueError(f"the series must be {wanted}, got {array.ndim} dimensions")
+        return _named({str(index): values for index, values in enumerate(array)})
+    if not all(isinstance(name, str) for name in series):
         raise TypeError("the names of the series must be text")
     if not series:
         raise ValueError("there are no series")
-    named: Mapping[str, Any] = series
-    return named
+    return series
 
 
 def _lanes(detector: VAEDetector, workers: int | None) -> list[Lane]:
@@ -245,39 +237,14 @@ def _lanes(detector: VAEDetector, workers: int | None) -> list[Lane]:
     return in_turns(detector.backend.lanes(detector.resolved().device), workers)
 
 
-def _each(
-    run: Callable[[str, Any], Any], given: Mapping[str, Any], names: Sequence[str], lanes: Sequence[Lane]
-) -> dict[str, Any]:
-    """What `run` returns for each of these series, or the exception that it raises."""
-
-    def run_piece(piece: Sequence[str]) -> dict[str, Any]:
-        results: dict[str, Any] = {}
-        for name in piece:
-            if cancelled():
-                break
-            try:
-                results[name] = run(name, given[name])
-            except Exception as error:
-                results[name] = error
-        return results
-
-    found: dict[str, Any] = {}
-    pieces = [names[begin : begin + PIECE] for begin in range(0, len(names), PIECE)]
-    for piece, result in run_local(run_piece, pieces, lanes):
-        found |= dict.fromkeys(piece, result) if isinstance(result, Exception) else result
-    return found
-
-
 def _reason(error: Exception) -> str:
     """What went wrong, in one line; an error that is not of the checks is named by its type."""
     said = one_line(error)
     return said if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: {said}"
 
 
-def _warn_of(
-    found: Mapping[str, str], given: Mapping[str, Any], what: str, where: str = "", stacklevel: int = 5
-) -> None:
+def _warn_of(found: Mapping[str, str], given: Mapping[str, Any], what: str, stacklevel: int = 5) -> None:
     """Warns once of all the series that something was found of."""
     if found:
         name, reason = next((name, found[name]) for name in given if name in found)
-        warnings.warn(f"{len(found)} of {len(given)} series {what}{where}; {name}: {reason}", stacklevel=stacklevel)
+        warnings.warn(f"{len(found)} of {len(given)} series {what}; {name}: {reason}", stacklevel=stacklevel)

@@ -14,12 +14,13 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from twinvae.files.atomic import replacing, write_text
+from twinvae.files.atomic import write_bytes, write_text
 from twinvae.fleet.plan import FORMAT, DamagedError, Plan, read_checked, write_checked
 from twinvae.fleet.rows import EventRow, Row
 from twinvae.fleet.work import Result
@@ -117,7 +118,7 @@ class FleetFolder:
 
     def write_plan(self, plan: Plan) -> None:
         """Writes the plan, so that it lasts through a power failure."""
-        plan.write(self._plan)
+        write_checked(self._plan, asdict(plan))
         _sync(self.progress)
 
     def read_plan(self) -> Plan | None:
@@ -136,14 +137,11 @@ class FleetFolder:
         for name, content in files.items():
             path = self.path / name
             path.parent.mkdir(exist_ok=True)
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
+            write_bytes(path, content)
         for folder in sorted({(self.path / name).parent for name in files}):
             _sync(folder)
-        rows = [
-            one.row._replace(model=name if name in files else None)._asdict()
-            for one, name in zip(results, models, strict=True)
-        ]
+        named = zip(results, models, strict=True)
+        rows = [one.row._replace(model=name if name in files else None)._asdict() for one, name in named]
         events = [event._asdict() for one in results for event in one.events]
         sizes = {name: len(content) for name, content in files.items()}
         write_checked(self._part(index), {"plan": plan.digest, "rows": rows, "events": events, "files": sizes})
@@ -161,9 +159,8 @@ class FleetFolder:
             return None
         part = read_checked(path)
         if part["plan"] != plan.digest:
-            raise ValueError(
-                f"{path}: of other settings or other input than these: give those again, or choose another --out"
-            )
+            what = "of other settings or other input than these"
+            raise ValueError(f"{path}: {what}: give those again, or choose another --out")
         for name, size in part["files"].items():
             file = self.path / name
             if not file.exists() or file.stat().st_size != size:
@@ -182,8 +179,7 @@ class FleetFolder:
     def finish(self, tables: Mapping[str, bytes], summary: str, kept: Iterable[str]) -> None:
         """Writes the tables and the summary, then removes the progress and files that no table names."""
         for name, content in tables.items():
-            with replacing(self.path / name) as temporary:
-                temporary.write_bytes(content)
+            write_bytes(self.path / name, content)
         wanted = set(kept)
         for folder in (MODELS, SCORES):
             for path in self.path.glob(f"{folder}/*"):

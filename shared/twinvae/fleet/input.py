@@ -1,8 +1,9 @@
 """The many series of a fleet: a folder of files, or one long table with a column of keys, read one series at a time."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -38,9 +39,7 @@ class Folder:
     files: Mapping[str, Version]  # of every file
     refused: Mapping[str, str]  # names that cannot be read -> why
     left_out: int  # other entries of the folder
-    columns: Sequence[str] | None
-    time: str | None
-    labels: str | None
+    table_in: Callable[[Path], Series]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,25 +52,24 @@ class Folder:
         Raises:
             ValueError: as `read_table`; also if the file has gone, or is not of the version in `files`.
         """
-        file = self.file_of[name]
-        path = self.path / file
-        self._check(path, file)
-        table = read_table(path, columns=self.columns, time=self.time, labels=self.labels)
-        self._check(path, file)
+        path = self.path / self.file_of[name]
+        self._check(path)
+        table = self.table_in(path)
+        self._check(path)
         return table
 
     def as_of(self, files: Mapping[str, Version]) -> Self:
         """The same folder, expected to hold these files in these versions."""
         return replace(self, files=files, file_of={_text(Path(file).stem): file for file in files})
 
-    def _check(self, path: Path, file: str) -> None:
+    def _check(self, path: Path) -> None:
         try:
             now = _version(path)
         except FileNotFoundError:
             raise ChangedError(f"{path}: the file has gone since the run began") from None
         except OSError as error:
             raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-        if now != self.files[file]:
+        if now != self.files[path.name]:
             raise ChangedError(f"{path}: the file has changed since the run began")
 
 
@@ -135,15 +133,15 @@ def open_input(
     if path.is_dir():
         if key is not None:
             raise ValueError(f"{path}: a folder, where each file is a series: --key is for one long table")
-        return _open_folder(path, columns, time, labels)
+        return _open_folder(path, partial(read_table, columns=columns, time=time, labels=labels))
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder")
     if key is None:
         raise ValueError(f"{path}: one file: name the column that tells its series apart with --key, or give a folder")
-    return _open_long(path, key, columns, time, labels, scratch)
+    return _open_long(path, key, partial(choose_columns, columns=columns, time=time, labels=labels), scratch)
 
 
-def _open_folder(path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None) -> Folder:
+def _open_folder(path: Path, table_in: Callable[[Path], Series]) -> Folder:
     found: dict[str, list[str]] = {}
     files: dict[str, Version] = {}
     left_out = 0
@@ -168,17 +166,10 @@ def _open_folder(path: Path, columns: Sequence[str] | None, time: str | None, la
             refused[name] = "the name of its file is not UTF-8 text: rename it"
         else:
             file_of[name] = same[0]
-    return Folder(path, file_of, files, refused, left_out, columns, time, labels)
+    return Folder(path, file_of, files, refused, left_out, table_in)
 
 
-def _open_long(
-    path: Path,
-    key: str,
-    columns: Sequence[str] | None,
-    time: str | None,
-    labels: str | None,
-    scratch: Path | None,
-) -> LongTable:
+def _open_long(path: Path, key: str, choose: Callable[..., Columns], scratch: Path | None) -> LongTable:
     import polars as pl
 
     files = {path.name: _version(path)}
@@ -190,11 +181,11 @@ def _open_long(
         raise ValueError(f"{path}: no column {key!r}: the file has {', '.join(available)}")
     available.remove(key)
 
-    def column(name: str) -> pl.Series:
+    def parts(name: str) -> Iterator[pl.Series]:
         with reading(path):
-            return whole.select(name).collect().to_series()
+            yield whole.select(name).collect().to_series()
 
-    chosen = choose_columns(path, available, column, columns=columns, time=time, labels=labels)
+    chosen = choose(path, available, parts)
     wanted = (*chosen.names, *(name for name in (chosen.time, chosen.labels) if name))
     whole = whole.with_columns(pl.col(key).cast(pl.String)).select(key, *wanted)
     with reading(path):

@@ -1,7 +1,7 @@
 """Runs one function on many tasks, side by side in the threads of this process."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from contextvars import ContextVar
 from functools import partial
@@ -32,7 +32,7 @@ def in_turns(lanes: Sequence[Lane], threads: int | None = None) -> list[Lane]:
 
 def run_local(
     work: Callable[[Task], Result], tasks: Iterable[Task], lanes: Sequence[Lane]
-) -> Iterator[tuple[Task, Result | Exception]]:
+) -> Generator[tuple[Task, Result | Exception]]:
     """Runs `work` on each task, one at a time in each lane; yields in the order of completion.
 
     A task is taken from the iterable only when a lane is about to be free, so that only the tasks in flight are in

@@ -41,10 +41,6 @@ class Plan:
         """A hash of all that the plan says: parts of one plan are told from those of another by it."""
         return _sum(asdict(self))
 
-    def write(self, path: Path) -> None:
-        """Writes the plan to a file."""
-        write_checked(path, asdict(self))
-
     @classmethod
     def read(cls, path: Path) -> Self:
         """The plan in a file.
@@ -61,9 +57,8 @@ class Plan:
                 content["failed"],
             )
         except (DamagedError, KeyError, TypeError, AttributeError):
-            raise DamagedError(
-                f"{path}: damaged plan: remove this file, and --resume makes it anew; what is finished stays"
-            ) from None
+            advice = "remove this file, and --resume makes it anew; what is finished stays"
+            raise DamagedError(f"{path}: damaged plan: {advice}") from None
 
 
 def write_checked(path: Path, content: Mapping[str, Any]) -> None:

@@ -35,12 +35,8 @@ class Job(NamedTuple):
     path: tuple[str, ...]  # where this machine finds modules: looked at last on a node
 
 
-class _RefusedError(Exception):
-    """The run cannot go on until the user changes something; the message says what."""
-
-
-class _LostError(Exception):
-    """The cluster cannot be joined, or is gone."""
+class _EndedError(Exception):
+    """The run cannot go on. The arguments: "refused" and what the user must change, or "lost" and how Ray is gone."""
 
 
 def main(descriptor: int) -> None:
@@ -48,10 +44,8 @@ def main(descriptor: int) -> None:
     with Connection(descriptor) as connection, suppress(EOFError, ConnectionError):
         try:
             _serve(connection)
-        except _RefusedError as error:
-            connection.send(("refused", str(error)))
-        except _LostError as error:
-            connection.send(("lost", str(error)))
+        except _EndedError as error:
+            connection.send(error.args)
         except Exception as error:  # whatever else Ray raises; the user gets a line, not a traceback
             connection.send(("lost", f"Ray failed: {_line(error)}"))
 
@@ -69,7 +63,7 @@ def _serve(connection: Connection) -> None:
         cpus, now = int(ray.cluster_resources().get("CPU", 0)), time.monotonic()
         alive = now if cpus else alive
         if now - alive > job.idle:
-            raise _LostError(f"the Ray cluster at {job.address} has had no CPU for {job.idle:.0f} seconds")
+            raise _EndedError("lost", f"the Ray cluster at {job.address} has had no CPU for {job.idle:.0f} seconds")
         while more and len(running) < max(2 * cpus, 2):  # without any CPU, it is the need that makes a cluster grow
             connection.send(("next",))
             task = connection.recv()
@@ -92,11 +86,11 @@ def _outcome(ray: Any, reference: Any) -> bytes:
         often = f"{RETRIES + 1} times"
         return pickle.dumps(MemoryError(f"its process on a node was killed {often}, most likely for lack of memory"))
     except errors.LocalRayletDiedError:
-        raise _LostError("Ray's process on this machine has died: what is finished is kept") from None
+        raise _EndedError("lost", "Ray's process on this machine has died: what is finished is kept") from None
     except errors.RayError as error:
         return pickle.dumps(RuntimeError(f"Ray failed: {_line(error)}"))
     if refused:
-        raise _RefusedError(refused)
+        raise _EndedError("refused", refused)
     return value
 
 
@@ -107,7 +101,7 @@ def _joined(address: str | None) -> Any:
     """Ray, connected to the cluster.
 
     Raises:
-        _RefusedError, _LostError: if it cannot be.
+        _EndedError: if it cannot be.
     """
     if address not in (None, "auto"):
         _check_answers(address)
@@ -120,29 +114,28 @@ def _joined(address: str | None) -> Any:
             ray.init(address, log_to_driver=False)
     except Exception as error:
         if address is None:
-            raise _LostError(f"Ray does not start on this machine: {_line(error)}") from None
+            raise _EndedError("lost", f"Ray does not start on this machine: {_line(error)}") from None
         if address == "auto":
             hint = "start one with `ray start`, or give the address of its head, HOST:6379"
-            raise _LostError(f"no Ray cluster runs on this machine: {hint} ({_line(error)})") from None
+            raise _EndedError("lost", f"no Ray cluster runs on this machine: {hint} ({_line(error)})") from None
         hint = "this machine must be one of its nodes; if the cluster wants a token, set RAY_AUTH_MODE=token"
-        raise _LostError(f"cannot join the Ray cluster at {address} ({hint}): {_line(error)}") from None
+        raise _EndedError("lost", f"cannot join the Ray cluster at {address} ({hint}): {_line(error)}") from None
     return ray
 
 
 def _check_answers(address: str) -> None:
     """Ray itself would try for 80 seconds."""
     if address.startswith("ray://"):  # Ray's client: a proxy between this machine and the cluster
-        raise _RefusedError(f"{address}: run twinvae on a node of the cluster, with the address HOST:PORT")
+        raise _EndedError("refused", f"{address}: run twinvae on a node of the cluster, with the address HOST:PORT")
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) >= 2**16:
-        raise _RefusedError(f"the address of a Ray cluster is HOST:PORT or auto, not {address!r}")
+        raise _EndedError("refused", f"the address of a Ray cluster is HOST:PORT or auto, not {address!r}")
     try:
         socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
     except OSError as error:
         why = error.strerror or _line(error)
-        raise _LostError(
-            f"no Ray cluster answers at {address} ({why}): does its head run (ray start --head), is the port open?"
-        ) from None
+        hint = "does its head run (ray start --head), is the port open?"
+        raise _EndedError("lost", f"no Ray cluster answers at {address} ({why}): {hint}") from None
 
 
 def _line(error: BaseException) -> str:

@@ -11,19 +11,16 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TypeVar
 
+from twinvae.fleet.local_engine import Result, Task
 from twinvae.fleet.ray_driver import Job
 from twinvae.network.backend import load_backend
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
 
 START = 90.0  # seconds for Ray to start here; three on an idle machine
 JOIN = 30.0  # seconds to join a cluster; one or two
@@ -43,7 +40,7 @@ def run_ray(
     address: str | None = None,
     backend: str | None = None,
     idle: float = IDLE,
-) -> Iterator[tuple[Task, Result | Exception]]:
+) -> Generator[tuple[Task, Result | Exception]]:
     """Runs `work` on each task, one on each CPU of the cluster; yields in the order of completion, each task once.
 
     What goes to a node and back is pickled: `work` must be a function of a module, or a `functools.partial` of one.
@@ -72,7 +69,7 @@ def run_ray(
         yield from _exchange(connection, chain(first, waiting))
 
 
-def _exchange(connection: Connection, tasks: Iterator[Task]) -> Iterator[tuple[Task, Result | Exception]]:
+def _exchange(connection: Connection, tasks: Iterator[Task]) -> Generator[tuple[Task, Result | Exception]]:
     in_flight: dict[int, Task] = {}
     numbered, more = enumerate(tasks), True
     while more or in_flight:

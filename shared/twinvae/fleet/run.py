@@ -1,6 +1,6 @@
 """The run of a fleet: plan, batches, parts. What is finished stays, whatever ends the process."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any, Protocol
@@ -78,19 +78,15 @@ class FleetRun:
         waiting = self._unfinished()
         self._report(self._done, self._failed)
         raised: list[int] = []
-        with closing(engine(self._work, map(self._read, waiting), one_by_one=False)) as outcomes:
-            for task, outcome in outcomes:
-                if isinstance(outcome, Exception):
-                    raised.append(task.number)
-                else:
-                    self._keep(task.number, outcome)
-        with closing(engine(self._work, self._one_by_one(raised), one_by_one=True)) as outcomes:
-            for task, outcome in outcomes:
-                ((name,), (table,)) = task.names, task.series
-                if isinstance(outcome, Exception):
-                    self._keep(task.number, [Result(failed_row(name, outcome, len(table)))])
-                else:
-                    self._keep(task.number, outcome)
+        for tasks, alone in ((map(self._read, waiting), False), (self._one_by_one(raised), True)):
+            with closing(engine(self._work, tasks, one_by_one=alone)) as outcomes:
+                for task, outcome in outcomes:
+                    if not isinstance(outcome, Exception):
+                        self._keep(task.number, outcome)
+                    elif alone:
+                        self._keep(task.number, [Result(failed_row(task.names[0], outcome, len(task.series[0])))])
+                    else:
+                        raised.append(task.number)
 
     def _unfinished(self) -> list[int]:
         """The batches to work on; the series of the others are counted as done."""
@@ -138,7 +134,6 @@ class FleetRun:
             self._count([result.row for result in found.values()])
             self._report(self._done, self._failed)
 
-    def _count(self, rows: Iterable[Row]) -> None:
-        for row in rows:
-            self._done += 1
-            self._failed += row.status == "failed"
+    def _count(self, rows: Sequence[Row]) -> None:
+        self._done += len(rows)
+        self._failed += sum(row.status == "failed" for row in rows)

@@ -20,7 +20,8 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
     return {
         name: stem
         if stem and alike[_folded(stem)] == 1 and len(stem.encode()) <= LONGEST_STEM and not _reserved(stem)
-        else f"{_shortened(stem)}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+        else stem.encode()[: LONGEST_STEM - 20].decode(errors="ignore")
+        + f"~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
         for name, stem in own.items()
     }
 
@@ -41,7 +42,3 @@ def _reserved(stem: str) -> bool:
     """Whether Windows keeps the name for a device."""
     device = stem.split(".", maxsplit=1)[0].strip().upper()
     return device in ("CON", "PRN", "AUX", "NUL") or (device[:3] in ("COM", "LPT") and device[3:].isdigit())
-
-
-def _shortened(stem: str) -> str:
-    return stem.encode()[: LONGEST_STEM - 20].decode(errors="ignore")

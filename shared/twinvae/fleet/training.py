@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.preparation import Prepared, prepare
-from twinvae.fleet.batches import Group, Need, need_of
+from twinvae.fleet.batches import Group, need_of
 from twinvae.fleet.local_engine import cancelled
 from twinvae.network.parameters import Parameters
 from twinvae.network.training import Cancelled, History, check_trained, train, train_together
@@ -39,7 +39,7 @@ def fit_batch(
         Cancelled: if `stop` says so between two chunks of training.
     """
     members: dict[str, Member] = {}
-    groups: dict[Group, list[_Begun]] = {}
+    groups: dict[Group, list[tuple[str, VAEDetector, Prepared]]] = {}
     names = list(series if names is None else names)
     for name in names:
         if stop():
@@ -47,17 +47,17 @@ def fit_batch(
         own = copy(detector)
         with _member(members, name, own):
             prepared = prepare(own, Series.of(_read(series, name)))
-            found = need_of(prepared)
-            groups.setdefault(found.group, []).append(_Begun(name, own, prepared, found))
+            groups.setdefault(need_of(prepared).group, []).append((name, own, prepared))
     for group in groups.values():
-        for begun, trained in zip(group, _train(group, detector.seed, stop), strict=True):
+        found = _train(detector, [prepared for _, _, prepared in group], stop)
+        for (name, own, prepared), trained in zip(group, found, strict=True):
             if stop():
                 raise Cancelled
-            with _member(members, begun.name, begun.detector):
+            with _member(members, name, own):
                 if isinstance(trained, ValueError):
                     raise trained
-                check_trained(*trained, begun.need.windows, begun.prepared.config)
-                begun.detector.calibrate(begun.prepared, *trained)
+                check_trained(*trained, need_of(prepared).windows, prepared.config)
+                own.calibrate(prepared, *trained)
     return [members[name] for name in names]
 
 
@@ -69,15 +69,6 @@ def _read(series: Mapping[str, Any], name: str) -> Any:
         raise
     except Exception as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
-
-
-class _Begun(NamedTuple):
-    """A member whose series is prepared and whose training has not begun."""
-
-    name: str
-    detector: VAEDetector
-    prepared: Prepared
-    need: Need
 
 
 @contextmanager
@@ -94,18 +85,18 @@ def _member(members: dict[str, Member], name: str, detector: VAEDetector) -> Ite
 
 
 def _train(
-    group: Sequence[_Begun], seed: int, stop: Callable[[], bool]
+    detector: VAEDetector, group: Sequence[Prepared], stop: Callable[[], bool]
 ) -> Iterator[tuple[Parameters, History] | ValueError]:
-    backend = group[0].detector.backend
-    config, net = group[0].prepared.config, group[0].prepared.net
+    backend, seed, config, net = detector.backend, detector.seed, group[0].config, group[0].net
+    series, epochs = [prepared.scaled for prepared in group], [prepared.config.epochs for prepared in group]
     if not (config.validation_fraction or config.compile):
-        epochs = [begun.need.epochs for begun in group]
-        yield from train_together(backend, net, [begun.prepared.scaled for begun in group], epochs, config, seed, stop)
+        yield from train_together(backend, net, series, epochs, config, seed, stop)
         return
-    for begun in group:  # each stops early where its own held-out part says so; a compiled program knows one series
+    # Each stops early where its own held-out part says so; a compiled program knows one series.
+    for scaled, own_epochs in zip(series, epochs, strict=True):
         if stop():
             raise Cancelled
         try:
-            yield train(backend, net, begun.prepared.scaled, replace(config, epochs=begun.need.epochs), seed, stop)
+            yield train(backend, net, scaled, replace(config, epochs=own_epochs), seed, stop)
         except ValueError as problem:
             yield problem

@@ -1,6 +1,8 @@
 """How good alarms are: labels of 0 and 1 that a detector gave, held against the true ones.
 
 An event is a run of true labels, an alarm a run of the detector's; both count in time steps.
+Every function raises ValueError if the labels are of another length than the alarms, or are all the same: then there
+is no event, or nothing but one.
 """
 
 from typing import NamedTuple
@@ -26,11 +28,7 @@ class AlarmQuality(NamedTuple):
 
 
 def alarm_quality(labels: Integer[np.ndarray, " n"], alarms: Integer[np.ndarray, " m"]) -> AlarmQuality:
-    """Every metric of this module.
-
-    Raises:
-        ValueError: if the labels are of another length, or all the same.
-    """
+    """Every metric of this module."""
     return AlarmQuality(
         range_precision(labels, alarms),
         range_recall(labels, alarms),
@@ -48,9 +46,6 @@ def range_recall(
 
     E is 1 if any step of the event has an alarm; O is the share of its steps that have one; k is the number of alarms
     that it takes: an event found in pieces counts less.
-
-    Raises:
-        ValueError: if the labels are of another length, or all the same.
     """
     check_labels(labels, len(alarms))
     return _mean_reward(labels, alarms, existence)
@@ -60,41 +55,26 @@ def range_precision(labels: Integer[np.ndarray, " n"], alarms: Integer[np.ndarra
     """Mean over the alarms of `O / k`, O and k as in `range_recall` with the two exchanged; 0 without an alarm.
 
     Tatbul et al. 2018: precision has no existence term.
-
-    Raises:
-        ValueError: if the labels are of another length, or all the same.
     """
     check_labels(labels, len(alarms))
     return _mean_reward(alarms, labels, 0.0)
 
 
 def event_recall(labels: Integer[np.ndarray, " n"], alarms: Integer[np.ndarray, " m"]) -> float:
-    """Share of the events in which at least one step has an alarm.
-
-    Raises:
-        ValueError: if the labels are of another length, or all the same.
-    """
+    """Share of the events in which at least one step has an alarm."""
     check_labels(labels, len(alarms))
     return float(np.mean([alarms[start:end].any() for start, end in intervals(labels)]))
 
 
 def detection_delay(labels: Integer[np.ndarray, " n"], alarms: Integer[np.ndarray, " m"]) -> float | None:
-    """Median over the events found of the steps from an event's start to the first alarm in it; None if none is found.
-
-    Raises:
-        ValueError: if the labels are of another length, or all the same.
-    """
+    """Median, over the events found, of the steps from an event's start to its first alarm; None if none is found."""
     check_labels(labels, len(alarms))
     delays = [int(np.argmax(alarms[start:end] != 0)) for start, end in intervals(labels) if alarms[start:end].any()]
     return float(np.median(delays)) if delays else None
 
 
 def false_alarm_rate(labels: Integer[np.ndarray, " n"], alarms: Integer[np.ndarray, " m"]) -> float:
-    """Alarms that touch no event, for every 10,000 steps of the series.
-
-    Raises:
-        ValueError: if the labels are of another length, or all the same.
-    """
+    """Alarms that touch no event, for every 10,000 steps of the series."""
     check_labels(labels, len(alarms))
     false = sum(not labels[start:end].any() for start, end in intervals(alarms))
     return 10_000 * false / len(labels)
@@ -105,9 +85,6 @@ def point_adjusted_f1(labels: Integer[np.ndarray, " n"], alarms: Integer[np.ndar
 
     It is here because papers report it. A random score can beat real detectors by it: Kim et al. 2022, "Towards a
     Rigorous Evaluation of Time-Series Anomaly Detection", AAAI.
-
-    Raises:
-        ValueError: if the labels are of another length, or all the same.
     """
     check_labels(labels, len(alarms))
     found = sum(end - start for start, end in intervals(labels) if alarms[start:end].any())

@@ -46,8 +46,7 @@ def vus(
     alarms = _cumulative(bins, thresholds)
     hits = _cumulative(bins[labels != 0], thresholds)
     near, step, distance = _neighbours(labels, events, buffer // 2)
-    precision_area = np.empty(buffer + 1)
-    roc_area = np.empty(buffer + 1)
+    precision_area, roc_area = np.empty((2, buffer + 1))
     found = np.empty(thresholds)
     for width in range(buffer + 1):
         if width % 2 == 0:  # the segments depend on width // 2 alone

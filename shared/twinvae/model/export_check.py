@@ -7,19 +7,14 @@ label 0, as in `VAEDetector.predict`.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int8
+from jaxtyping import Float, Float64, Int8
 
-from twinvae.files.atomic import replacing
 from twinvae.model.model import Model
 from twinvae.scoring.calibration import SINGLE_WINDOW
 
-INPUT_TEXT = "Raw windows of the series, (n, window, channel), in its own units; NaN is a missing value;"
-SCORE_TEXT = "Mean squared error of each scaled window, (n,); NaN where there is no score."
-LABEL_TEXT = "1: score above the threshold; 0: not; -1: refused (a value is missing, infinite or too large)."
 NOT_SCORED = -1
 
 EACH = 32  # probing windows of a sort
@@ -27,10 +22,14 @@ TOLERANCE = 64  # units in the last place, as in every comparison of one forward
 NEAR = 1e-3  # how far to both sides of the threshold the outlier of a window is moved
 
 
+Windows = Float64[np.ndarray, "n window channel"]
+Scores = Float64[np.ndarray, " n"]
+
+
 class Labelled(NamedTuple):
     """What an exported program gives for n windows."""
 
-    scores: Float64[np.ndarray, " n"]
+    scores: Scores
     labels: Int8[np.ndarray, " n"]
 
 
@@ -41,23 +40,8 @@ class Checked(NamedTuple):
     difference: float  # the largest of two scores, relative to what the tolerance is a multiple of
 
 
-Score = Callable[[Float64[np.ndarray, "n window channel"]], Float64[np.ndarray, " n"]]
-Program = Callable[[Float64[np.ndarray, "n window channel"]], Labelled]
-
-
-def write_checked(path: Path, content: bytes, load: Callable[[Path], Program], model: Model, score: Score) -> Checked:
-    """Writes an exported program, reads it back with `load`, and keeps it if it computes what `score` does.
-
-    Raises:
-        ValueError: if it does not; there is no new file then, and an old one of that name stays.
-        OSError: if the file cannot be written.
-    """
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-        try:
-            return check(load(temporary), model, score)
-        except ArithmeticError as error:
-            raise ValueError(f"{path}: not kept, since it does not compute what the detector does: {error}") from None
+Score = Callable[[Windows], Scores]
+Program = Callable[[Windows], Labelled]
 
 
 def check(program: Program, model: Model, score: Score) -> Checked:
@@ -71,17 +55,14 @@ def check(program: Program, model: Model, score: Score) -> Checked:
     """
     windows, worst = 0, 0.0
     for sort, probes in probing_windows(model, score).items():
-        whole = _comparison(sort, program(probes), _scores(score, probes), probes, model)
-        # A batch of one may take another way through the matrix products.
-        alone = [
-            _comparison(f"{sort} (one window)", program(one), _scores(score, one), one, model)
-            for one in (probes[:1], probes[-1:])
-        ]
-        windows, worst = windows + len(probes), max(worst, whole, *alone)
+        alone = f"{sort} (one window)"  # a batch of one may take another way through the matrix products
+        for name, some in ((sort, probes), (alone, probes[:1]), (alone, probes[-1:])):
+            worst = max(worst, _difference(name, program(some), _scores(score, some), some, model))
+        windows += len(probes)
     return Checked(windows, worst)
 
 
-def _scores(score: Score, windows: Float64[np.ndarray, "n window channel"]) -> Float64[np.ndarray, " n"]:
+def _scores(score: Score, windows: Windows) -> Scores:
     """The detector's scores, NaN in place of a refusal."""
     try:
         return score(windows)
@@ -91,13 +72,7 @@ def _scores(score: Score, windows: Float64[np.ndarray, "n window channel"]) -> F
         return np.concatenate([_scores(score, one[None]) for one in windows])
 
 
-def _comparison(
-    sort: str,
-    found: Labelled,
-    expected: Float64[np.ndarray, " n"],
-    windows: Float64[np.ndarray, "n window channel"],
-    model: Model,
-) -> float:
+def _difference(sort: str, found: Labelled, expected: Scores, windows: Windows, model: Model) -> float:
     """The largest difference of two scores relative to the largest score or mean square; raises if it is too large."""
     scores, labels = found
     if scores.shape != expected.shape or labels.shape != expected.shape:
@@ -107,7 +82,8 @@ def _comparison(
         first = int(np.argmax(np.isnan(scores) != unknown))
         raise ArithmeticError(f"{sort}: a window scores {scores[first]:g}, in the detector {expected[first]:g}")
     threshold = model.thresholds[SINGLE_WINDOW]
-    wanted = np.where(unknown & ~_may_be_unknown(windows, model), NOT_SCORED, scores > threshold)
+    faultless = np.isnan(windows).all(axis=(1, 2)) & (model.config.missing == "mask")  # without a value and a score
+    wanted = np.where(unknown & ~faultless, NOT_SCORED, scores > threshold)
     if (labels != wanted).any():
         first = int(np.argmax(labels != wanted))
         raise ArithmeticError(
@@ -130,12 +106,7 @@ def _comparison(
     return float(difference[first]) / size
 
 
-def _may_be_unknown(windows: Float64[np.ndarray, "n window channel"], model: Model) -> Bool[np.ndarray, " n"]:
-    """Which windows have no value, where that is no fault."""
-    return np.isnan(windows).all(axis=(1, 2)) & (model.config.missing == "mask")
-
-
-def probing_windows(model: Model, score: Score) -> dict[str, Float64[np.ndarray, "n window channel"]]:
+def probing_windows(model: Model, score: Score) -> dict[str, Windows]:
     """Windows that try every part of an exported program, by their sort, in the units of the series.
 
     The first are drawn by the model itself, from latent points of its prior; so they are like its training series,
@@ -145,10 +116,13 @@ def probing_windows(model: Model, score: Score) -> dict[str, Float64[np.ndarray,
     generator = np.random.default_rng(0)
     shape = (EACH, model.config.window, len(model.channels))
 
-    def in_units(scaled: Float[np.ndarray, "n window channel"]) -> Float64[np.ndarray, "n window channel"]:
+    def in_units(scaled: Float[np.ndarray, "n window channel"]) -> Windows:
         return scaled * model.scaler.scale + model.scaler.shift
 
-    usual = _decoded(model, generator.standard_normal((EACH, model.config.latent_dim))).reshape(shape)
+    weights = {name: array.astype(np.float64) for name, array in model.parameters.items()}
+    latent = generator.standard_normal((EACH, model.config.latent_dim))
+    hidden = np.maximum(latent @ weights["decoder.weight"].T + weights["decoder.bias"], 0.0)
+    usual = (hidden @ weights["output.weight"].T + weights["output.bias"]).reshape(shape)
     noisy = usual + generator.standard_normal(shape)
     values = shape[1] * shape[2]
     place = generator.integers(values, size=(EACH, 1)) == np.arange(values)  # one value of each window
@@ -170,20 +144,9 @@ def probing_windows(model: Model, score: Score) -> dict[str, Float64[np.ndarray,
     return probes
 
 
-def _decoded(model: Model, z: Float64[np.ndarray, "n latent"]) -> Float64[np.ndarray, "n feature"]:
-    """What the model draws for these latent points."""
-    weights = {name: array.astype(np.float64) for name, array in model.parameters.items()}
-    hidden = np.maximum(z @ weights["decoder.weight"].T + weights["decoder.bias"], 0.0)
-    return hidden @ weights["output.weight"].T + weights["output.bias"]
-
-
 def _at_threshold(
-    in_units: Callable[[np.ndarray], np.ndarray],
-    usual: Float64[np.ndarray, "n window channel"],
-    outlier: Float64[np.ndarray, "n window channel"],
-    model: Model,
-    score: Score,
-) -> Float64[np.ndarray, "n window channel"]:
+    in_units: Callable[[np.ndarray], np.ndarray], usual: Windows, outlier: Windows, model: Model, score: Score
+) -> Windows:
     """Windows with an outlier so large that they score a little more (or less, every second) than the threshold.
 
     The size is found by bisection; where the window without an outlier is above the threshold already, it is small.

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from twinvae.config import HYPERPARAMETERS, Config, plain, resolve
-from twinvae.files.atomic import replacing
 from twinvae.model.model import Model
 from twinvae.network import parameters as network_parameters
 from twinvae.network.net import Net
@@ -19,17 +18,6 @@ from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
 VERSION = 2
-
-
-def write(path: Path, model: Model) -> None:
-    """Writes the file of a model, whole or not at all.
-
-    Raises:
-        ValueError: if `read` would refuse the file.
-        OSError: if the file cannot be written.
-    """
-    with replacing(path) as temporary:
-        temporary.write_bytes(as_bytes(model))
 
 
 def as_bytes(model: Model) -> bytes:
@@ -98,11 +86,9 @@ def read(path: Path) -> Model:
         raise ValueError(f"{path}: not a whole safetensors file ({error}): fit and save the model again") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path}: a safetensors file, but not a model of {FORMAT}")
-    if metadata.get("version") != str(VERSION):
-        raise ValueError(
-            f"{path}: format version {metadata.get('version')}, this release reads version {VERSION}: fit and save the "
-            "model again"
-        )
+    if (version := metadata.get("version")) != str(VERSION):
+        there = f"format version {version}, this release reads version {VERSION}"
+        raise ValueError(f"{path}: {there}: fit and save the model again")
     try:
         return _checked(json.loads(metadata["settings"]), tensors)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -133,18 +119,14 @@ def check(model: Model) -> None:
         TypeError, ValueError: if a part is not of the right shape, or holds values that no fit should have made.
     """
     channels, scaler, calibration = model.channels, model.scaler, model.calibration
-    for name, array in (("scaler.shift", scaler.shift), ("scaler.scale", scaler.scale)):
-        if array.shape != (len(channels),):
-            raise ValueError(f"{name} has shape {array.shape}, not {(len(channels),)}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds values that are not finite")
-    if not (scaler.scale > 0).all():
-        raise ValueError("scaler.scale holds values that are not above 0")
+    shape = (len(channels),)
+    _check_array("scaler.shift", scaler.shift, shape, -np.inf)
+    _check_array("scaler.scale", scaler.scale, shape, 0.0)
     durations = calibration.durations
     if not durations or not all(type(duration) is int and duration > 0 for duration in durations):
         raise ValueError(f"the durations {durations!r} are not whole numbers above 0")
-    _check_positive("calibration.largest", calibration.largest, (len(durations), len(channels)))
-    _check_positive("calibration.variance", calibration.variance, (len(channels),))
+    _check_array("calibration.largest", calibration.largest, (len(durations), *shape), 0.0)
+    _check_array("calibration.variance", calibration.variance, shape, 0.0)
     network_parameters.check(model.parameters, Net.of(model.config, len(channels)))
     for kind in THRESHOLDS:
         if not np.isfinite(model.thresholds[kind]):
@@ -163,8 +145,8 @@ def check(model: Model) -> None:
         raise ValueError("the channel names are not a list of words")
 
 
-def _check_positive(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+def _check_array(name: str, array: np.ndarray, shape: tuple[int, ...], above: float) -> None:
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, not {shape}")
-    if not (np.isfinite(array) & (array > 0)).all():
-        raise ValueError(f"{name} holds values that are not finite and above 0")
+    if not (np.isfinite(array) & (array > above)).all():
+        raise ValueError(f"{name} holds values that are not finite{' and above 0' if above == 0.0 else ''}")

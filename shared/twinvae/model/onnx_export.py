@@ -12,17 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from twinvae.model.export_check import (
-    INPUT_TEXT,
-    LABEL_TEXT,
-    NOT_SCORED,
-    SCORE_TEXT,
-    Checked,
-    Labelled,
-    Program,
-    Score,
-    write_checked,
-)
+from twinvae.files.atomic import replacing
+from twinvae.model.export_check import NOT_SCORED, Checked, Labelled, Program, Score, check
 from twinvae.model.model import Model
 from twinvae.network.net import Net
 from twinvae.network.objective import REFILLS
@@ -34,10 +25,13 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1  # of the inputs, outputs and metadata
 OPERATORS, FILE_FORMAT = 17, 8
+INPUT_TEXT = "Raw windows of the series, (n, window, channel), in its own units; NaN is a missing value;"
+SCORE_TEXT = "Mean squared error of each scaled window, (n,); NaN where there is no score."
+LABEL_TEXT = "1: score above the threshold; 0: not; -1: refused (a value is missing, infinite or too large)."
 
 
 def export_onnx(path: Path, model: Model, score: Score) -> Checked:
-    """Writes the ONNX file, if ONNX Runtime computes with it what `score`, the detector's window scorer, does.
+    """Writes the ONNX file, and keeps it if ONNX Runtime computes with it what `score`, the detector's scorer, does.
 
     Raises:
         ValueError: if the name does not end in .onnx, onnx or onnxruntime is not installed, or the scores differ.
@@ -46,19 +40,19 @@ def export_onnx(path: Path, model: Model, score: Score) -> Checked:
     """
     if path.suffix.lower() != ".onnx":
         raise ValueError(f"{path}: the name of an ONNX file ends in .onnx")
-    _check_packages()
-    return write_checked(path, onnx_model(model).SerializeToString(deterministic=True), _load, model, score)
-
-
-def _check_packages() -> None:
-    """Raises ValueError if onnx or onnxruntime is not installed."""
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
     except ImportError as error:
-        raise ValueError(
-            f"an ONNX file needs {error.name or 'onnxruntime'}, which is not installed: pip install 'twinvae[onnx]'"
-        ) from None
+        lacks = f"{error.name or 'onnxruntime'}, which is not installed"
+        raise ValueError(f"an ONNX file needs {lacks}: pip install 'twinvae[onnx]'") from None
+    content = onnx_model(model).SerializeToString(deterministic=True)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+        try:
+            return check(_load(temporary), model, score)
+        except ArithmeticError as error:
+            raise ValueError(f"{path}: not kept, since it does not compute what the detector does: {error}") from None
 
 
 def _load(path: Path) -> Program:
@@ -105,11 +99,8 @@ def onnx_model(model: Model) -> "ModelProto":
             "channels": json.dumps(model.channels),
             "window": str(config.window),
             "threshold": repr(model.thresholds[SINGLE_WINDOW]),
-            "dtype": config.dtype,
-            "scaling": config.scaling,
-            "centring": config.centring,
-            "missing": config.missing,
-        },
+        }
+        | {name: getattr(config, name) for name in ("dtype", "scaling", "centring", "missing")},
     )
     made.graph.input[0].doc_string = f"{INPUT_TEXT} channels: {', '.join(model.channels)}"
     made.graph.output[0].doc_string, made.graph.output[1].doc_string = SCORE_TEXT, LABEL_TEXT
@@ -184,7 +175,23 @@ def _graph(model: Model) -> Sequence[str]:
             "mean_of_step = ReduceMean <axes = [-1], keepdims = 0> (addends_of_steps)",
             "computed = ReduceMean <axes = [-1], keepdims = 0> (mean_of_step)",
         ]
-    return [*lines, *_verdict(masked)]
+    # Score and label, and what becomes of a window that the detector refuses.
+    lines += [
+        "magnitude = Abs (computed)",
+        "finite = LessOrEqual (magnitude, largest_finite)",  # neither NaN nor infinite
+        "score = Where (finite, computed, nan)",
+        "above = Greater (computed, threshold)",
+        "zero_or_one = Cast <to = 6> (above)",
+    ]
+    if masked:  # a window without values is no fault: its score is NaN and its label 0
+        lines += [
+            "held_values = ReduceSum <keepdims = 0> (scaled_held, last_axis)",
+            "empty = Equal (held_values, zero)",
+            "judged = Or (finite, empty)",
+        ]
+    else:
+        lines += ["judged = Identity (finite)"]
+    return [*lines, "verdict = Where (judged, zero_or_one, not_scored)", "label = Cast <to = 3> (verdict)"]
 
 
 def _centred(masked: bool) -> list[str]:
@@ -233,23 +240,3 @@ def _reconstruction(x: str, x_hat: str) -> list[str]:
         f"{x_hat}_decoded = Relu ({x_hat}_decoder)",
         f"{x_hat} = Gemm <transB = 1> ({x_hat}_decoded, output_weight, output_bias)",
     ]
-
-
-def _verdict(masked: bool) -> list[str]:
-    """Score and label, and what becomes of a window that the detector refuses."""
-    lines = [
-        "magnitude = Abs (computed)",
-        "finite = LessOrEqual (magnitude, largest_finite)",  # neither NaN nor infinite
-        "score = Where (finite, computed, nan)",
-        "above = Greater (computed, threshold)",
-        "zero_or_one = Cast <to = 6> (above)",
-    ]
-    if masked:  # a window without values is no fault: its score is NaN and its label 0
-        lines += [
-            "held_values = ReduceSum <keepdims = 0> (scaled_held, last_axis)",
-            "empty = Equal (held_values, zero)",
-            "judged = Or (finite, empty)",
-        ]
-    else:
-        lines += ["judged = Identity (finite)"]
-    return [*lines, "verdict = Where (judged, zero_or_one, not_scored)", "label = Cast <to = 3> (verdict)"]

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.config import Config, Device
+from twinvae.files.out_of_core import TimeByChannel
 from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
 from twinvae.network.schedule import Chunk, ChunkTogether
@@ -44,12 +45,7 @@ class Backend(Protocol):
     """
 
     def train(
-        self,
-        net: Net,
-        parameters: Parameters,
-        series: Float[np.ndarray, "time channel"],
-        chunks: Iterable[Chunk],
-        config: Config,
+        self, net: Net, parameters: Parameters, series: TimeByChannel, chunks: Iterable[Chunk], config: Config
     ) -> Iterator[Trained]:
         """Runs Adam over the chunks and yields the state after each. A consumer that stops early stops the training.
 
@@ -74,7 +70,7 @@ class Backend(Protocol):
         self,
         net: Net,
         parameters: Parameters,
-        series: Float[np.ndarray, "time channel"],
+        series: TimeByChannel,
         wanted: Sequence[Statistic],
         device: Device,
         noise: Float[np.ndarray, " latent"] | None = None,
@@ -85,7 +81,7 @@ class Backend(Protocol):
         """
 
     def encode(
-        self, net: Net, parameters: Parameters, series: Float[np.ndarray, "time channel"], device: Device
+        self, net: Net, parameters: Parameters, series: TimeByChannel, device: Device
     ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
         """The mean and the log-variance of the posterior of each window."""
 

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.config import Config
-from twinvae.files.out_of_core import by_rows, pieces
+from twinvae.files.out_of_core import TimeByChannel, by_rows, pieces
 from twinvae.network.net import Net
 from twinvae.network.schedule import steps_per_epoch
 from twinvae.windowing.fold import moving_sum, observed_values
@@ -23,9 +23,7 @@ def check_finite(config: Config, *arrays: np.ndarray) -> None:
         raise ValueError(f"training diverged: {_remedy(config)}")
 
 
-def check_learned(
-    part: Float[np.ndarray, "time channel"], squared: Float[np.ndarray, "_ channel"], net: Net, config: Config
-) -> None:
+def check_learned(part: TimeByChannel, squared: Float[np.ndarray, "_ channel"], net: Net, config: Config) -> None:
     """Raises ValueError if a model reconstructs what it was trained on worse than the mean of each channel would.
 
     `part` is the scaled series that it was trained on, `squared` the mean squared error of each window over its values,

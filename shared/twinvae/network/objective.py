@@ -1,6 +1,5 @@
 """The training objective, written once against the array API standard (see `twinvae.windowing.slide`)."""
 
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -65,13 +64,16 @@ def filled(x: Float[Any, "*shape"], xp: ModuleType) -> tuple[Float[Any, "*shape"
     return xp.where(observed, x, 0.0), observed
 
 
-def refilled(x: Float[Any, "n feature"], reconstruct: Callable[[Any], Any], xp: ModuleType) -> Float[Any, "n feature"]:
-    """The windows with the model's reconstruction in place of NaN; the first reconstruction is that of zeros there.
+def refilled(net: Net, model: Any, windows: Float[Any, "n *window"], xp: ModuleType) -> Float[Any, "n feature"]:
+    """The windows as the model takes them, with its reconstruction in place of NaN, first that of zeros there.
 
     These are a few rounds of the imputation of Rezende et al. 2014, appendix F, which Xu et al. 2018 use before they
     score, here at the posterior mean. A window with many zeros would look unlike any that the model knows.
     """
-    values, observed = filled(x, xp)
+    x = xp.reshape(windows, (windows.shape[0], -1))
+    if not net.masked:
+        return x
+    x, observed = filled(x, xp)
     for _ in range(REFILLS):
-        values = xp.where(observed, values, reconstruct(values))
-    return values
+        x = xp.where(observed, x, model.decode(model.encode(x)[0]))
+    return x

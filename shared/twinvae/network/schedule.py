@@ -7,12 +7,14 @@ all. Neither the shuffles nor the noise depend on where the run is cut.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32
+from jaxtyping import Float32, Int32
 
 from twinvae.config import Config
+from twinvae.files.out_of_core import TimeByChannel
 from twinvae.network.seeds import generator
 
 BLOCK = 2**20  # windows that are shuffled together; a longer series is shuffled block by block
@@ -79,7 +81,7 @@ def chunks(windows: int, config: Config, seed: int, *, limit: int = CHUNK_STEPS)
 
 
 def placed(
-    chunks: Iterable[Chunk], series: Float[np.ndarray, "time channel"], place: Callable[[np.ndarray], Any]
+    chunks: Iterable[Chunk], series: TimeByChannel, place: Callable[[np.ndarray], Any]
 ) -> Iterator[tuple[Chunk, Any]]:
     """Each chunk with the part of the series that its windows lie in, which is put on the device when it changes."""
     before: Chunk | None = None
@@ -99,12 +101,10 @@ def chunks_together(
     All members need one batch size: either each has `config.batch_size` windows or more, or all have equally many.
     """
     batch_size = min(config.batch_size, *windows)
+    config = replace(config, batch_size=batch_size)
     limit = max(1, min(limit, CHUNK_NOISE // (batch_size * config.latent_dim)))
-    plans = list(zip(windows, epochs, strict=True))
-    plan_config = replace(config, batch_size=batch_size)
-    orders = {
-        plan: _pieces(plan[0], replace(plan_config, epochs=plan[1]), limit, seed) for plan in plans
-    }  # members of equal length share theirs
+    plans = list(zip(windows, epochs, strict=True))  # members of equal length share theirs
+    orders = {plan: _pieces(plan[0], replace(config, epochs=plan[1]), limit, seed) for plan in plans}
     totals = [number * steps_per_epoch(count, batch_size) for count, number in plans]
     normals = generator(seed, "noise")
     for first in range(0, max(totals), limit):
@@ -129,9 +129,9 @@ def _pieces(windows: int, config: Config, limit: int, seed: int) -> Iterator[Int
         while len(rest) >= limit:
             yield rest[:limit]
             rest = rest[limit:]
-    yield np.concatenate([rest, np.full((limit - len(rest), batch_size), -1, dtype=np.int32)])
-    while True:
-        yield np.full((limit, batch_size), -1, dtype=np.int32)
+    padding = np.full((limit, batch_size), -1, dtype=np.int32)
+    yield np.concatenate([rest, padding])[:limit]
+    yield from repeat(padding)
 
 
 def beta_scale(first: int, number: int, steps: int, config: Config) -> Float32[np.ndarray, " step"]:

@@ -10,12 +10,11 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.config import Config
-from twinvae.files.out_of_core import pieces
-from twinvae.network import parameters
+from twinvae.files.out_of_core import TimeByChannel, pieces
 from twinvae.network.backend import Backend
 from twinvae.network.failure import check_finite
 from twinvae.network.net import Net
-from twinvae.network.parameters import Parameters
+from twinvae.network.parameters import Parameters, draw
 from twinvae.network.schedule import (
     CHUNK_STEPS,
     Chunk,
@@ -61,12 +60,7 @@ def held_out_steps(length: int, config: Config) -> int:
 
 
 def train(
-    backend: Backend,
-    net: Net,
-    scaled: Float[np.ndarray, "time channel"],
-    config: Config,
-    seed: int,
-    stop: Callable[[], bool] = bool,
+    backend: Backend, net: Net, scaled: TimeByChannel, config: Config, seed: int, stop: Callable[[], bool] = bool
 ) -> tuple[Parameters, History]:
     """Trains a network on a scaled series and returns its parameters and the history of the training.
 
@@ -80,7 +74,7 @@ def train(
         ValueError: if the parameters or the loss do not stay finite.
         KeyboardInterrupt: at Ctrl-C before the first epoch is finished, or at a second Ctrl-C.
     """
-    kept = parameters.draw(net, seed)
+    kept = draw(net, seed)
     part = scaled[: len(scaled) - held_out_steps(len(scaled), config)]
     tail = scaled[len(part) :]
     windows = count(len(part), config.window)
@@ -88,9 +82,6 @@ def train(
     # A held-out loss after each epoch needs chunks of at most one epoch.
     schedule = chunks(windows, config, seed, limit=min(steps, CHUNK_STEPS) if len(tail) else CHUNK_STEPS)
     history: History = {"loss": [], "reconstruction": [], "kl": [], "kl_per_dimension": []}
-    held_out_losses: list[float] = []
-    if len(tail):
-        history["validation_loss"] = held_out_losses
     unfinished: list[np.ndarray] = []  # the terms of all steps since the end of the last finished epoch
     best: tuple[float, int] | None = None  # the held-out loss and the number of the epoch whose parameters are kept
     with training_progress(config.epochs) as report, _asked_to_stop() as asked:
@@ -104,10 +95,10 @@ def train(
                     check_finite(config, np.array(loss))
                     terms = np.concatenate(unfinished).astype(np.float64).reshape(finished, steps, -1)
                     unfinished = []
-                    _extend(history, _means(terms, len(history["loss"]), windows, config))
+                    _add_epochs(history, terms, windows, config)
                     done = len(history["loss"])
                     if len(tail):
-                        held_out_losses.append(loss)
+                        history.setdefault("validation_loss", []).append(loss)
                     if best is None or not len(tail) or loss < best[0]:
                         best, kept = (loss, done), state.parameters
                     report(done, history["loss"][-1], history["reconstruction"][-1], history["kl"][-1])
@@ -147,12 +138,14 @@ def train_together(
     for row, member in zip(together, order, strict=True):
         row[: len(series[member])] = series[member]
     schedule = chunks_together([windows[m] for m in order], [epochs[m] for m in order], config, seed)
-    start = parameters.draw(net, seed)
+    start = draw(net, seed)
     trained = backend.train_together(net, start, together, _until(stop, schedule), config)
     result: dict[int, tuple[Parameters, History]] = {}
     for member, (learned, terms) in zip(order, trained, strict=True):
+        history: History = {"loss": [], "reconstruction": [], "kl": [], "kl_per_dimension": []}
         shaped = terms.astype(np.float64).reshape(epochs[member], steps[member], -1)
-        result[member] = learned, _means(shaped, 0, windows[member], config)
+        _add_epochs(history, shaped, windows[member], config)
+        result[member] = learned, history
     return [result[member] for member in range(len(series))]
 
 
@@ -183,27 +176,18 @@ def _warn_of_collapse(kl_per_dimension: Sequence[float], windows: int) -> None:
         )
 
 
-def _means(terms: Float[np.ndarray, "epoch step term"], done: int, windows: int, config: Config) -> History:
-    """The history of some epochs that follow after `done` others."""
+def _add_epochs(history: History, terms: Float[np.ndarray, "epoch step term"], windows: int, config: Config) -> None:
+    """Adds some epochs to the history of a training, in place."""
     epochs, steps, _ = terms.shape
     means = terms.sum(axis=1) / windows
     kl = weighed = means[:, 1:].sum(axis=1)
     if config.beta_warm_up:
-        scale = beta_scale(done * steps, epochs * steps, steps, config).reshape(epochs, steps, 1)
+        scale = beta_scale(len(history["loss"]) * steps, epochs * steps, steps, config).reshape(epochs, steps, 1)
         weighed = (scale * terms[:, :, 1:]).sum(axis=(1, 2)) / windows
-    return {
-        "loss": (means[:, 0] + config.beta * weighed).tolist(),
-        "reconstruction": means[:, 0].tolist(),
-        "kl": kl.tolist(),
-        "kl_per_dimension": means[:, 1:].tolist(),
-    }
-
-
-def _extend(history: History, more: History) -> None:
-    history["loss"] += more["loss"]
-    history["reconstruction"] += more["reconstruction"]
-    history["kl"] += more["kl"]
-    history["kl_per_dimension"] += more["kl_per_dimension"]
+    history["loss"] += (means[:, 0] + config.beta * weighed).tolist()
+    history["reconstruction"] += means[:, 0].tolist()
+    history["kl"] += kl.tolist()
+    history["kl_per_dimension"] += means[:, 1:].tolist()
 
 
 @contextmanager
@@ -232,9 +216,7 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _loss(
-    backend: Backend, net: Net, trained: Parameters, part: Float[np.ndarray, "time channel"], config: Config
-) -> float:
+def _loss(backend: Backend, net: Net, trained: Parameters, part: TimeByChannel, config: Config) -> float:
     """The mean over the windows of the loss at the posterior mean."""
     result = backend.statistics(net, trained, part, ("window", "divergence"), config.device)
     if net.masked:

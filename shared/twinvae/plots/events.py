@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.files.atomic import replacing
-from twinvae.plots.pictures import BLACK, BLUE, ORANGE, RED, Stamp, short_stamps
+from twinvae.plots.figure import BLACK, BLUE, ORANGE, RED, draw_line, new_figure, short_stamps, stretches_of
 from twinvae.scoring.events import Event
+from twinvae.series.series import Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,12 +22,10 @@ MOST_POINTS = 1000  # of a line or a strip; a longer stretch is drawn by the ext
 
 def plot_events(
     path: Path,
-    series: Float[np.ndarray, "time channel"],
+    series: Series,
     reconstruction: Float[np.ndarray, "time channel"],
     contributions: Float[np.ndarray, "time channel"],
-    names: Sequence[str],
     events: Sequence[Event],
-    stamp: Stamp | None,
     *,
     title: str,
     threshold: float,
@@ -38,48 +36,42 @@ def plot_events(
     Above: its first three channels, measured and expected, the event shaded and its peak dotted. Below: what the
     first eight channels add to the score, on a scale of its own for each event.
     """
-    from matplotlib.figure import Figure
-
+    names = series.names
     shown = sorted(sorted(events, key=lambda event: -event.score)[:MOST_EVENTS], key=lambda event: event.start)
+    more = f" (the highest {len(shown)} of {len(events)})" if len(shown) < len(events) else ""
     columns = 1 if len(shown) == 1 else 2
     rows = -(-len(shown) // columns)
     lines, strips = min(len(names), MOST_LINES), min(len(names), MOST_ROWS)
     heights = [1.0] * lines + [0.3 + 0.17 * strips]
     size = (11.0 if columns == 1 else 15.0, rows * (1.2 + 1.15 * sum(heights)) + 0.7)
-    figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subfigures(rows, columns, squeeze=False, wspace=0.03, hspace=0.04).flat
-    for part, event in zip(grid, shown, strict=False):
-        axes = part.subplots(lines + 1, 1, sharex=True, height_ratios=heights)
-        order = [names.index(name) for name in list(event.channels)[:strips]]
-        begin, end = max(0, event.start - margin), min(len(series), event.end + margin)
-        for axis, channel in zip(axes[:-1], order, strict=False):
-            _draw(axis, begin, series[begin:end, channel], color=BLUE, label="measured")
-            _draw(axis, begin, reconstruction[begin:end, channel], color=RED, linestyle="--", label="expected")
-            if len(names) > 1:  # along the axis a long name would run into the next
-                axis.set_title(names[channel], loc="left", fontsize="small", pad=2)
-            else:
-                axis.set_ylabel("value")
-        for axis in axes[:-1]:
-            axis.axvspan(event.start - 0.5, event.end - 0.5, color=ORANGE, alpha=0.3, linewidth=0, label="event")
-            axis.axvline(event.peak, color=BLACK, linestyle=":", linewidth=1.0, label="highest score")
-            axis.spines[["top", "right"]].set_visible(False)
-            axis.margins(x=0)
-        _strip(axes[-1], part, begin, contributions[begin:end, order], [names[channel] for channel in order])
-        for edge in (event.start - 0.5, event.end - 0.5):
-            axes[-1].axvline(edge, color=ORANGE, linewidth=1.5)
-        _time_axis(axes[-1], len(series), stamp)
-        part.suptitle(_headline(event, stamp, threshold), x=0.01, ha="left", fontsize="medium")
-    legend = dict(zip(*axes[0].get_legend_handles_labels()[::-1], strict=True))
-    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=4, frameon=False)
-    more = f" (the highest {len(shown)} of {len(events)})" if len(shown) < len(events) else ""
-    figure.suptitle(f"{title}: why each event{more}", x=0.01, ha="left")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    with new_figure(path, f"{title}: why each event{more}", *size) as figure:
+        grid = figure.subfigures(rows, columns, squeeze=False, wspace=0.03, hspace=0.04).flat
+        for part, event in zip(grid, shown, strict=False):
+            *axes, strip = part.subplots(lines + 1, 1, sharex=True, height_ratios=heights)
+            order = [names.index(name) for name in list(event.channels)[:strips]]
+            begin, end = max(0, event.start - margin), min(len(series), event.end + margin)
+            for axis, channel in zip(axes, order, strict=False):
+                _draw(axis, begin, series.values[begin:end, channel], color=BLUE, label="measured")
+                _draw(axis, begin, reconstruction[begin:end, channel], color=RED, linestyle="--", label="expected")
+                if len(names) > 1:  # along the axis a long name would run into the next
+                    axis.set_title(names[channel], loc="left", fontsize="small", pad=2)
+                else:
+                    axis.set_ylabel("value")
+            for axis in axes:
+                axis.axvspan(event.start - 0.5, event.end - 0.5, color=ORANGE, alpha=0.3, linewidth=0, label="event")
+                axis.axvline(event.peak, color=BLACK, linestyle=":", linewidth=1.0, label="highest score")
+                axis.spines[["top", "right"]].set_visible(False)
+                axis.margins(x=0)
+            _strip(strip, part, begin, contributions[begin:end, order], [names[channel] for channel in order])
+            for edge in (event.start - 0.5, event.end - 0.5):
+                strip.axvline(edge, color=ORANGE, linewidth=1.5)
+            _label_time(strip, series)
+            part.suptitle(_headline(event, series, threshold), x=0.01, ha="left", fontsize="medium")
 
 
-def _headline(event: Event, stamp: Stamp | None, threshold: float) -> str:
-    where = f"rows [{event.start}, {event.end})" + (f", from {stamp(event.start)}" if stamp else "")
-    text = f"{where}: score {_number(event.score)}"
+def _headline(event: Event, series: Series, threshold: float) -> str:
+    since = "" if series.index is None else f", from {series.stamp(event.start)}"
+    text = f"rows [{event.start}, {event.end}){since}: score {_number(event.score)}"
     if threshold > 0:
         text += f", {_number(event.score / threshold)} times the threshold"
     first, share = next(iter(event.channels.items()))
@@ -91,12 +83,7 @@ def _headline(event: Event, stamp: Stamp | None, threshold: float) -> str:
 
 
 def _draw(axis: "Axes", begin: int, values: Float[np.ndarray, " time"], **style: Any) -> None:
-    steps, size = np.arange(begin, begin + len(values)), -(-len(values) // MOST_POINTS)
-    if size > 1:
-        parts = _parts(values, size)
-        steps = np.repeat(steps[::size], 2)
-        values = np.stack([np.fmin.reduce(parts, axis=1), np.fmax.reduce(parts, axis=1)], axis=1).ravel()
-    axis.plot(steps, values, linewidth=1.2, **style)
+    draw_line(axis, values, begin=begin, size=-(-len(values) // MOST_POINTS), linewidth=1.2, **style)
 
 
 def _strip(
@@ -104,7 +91,7 @@ def _strip(
 ) -> None:
     """A row for each channel: what it adds at each step, the darker the more."""
     size = -(-len(values) // MOST_POINTS)
-    cells = np.stack([np.fmax.reduce(_parts(column, size), axis=1) for column in values.T])
+    cells = np.stack([np.fmax.reduce(stretches_of(column, size), axis=1) for column in values.T])
     span = (begin - 0.5, begin - 0.5 + size * cells.shape[1], len(cells) - 0.5, -0.5)
     image = axis.imshow(cells, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0.0, extent=span)
     axis.set_xlim(begin - 0.5, begin - 0.5 + len(values))
@@ -118,19 +105,16 @@ def _strip(
     bar.outline.set_visible(False)
 
 
-def _parts(values: Float[np.ndarray, " time"], size: int) -> Float[np.ndarray, "part size"]:
-    return np.pad(values, (0, -len(values) % size), mode="edge").reshape(-1, size)
-
-
-def _time_axis(axis: "Axes", length: int, stamp: Stamp | None) -> None:
+def _label_time(axis: "Axes", series: Series) -> None:
+    """Writes the time stamps along an axis that shows a part of the series."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    if stamp is None:
+    if series.index is None:
         axis.xaxis.set_major_formatter("{x:,.0f}")
         return
-    low, high = (min(max(round(x), 0), length - 1) for x in axis.get_xlim())
-    tick = short_stamps(lambda row: stamp(min(low + row, length - 1)), high - low + 1)
+    low, high = (min(max(round(x), 0), len(series) - 1) for x in axis.get_xlim())
+    tick = short_stamps(series.rows(slice(low, high + 1)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(round(x) - low) if low <= x <= high else ""))
 
 

@@ -22,6 +22,12 @@ def one_line(message: object) -> str:
     return " ".join(str(message).split())
 
 
+def shortened(message: object) -> str:
+    """The message, or the beginning of one that is longer than 60 characters."""
+    text = str(message)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 @contextmanager
 def collected() -> Iterator[list[str]]:
     """Gives the list of what its body warns of. Unlike `warnings.catch_warnings`, for this thread alone."""

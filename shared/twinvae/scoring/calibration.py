@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.config import KINDS, Config, Kind
-from twinvae.files.out_of_core import by_rows, has_missing, kept, median, pieces
+from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, median, pieces
 from twinvae.scoring.kinds import SCORES, Calibration, Statistics, contributions, known_only, mean_over_channels
 from twinvae.scoring.threshold import threshold
 from twinvae.scoring.trim import largest_share, trimmed, without
@@ -32,9 +32,7 @@ class Calibrated(NamedTuple):
     scores: Float[np.ndarray, " time"]  # of the training series, of the configured kind
 
 
-def calibrate(
-    scaled: Float[np.ndarray, "time channel"], statistics: Statistics, draws: Iterable[Statistics], config: Config
-) -> Calibrated:
+def calibrate(scaled: TimeByChannel, statistics: Statistics, draws: Iterable[Statistics], config: Config) -> Calibrated:
     """Calibrates the scores on the training series and sets a threshold for each of them.
 
     `statistics` are all statistics of the scaled training series from the posterior mean; `draws` are those of each
@@ -86,7 +84,7 @@ def mean_over_draws(
 
 
 def window_errors(
-    series: Float[np.ndarray, "time channel"], statistic: Float[np.ndarray, "n channel"], window: int
+    series: TimeByChannel, statistic: Float[np.ndarray, "n channel"], window: int
 ) -> Float[np.ndarray, " n"]:
     """The mean squared error of each window over its values; NaN if all are missing.
 
@@ -98,9 +96,7 @@ def window_errors(
     return by_rows(lambda means, held: ratio((means * held).sum(axis=1), held.sum(axis=1)), statistic, values)
 
 
-def summarise(
-    point: Float[np.ndarray, "time channel"], causal: Float[np.ndarray, "n channel"], window: int
-) -> Calibration:
+def summarise(point: TimeByChannel, causal: Float[np.ndarray, "n channel"], window: int) -> Calibration:
     """Summarises the errors of the training series: the numbers that scores of any series are made with.
 
     The durations are `DURATIONS`, at most a quarter of the series each. The ends, where fewer windows cover a step, are

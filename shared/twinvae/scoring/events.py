@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from twinvae.files.out_of_core import zeros_beside
+from twinvae.files.out_of_core import TimeByChannel, zeros_beside
 from twinvae.scoring.kinds import mean_over_channels
 from twinvae.windowing.intervals import intervals
 
@@ -68,7 +68,7 @@ def without_low_ends(
 
 def find_events(
     labels: Integer[np.ndarray, " time"],
-    contributions: Float[np.ndarray, "time channel"],
+    contributions: TimeByChannel,
     names: Sequence[str],
     *,
     min_length: int,
@@ -95,10 +95,7 @@ def find_events(
 
 
 def with_expectation(
-    events: Sequence[Event],
-    names: Sequence[str],
-    series: Float[np.ndarray, "time channel"],
-    reconstruction: Float[np.ndarray, "time channel"],
+    events: Sequence[Event], names: Sequence[str], series: TimeByChannel, reconstruction: TimeByChannel
 ) -> list[Event]:
     """The events with `value` and `expected` from a series and its reconstruction, both in the series' units."""
     columns = {name: index for index, name in enumerate(names)}
@@ -108,11 +105,3 @@ def with_expectation(
         value = None if np.isnan(series[place]) else float(series[place])
         found.append(replace(event, value=value, expected=float(reconstruction[place])))
     return found
-
-
-def with_times(events: Sequence[Event], index: Any) -> list[Event]:
-    """The events with the time stamps of their first, last and peak step on the index of the series."""
-    return [
-        replace(event, start_time=index[event.start], last_time=index[event.end - 1], peak_time=index[event.peak])
-        for event in events
-    ]

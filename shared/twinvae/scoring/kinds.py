@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from twinvae.config import Kind, Scaling
-from twinvae.files.out_of_core import by_rows, has_missing, kept, pieces, zeros_beside
+from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, pieces, zeros_beside
 from twinvae.network.backend import Statistic
 from twinvae.scoring.statistics import row_sums
 from twinvae.series.gaps import interpolate, neighbours
@@ -173,12 +173,8 @@ def statistics_of(*kinds: Kind) -> tuple[Statistic, ...]:
 
 
 def contributions(
-    kind: Kind,
-    series: Float[np.ndarray, "time channel"],
-    statistic: Float[np.ndarray, "length _"],
-    window: int,
-    calibration: Calibration,
-) -> Float[np.ndarray, "time channel"]:
+    kind: Kind, series: TimeByChannel, statistic: Float[np.ndarray, "length _"], window: int, calibration: Calibration
+) -> TimeByChannel:
     """Computes the score of each channel at each time step; the mean over the channels is the score of the step.
 
     `statistic` is the result of `series_statistics` of the name `SCORES[kind].statistic`, `series` the scaled series.
@@ -197,11 +193,7 @@ def contributions(
 
 
 def _fill_gaps(
-    scores: Float[np.ndarray, "time channel"],
-    observed: Bool[np.ndarray, "time channel"],
-    window: int,
-    *,
-    only_past: bool,
+    scores: TimeByChannel, observed: Bool[np.ndarray, "time channel"], window: int, *, only_past: bool
 ) -> None:
     """Puts scores where a value is missing, and NaN where none is near; in place."""
     length, channel = len(scores), np.arange(scores.shape[1])
@@ -220,7 +212,7 @@ def _fill_gaps(
         scores[rows][far] = np.nan
 
 
-def mean_over_channels(contributions: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, " time"]:
+def mean_over_channels(contributions: TimeByChannel) -> Float[np.ndarray, " time"]:
     """The score: the mean over the channels whose part is known (not NaN); NaN where none is.
 
     Of one channel it is a view.

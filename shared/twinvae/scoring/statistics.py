@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.config import Config
-from twinvae.files.out_of_core import by_rows, zeros_beside
+from twinvae.files.out_of_core import TimeByChannel, by_rows, zeros_beside
 from twinvae.network.backend import Statistic
 from twinvae.network.seeds import generator
 from twinvae.windowing.fold import covering_sum, divide_by_coverage, observed_values, ratio
@@ -88,7 +88,7 @@ def block_windows(windows: int, features: int, values: int) -> int:
 
 def series_statistics(
     run_block: RunBlock,
-    series: Float[np.ndarray, "time channel"],
+    series: TimeByChannel,
     window: int,
     statistics: Sequence[Statistic],
     block: int,
@@ -106,12 +106,10 @@ def series_statistics(
     length, channels = series.shape
     windows = count(length, window)
     folded = [s for s in statistics if s in ("point", "reconstruction")]
-    totals: dict[str, np.ndarray] = {
-        s: zeros_beside(
-            series, (length if s in folded else windows, 1 if s == "divergence" else channels), series.dtype
-        )
-        for s in statistics
-    }
+    totals: dict[str, np.ndarray] = {}
+    for s in statistics:
+        shape = length if s in folded else windows, 1 if s == "divergence" else channels
+        totals[s] = zeros_beside(series, shape, series.dtype)
 
     def add(begin: int, block_of: Mapping[str, Any] | Future[Mapping[str, Any]]) -> None:
         parts = block_of.result() if isinstance(block_of, Future) else block_of

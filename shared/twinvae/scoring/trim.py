@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from twinvae.files.out_of_core import by_rows, number, pieces, zeros_beside
+from twinvae.files.out_of_core import TimeByChannel, by_rows, number, pieces, zeros_beside
 from twinvae.windowing.fold import covering_mean
 from twinvae.windowing.geometry import fully_covered
 
@@ -38,9 +38,7 @@ def trimmed(errors: Float[np.ndarray, " n"], length: int, window: int, share: fl
     return steps
 
 
-def without(
-    statistic: Float[np.ndarray, "time channel"], steps: Bool[np.ndarray, " time"]
-) -> Float[np.ndarray, "time channel"]:
+def without(statistic: TimeByChannel, steps: Bool[np.ndarray, " time"]) -> TimeByChannel:
     """The statistic, with the mean of the other steps in the place of these steps."""
     total, values = np.zeros(statistic.shape[1]), np.zeros(statistic.shape[1])
     for rows in pieces(statistic):

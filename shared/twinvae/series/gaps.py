@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 
-from twinvae.files.out_of_core import pieces
+from twinvae.files.out_of_core import TimeByChannel, pieces
 
 
 def neighbours(
@@ -31,7 +31,7 @@ def neighbours(
         yield rows, last, first
 
 
-def interpolate(values: Float[np.ndarray, "time channel"], known: Bool[np.ndarray, "time channel"]) -> None:
+def interpolate(values: TimeByChannel, known: Bool[np.ndarray, "time channel"]) -> None:
     """Fills the unknown values by linear interpolation in time, and with the nearest value at both ends; in place.
 
     A channel without any known value stays as it is.

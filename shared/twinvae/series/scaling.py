@@ -6,14 +6,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from twinvae.config import Scaling
-from twinvae.files.out_of_core import by_rows, kept, number, pieces, quantiles
+from twinvae.files.out_of_core import TimeByChannel, by_rows, kept, number, pieces, quantiles
 
 CONSTANT = 64 * 2.0**-52  # a channel that varies by less, relative to its largest value, holds only rounding errors
 INEXACT = 1e-12  # of its largest value: a channel that varies by less needs a mean of its differences, not of itself
 TINY = 2.0**-400  # squares of deviations below this lose digits, and soon vanish
 
 QUARTILES_TO_DEVIATION = 1.3489795003921634  # the distance of the quartiles of N(0, 1)
-
 LEAST_ROBUST = 1e-3  # of the standard deviation: below, the quartiles say nothing of how a channel varies
 
 # A few values rule the standard deviation of a channel if they are this many robust deviations off, at most this share
@@ -50,7 +49,7 @@ class Wild(NamedTuple):
     deviation: float  # of the rest
 
 
-def fit_scaler(series: Float[np.ndarray, "time channel"], scaling: Scaling, spread: Spread | None = None) -> Scaler:
+def fit_scaler(series: TimeByChannel, scaling: Scaling, spread: Spread | None = None) -> Scaler:
     """The shift and the scale of each channel that `scaling` names: 0 and 1, mean and deviation, or robust estimates.
 
     Robust are the median and the distance of the quartiles over 1.349, which is the standard deviation of normal data
@@ -79,7 +78,7 @@ def fit_scaler(series: Float[np.ndarray, "time channel"], scaling: Scaling, spre
     return Scaler(np.asarray(shift), np.where(found.flat, 1.0, scale))
 
 
-def measure(series: Float[np.ndarray, "time channel"]) -> Spread:
+def measure(series: TimeByChannel) -> Spread:
     """How each channel varies, in float64; not finite where that overflows. Missing values (NaN) are left out.
 
     Where a channel varies by next to nothing beside its size, the sum of its values has lost what it varies by: there
@@ -105,7 +104,7 @@ def measure(series: Float[np.ndarray, "time channel"]) -> Spread:
     return found
 
 
-def wild_values(series: Float[np.ndarray, "time channel"], channel: int, spread: Spread) -> Wild | None:
+def wild_values(series: TimeByChannel, channel: int, spread: Spread) -> Wild | None:
     """The few values of a channel that decide its standard deviation, such as a sensor's -999; None if there are none.
 
     A channel whose other values are (almost) all the same has none: nothing says that those are the usual ones.
@@ -130,8 +129,6 @@ def _quartiles(values: Float[np.ndarray, " time"]) -> Float[np.ndarray, "3"]:
     return quantiles(kept(values, by_rows(lambda part: ~np.isnan(part), values)), (0.25, 0.5, 0.75))
 
 
-def standardise(
-    series: Float[np.ndarray, "time channel"], scaler: Scaler, dtype: str
-) -> Float[np.ndarray, "time channel"]:
+def standardise(series: TimeByChannel, scaler: Scaler, dtype: str) -> TimeByChannel:
     """`(series - shift) / scale` per channel, computed in float64 and rounded once to `dtype`."""
     return by_rows(lambda part: ((part - scaler.shift) / scaler.scale).astype(dtype), series)

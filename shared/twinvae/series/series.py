@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Int8
 
-from twinvae.files.out_of_core import by_rows, first_row, number
+from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, number
 from twinvae.series.gaps import interpolate
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Series:
     (`twinvae.files.out_of_core`) stays there, and what is made of it is on disk too.
     """
 
-    values: Float[np.ndarray, "time channel"]
+    values: TimeByChannel
     names: tuple[str, ...]  # of the channels
     index: Any = None  # of a pandas object or a darts series, or the column of time stamps of a file; None: row numbers
     labels: Int8[np.ndarray, " time"] | None = None  # 1 is an anomaly, 0 is not
@@ -158,7 +158,7 @@ def are_numbers(names: tuple[str, ...]) -> bool:
     return names == tuple(map(str, range(len(names))))
 
 
-def _array(values: Any) -> Float[np.ndarray, "time channel"]:
+def _array(values: Any) -> TimeByChannel:
     _check_columns(values)
     if hasattr(type(values), "all_values"):  # a darts series
         samples = values.all_values()  # (time, component, sample)
@@ -177,7 +177,8 @@ def _array(values: Any) -> Float[np.ndarray, "time channel"]:
                 raise TypeError
             array = array.astype(np.float64)  # data frames with None or decimals
         except (TypeError, ValueError):
-            raise TypeError(f"the series must hold real numbers, got values of type {_described(array)}") from None
+            kind = type(array.reshape(-1)[0]).__name__ if array.dtype == object and array.size else str(array.dtype)
+            raise TypeError(f"the series must hold real numbers, got values of type {kind}") from None
     if array.ndim not in (1, 2):
         raise ValueError(f"the series must have shape (time,) or (time, channel), got {array.ndim} dimensions")
     if array.size == 0:
@@ -195,7 +196,3 @@ def _check_columns(values: Any) -> None:
     for name, dtype in schema.items() if hasattr(schema, "items") else ():
         if getattr(dtype, "is_temporal", bool)():
             raise TypeError(f"the series must hold real numbers, column {name} holds {dtype}")
-
-
-def _described(array: np.ndarray) -> str:
-    return type(array.reshape(-1)[0]).__name__ if array.dtype == object and array.size else str(array.dtype)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,8 +12,6 @@ from twinvae.config import Config
 from twinvae.scoring.events import Event
 
 RECORDS = 1024  # beginnings of a run of alarms that are remembered; see `EventTracker`
-
-Totals = list[float]  # of each channel: the sum of its scores since the tracker was last idle
 
 
 class Change(NamedTuple):
@@ -28,12 +27,15 @@ class Change(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A time step in a run of alarms, and the totals before it (or after it, where it is the last of an event)."""
+    """A time step in a run of alarms, and the totals before it (or after it, where it is the last of an event).
+
+    The totals are the sum of the scores of each channel since the tracker was last idle.
+    """
 
     at: int
     time: Any
     score: float
-    totals: Totals
+    totals: list[float]
 
 
 class Span(NamedTuple):
@@ -87,28 +89,22 @@ class EventTracker:
         if label:
             self._alarm(index, score, parts, time)
             if self._pending is not None and self._rises[0].at - self._pending.last.at - 1 > self._gap:
-                changes += self._close(self._pending)
-                self._pending = None
+                changes += self._close()
             span = self._run()
             if self._number is None and span.last.at + 1 - span.first.at >= self._least_length:
                 self._number, self.opened = self.opened, self.opened + 1
                 changes.append(Change("open", self._number, self._event(span)))
         elif not self.idle:
             self._totals += parts
-            if self._rises:
-                self._pending = self._run()
-                self._rises.clear()
+            self._end_run()
             if self._pending is not None and index - self._pending.last.at > self._gap:
-                changes += self._close(self._pending)
-                self._pending = None
+                changes += self._close()
         return changes
 
     def finish(self) -> list[Change]:
         """Closes what is open, as the end of a series does."""
-        span = self._run() if self._rises else self._pending
-        self._rises.clear()
-        self._pending = None
-        return [] if span is None else self._close(span)
+        self._end_run()
+        return self._close()
 
     def _alarm(self, index: int, score: float, parts: Float[np.ndarray, " channel"], time: Any) -> None:
         first = not self._rises
@@ -129,15 +125,18 @@ class EventTracker:
 
     def _run(self) -> Span:
         """The present run of alarms, with what is pending before it."""
-        before = self._pending
-        if before is None:
-            return Span(self._rises[0], self._last, self._peak)
+        before = self._pending or Span(self._rises[0], self._last, self._peak)
         peak = self._peak if self._peak.score > before.peak.score else before.peak
         return Span(before.first, self._last, peak)
 
-    def _close(self, span: Span) -> list[Change]:
-        number, self._number = self._number, None
-        if number is None:
+    def _end_run(self) -> None:
+        if self._rises:
+            self._pending = self._run()
+            self._rises.clear()
+
+    def _close(self) -> list[Change]:
+        span, number, self._pending, self._number = self._pending, self._number, None, None
+        if span is None or number is None:
             return []
         long_enough = span.last.at + 1 - span.first.at >= self._least_length
         return [Change("close" if long_enough else "withdrawn", number, self._event(span))]
@@ -147,11 +146,11 @@ class EventTracker:
         shares = parts / parts.sum()
         channels = {self._names[i]: float(shares[i]) for i in np.argsort(-shares, kind="stable")}
         first, last, peak = span
-        return Event(
-            first.at, last.at + 1, peak.at, peak.score, channels, first.time, last.time, peak.time
-        )  # fmt: skip
+        return Event(first.at, last.at + 1, peak.at, peak.score, channels, first.time, last.time, peak.time)
 
-    # What a restart needs, as JSON can hold it.
+    # Copies, and what a restart needs, as JSON can hold it.
+
+    __copy__ = deepcopy
 
     @property
     def state(self) -> dict[str, Any]:

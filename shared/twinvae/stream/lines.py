@@ -1,9 +1,11 @@
 """Lines of text -> points of a stream: JSON lines, or CSV with or without a header."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
+from twinvae.process.notices import shortened
 from twinvae.series.series import are_numbers
 from twinvae.tables.dialect import (
     MISSING_CELLS,
@@ -19,7 +21,6 @@ from twinvae.tables.dialect import (
 
 LineFormat = Literal["auto", "jsonl", "csv"]
 LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
-NAN = float("nan")
 
 
 class Point(NamedTuple):
@@ -77,9 +78,7 @@ class LineReader:
         text = line.strip(" \r\n\ufeff")
         if not text or (text.isspace() and self._separator != "\t"):  # a row of nothing but tabs has empty cells
             return None
-        form = self._form
-        if form == "auto":
-            form = "jsonl" if text[0] in "[{" else "csv"
+        form = ("jsonl" if text[0] in "[{" else "csv") if self._form == "auto" else self._form
         point = self._json(text) if form == "jsonl" else self._row(text)
         if point is not None:
             self._form = form
@@ -92,12 +91,10 @@ class LineReader:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
-            raise ValueError(f"not JSON ({reason}): {_short(text)}") from None
+            raise ValueError(f"not JSON ({reason}): {shortened(text)}") from None
         if isinstance(value, dict):
             return self._object(value)
-        if isinstance(value, list):
-            return Point(_one([_number(item) for item in value]), None)
-        return Point(_number(value), None)
+        return Point(_one([_number(item) for item in value]) if isinstance(value, list) else _number(value), None)
 
     def _object(self, value: dict[str, Any]) -> Point:
         time = self._time_name(tuple(value))
@@ -108,7 +105,7 @@ class LineReader:
                 raise ValueError(f"{len(names) or 'no'} values beside the time stamp: choose one with --columns")
         for name in names:
             if name not in value:
-                raise ValueError(f"no channel {name!r}: the line has {_short(', '.join(value))}; see --columns")
+                raise ValueError(f"no channel {name!r}: the line has {shortened(', '.join(value))}; see --columns")
         return Point(_one([_number(value[name]) for name in names]), None if time is None else _stamp(value[time]))
 
     def _time_name(self, names: Sequence[str]) -> str | None:
@@ -123,7 +120,7 @@ class LineReader:
         try:
             cells = cells_of(text, separator)
         except ValueError as error:
-            raise ValueError(f"{error}: {_short(text)}") from None
+            raise ValueError(f"{error}: {shortened(text)}") from None
         if cells == self._header:
             return None  # again, as in a log that is rotated
         if self._header is None:
@@ -133,29 +130,25 @@ class LineReader:
                 return None
         if not self._header or self._places is None:
             if self._width not in (None, len(cells)):
-                raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {_short(text)}")
+                raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {shortened(text)}")
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME
             self._width = len(cells) if extra == has_time else None
             return Point(_one([number_of(cell) for cell in cells[has_time:]]), cells[0] if has_time else None)
         if len(cells) != len(self._header):
-            raise ValueError(f"{len(cells)} cells, the header has {len(self._header)}: {_short(text)}")
+            raise ValueError(f"{len(cells)} cells, the header has {len(self._header)}: {shortened(text)}")
         time = None if self._time_place is None else cells[self._time_place]
         return Point(_one([number_of(cells[place]) for place in self._places]), time)
 
     def _take_first(self, cells: list[str]) -> None:
         """Decides whether the first row is a header: if not, the header is empty."""
-        if not is_header(cells) or (self._may_be_data(cells) and not self._suits(cells)):
+        named = set(self._channels) <= set(cells) or (not self._named and cells[0].lower() in TIME_NAMES)
+        if not is_header(cells) or (self._may_be_data(cells) and not named):
             self._header = []
         elif len(cells) == 1 < len(self._channels):
-            raise ValueError(f"neither a header nor numbers: {_short(cells[0])}")
+            raise ValueError(f"neither a header nor numbers: {shortened(cells[0])}")
         else:
             self._take_header(cells)
-
-    def _suits(self, cells: Sequence[str]) -> bool:
-        """Whether a first line that may be a header or data has the names of this model."""
-        named = set(self._channels) <= set(cells)
-        return named or (not self._named and cells[0].lower() in TIME_NAMES)
 
     def _may_be_data(self, cells: Sequence[str]) -> bool:
         """Whether a first line that looks like a header could also be a row, with any text as its time stamp."""
@@ -165,18 +158,16 @@ class LineReader:
 
     def _take_header(self, cells: list[str]) -> None:
         if len(set(cells)) != len(cells):
-            raise UnsuitedHeaderError(f"a column is there twice in the header {_short(', '.join(cells))}")
+            raise UnsuitedHeaderError(f"a column is there twice in the header {shortened(', '.join(cells))}")
         time = self._time_name(cells)
-        others = [cell for cell in cells if cell != time]
-        names: Sequence[str] = self._channels
-        if not set(names) <= set(cells) and not self._named:
-            names = others
+        by_name = self._named or set(self._channels) <= set(cells)
+        names = self._channels if by_name else [cell for cell in cells if cell != time]
         absent = [name for name in names if name not in cells]
         if absent or len(names) != len(self._channels):
             what = f"no column {absent[0]!r}" if absent else f"{len(names)} columns, not {len(self._channels)}"
             raise UnsuitedHeaderError(
-                f"{what}: the first line is {_short(', '.join(cells))!r}; name the columns with --columns, or say that "
-                "these are JSON lines with --format jsonl"
+                f"{what}: the first line is {shortened(', '.join(cells))!r}; name the columns with --columns, or say "
+                "that these are JSON lines with --format jsonl"
             )
         self._header, self._places = cells, [cells.index(name) for name in names]
         self._time_place = None if time is None else cells.index(time)
@@ -209,9 +200,9 @@ def _number(value: Any) -> float:
     if type(value) is float:
         return value
     if value is None:
-        return NAN
+        return math.nan
     if type(value) is not int:
-        raise ValueError(f"{_short(json.dumps(value))} is not a number")
+        raise ValueError(f"{shortened(json.dumps(value))} is not a number")
     try:
         return float(value)
     except OverflowError:
@@ -225,7 +216,3 @@ def _stamp(value: Any) -> Any:
         except ValueError:
             raise ValueError("the time stamp is not a finite number") from None
     return value
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."

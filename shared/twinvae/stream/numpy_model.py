@@ -1,5 +1,7 @@
 """The model of a stream, in plain NumPy: a window in, the squared error of its last step out."""
 
+from copy import deepcopy
+
 import numpy as np
 from jaxtyping import Float
 
@@ -7,8 +9,6 @@ from twinvae.config import Config
 from twinvae.network.objective import REFILLS
 from twinvae.network.parameters import Parameters
 from twinvae.windowing.slide import centred
-
-Layer = tuple[np.ndarray, np.ndarray]  # weight and bias
 
 
 class StreamModel:
@@ -18,23 +18,22 @@ class StreamModel:
     """
 
     def __init__(
-        self,
-        parameters: Parameters,
-        config: Config,
-        channels: int,
-        noise: Float[np.ndarray, "draw latent"] | None,
+        self, parameters: Parameters, config: Config, channels: int, noise: Float[np.ndarray, "draw latent"] | None
     ) -> None:
         dtype, latent = np.dtype(config.dtype), config.latent_dim
         self._channels, self._half, self._noise, self._centring = channels, latent, noise, config.centring
         rows = latent if noise is None else 2 * latent  # scores need no variance without draws
         self._encoder = parameters["encoder.weight"], parameters["encoder.bias"]
-        self._posterior = _rows(parameters["posterior.weight"], 0, rows), parameters["posterior.bias"][:rows]
+        weight, bias = parameters["posterior.weight"], parameters["posterior.bias"]
+        self._posterior = np.ascontiguousarray(weight[:rows]), bias[:rows]
         self._decoder = parameters["decoder.weight"], parameters["decoder.bias"]
         self._output = parameters["output.weight"], parameters["output.bias"]
-        self._last = _rows(self._output[0], -channels, None), self._output[1][-channels:]
+        self._last = np.ascontiguousarray(self._output[0][-channels:]), self._output[1][-channels:]
         self._hidden, self._latent = np.empty(config.hidden_dim, dtype), np.empty(rows, dtype)
         self._back, self._error = np.empty(config.hidden_dim, dtype), np.empty(channels, dtype)
         self._zeros = np.zeros(config.hidden_dim, dtype)  # a scalar in its place takes twice as long
+
+    __copy__ = deepcopy  # a shallow one would compute in the same arrays
 
     def squared_error(self, window: Float[np.ndarray, " feature"], *, gaps: bool) -> Float[np.ndarray, " channel"]:
         """The squared error of each channel at the last step; the next call uses the array again.
@@ -94,10 +93,6 @@ class StreamModel:
         return error
 
 
-def _dense(layer: Layer, inputs: np.ndarray, out: np.ndarray) -> None:
+def _dense(layer: tuple[np.ndarray, np.ndarray], inputs: np.ndarray, out: np.ndarray) -> None:
     np.dot(layer[0], inputs, out)  # `matmul` takes longer for so little
     np.add(out, layer[1], out)
-
-
-def _rows(array: np.ndarray, begin: int, end: int | None) -> np.ndarray:
-    return np.ascontiguousarray(array[begin:end])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from twinvae.files.atomic import replacing
+from twinvae.files.atomic import write_bytes
 from twinvae.model.model import Model
 
 FORMAT = "twinvae stream"
@@ -30,8 +30,7 @@ def write(path: Path, state: Mapping[str, Any]) -> None:
     arrays = {name: np.ascontiguousarray(value) for name, value in state.items() if isinstance(value, np.ndarray)}
     rest = json.dumps({name: value for name, value in state.items() if name not in arrays})
     metadata = {"format": FORMAT, "version": str(VERSION), "state": rest, "sum": _hash(rest, arrays).hexdigest()}
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(arrays, metadata))
+    write_bytes(path, save(arrays, metadata))
 
 
 def read(path: Path) -> dict[str, Any]:

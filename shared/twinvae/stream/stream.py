@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -13,6 +14,7 @@ from jaxtyping import Float
 from twinvae.config import Missing
 from twinvae.model import file as model_file
 from twinvae.model.model import Model
+from twinvae.process.notices import shortened
 from twinvae.scoring.statistics import latent_draws
 from twinvae.stream import state as state_file
 from twinvae.stream.event_tracker import Change, EventTracker
@@ -47,7 +49,8 @@ class Stream:
     a score that overflows counts as 1e38.
 
     `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first),
-    `threshold` is what a score must exceed, `tracker` follows the events, `channels` are the names.
+    `threshold` is what a score must exceed, `tracker` follows the events, `channels` are the names. A copy (`copy`,
+    `pickle`) goes on as the original would, and neither changes the other.
     """
 
     def __init__(self, model: Model) -> None:
@@ -60,15 +63,10 @@ class Stream:
         self._largest = float(np.finfo(config.dtype).max)
         self._digest = state_file.model_digest(model)
 
-        # Each point is written twice, W rows apart, so that every window is a slice of the buffer.
-        window, channels, dtype = config.window, len(model.channels), np.dtype(config.dtype)
-        self._buffer = np.zeros((2 * window, channels), dtype)
-        flat = self._buffer.reshape(-1)
-        self._windows = [flat[(row + 1) * channels : (row + 1 + window) * channels] for row in range(window)]
-        self._parts = np.empty(channels, dtype)
-
+        self._buffer = np.zeros((2 * config.window, len(model.channels)), config.dtype)
+        self._windows = _windows(self._buffer)
         noise = latent_draws(config, model.seed) if config.draws else None
-        self._model = StreamModel(model.parameters, config, channels, noise)
+        self._model = StreamModel(model.parameters, config, len(model.channels), noise)
         self.reset()
 
     @classmethod
@@ -112,13 +110,11 @@ class Stream:
             score = self.warm_up
         else:
             score, parts = self._scores(row)
-            if score > self.threshold:
-                label = 1
+            label = int(score > self.threshold)
             if label or not self.tracker.idle:
                 changes = self.tracker.update(self.index, label, score, parts, time)
-        index, self.score, self.label = self.index, score, label
-        self.index += 1
-        return Step(index, score, label, changes)
+        self.index, self.score, self.label = self.index + 1, score, label
+        return Step(self.index - 1, score, label, changes)
 
     def _scores(self, row: int) -> tuple[float, Float[np.ndarray, " channel"]]:
         """The score of the window that ends in this row, and that of each channel, 0 where it is not known."""
@@ -172,12 +168,11 @@ class Stream:
         except OverflowError:
             raise ValueError(f"point {self.index} holds a number that is too large") from None
         except (TypeError, ValueError):
-            raise TypeError(f"point {self.index} must hold real numbers, got {_short(point)}") from None
+            raise TypeError(f"point {self.index} must hold real numbers, got {shortened(point)}") from None
         if len(values) != len(self.channels) or array.ndim > 1:
-            raise ValueError(
-                f"point {self.index} has {_shape(array)}, the detector was fitted on {len(self.channels)} "
-                f"({_short(', '.join(self.channels))})"
-            )
+            got = f"{array.size} values" if array.ndim <= 1 else f"shape {array.shape}"
+            fitted = f"{len(self.channels)} ({shortened(', '.join(self.channels))})"
+            raise ValueError(f"point {self.index} has {got}, the detector was fitted on {fitted}")
         return values
 
     def _unusual(
@@ -211,7 +206,16 @@ class Stream:
         where, dtype = self._place(channel), self.config.dtype
         return f'the value {value:g} at {where} is too large for {dtype}: use scaling="standard" or float64'
 
-    # Restarts.
+    # Copies and restarts.
+
+    __copy__ = deepcopy
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_windows"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self._windows = _windows(self._buffer)  # a copy of a view is no view of the copy
 
     @property
     def state(self) -> dict[str, Any]:
@@ -237,8 +241,13 @@ class Stream:
             if state["model"] != self._digest:
                 raise ValueError("it belongs to another model: take that model, or start without a state")
             window, parts = np.asarray(state["window"]), np.asarray(state["parts"])
-            _check_array("window", window, self._buffer[: self.config.window])
-            _check_array("parts", parts, self._parts)
+            for name, array, like in (
+                ("window", window, self._buffer[self.config.window :]),
+                ("parts", parts, self._parts),
+            ):
+                if array.shape != like.shape or array.dtype != like.dtype:
+                    here = f"{array.dtype} of shape {array.shape}"
+                    raise ValueError(f"{name} is {here}, not {like.dtype} of {like.shape}")
             if np.isinf(window).any() or not np.isfinite(parts).all():
                 raise ValueError("it holds values that are not finite")
             gaps = np.flatnonzero(np.isnan(window).any(axis=1))  # rows of the window
@@ -280,20 +289,12 @@ class Stream:
         return dict(state["extra"])
 
 
+def _windows(buffer: Float[np.ndarray, "rows channel"]) -> list[Float[np.ndarray, " feature"]]:
+    """Every window, flat, by its last row: each point is written twice, W rows apart, so that all are slices."""
+    window = len(buffer) // 2
+    return [buffer[row + 1 : row + 1 + window].reshape(-1) for row in range(window)]
+
+
 def _bound(parts: Float[np.ndarray, " channel"]) -> None:
     """Makes what overflows, or is not a number, `HIGHEST`, in place."""
     np.copyto(parts, HIGHEST, where=~(parts <= HIGHEST))
-
-
-def _check_array(name: str, array: np.ndarray, like: np.ndarray) -> None:
-    if array.shape != like.shape or array.dtype != like.dtype:
-        raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, not {like.dtype} of {like.shape}")
-
-
-def _shape(array: np.ndarray) -> str:
-    return f"{array.size} values" if array.ndim <= 1 else f"shape {array.shape}"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -4,7 +4,7 @@ import json
 import math
 import signal
 import time as clock
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -57,28 +57,27 @@ class Watch:
         self._stream, self._reader, self._path, self._every = stream, reader, state, state_every
         self._complain = complain
         self._lines = self._bad = self._alarms = self._events = self._without_score = 0
-        self._waiting = self._told_to_end = self._interrupted = self._unsaved = False
+        self._waiting = self._told_to_end = self._unsaved = False
+        self.interrupted = False  # whether Ctrl-C has ended it
         self._restored = 0  # lines that the saved state has seen
         self._time: Any = None  # the last time stamp
         self._continued_after: Any = None  # that of the state, until the first line
         if state is not None and state.exists():
             try:
-                self._continue(stream.load_state(state))
+                extra = stream.load_state(state)
+                self._restored, self._time = int(extra.get("lines", 0)), extra.get("time")
+                self._continued_after = self._time
+                if "reader" in extra:
+                    reader.restore(extra["reader"])
+                stamp = "" if self._time is None else f", time stamp {str(self._time)[:60]}"
+                where = f"after line {self._restored} of the input{stamp}"
+                complain("note", f"continues with point {stream.index}, {where}")
             except DamagedStateError as error:
                 aside = state.with_name(f"{state.name}.damaged")
                 state.replace(aside)
                 complain("note", f"{error}: it is {aside.name} now, and the stream starts anew")
         self._first = self._saved = stream.index
         self._saved_at = clock.monotonic()
-
-    def _continue(self, extra: Mapping[str, Any]) -> None:
-        self._restored, self._time = int(extra.get("lines", 0)), extra.get("time")
-        self._continued_after = self._time
-        if "reader" in extra:
-            self._reader.restore(extra["reader"])
-        stamp = "" if self._time is None else f", time stamp {str(self._time)[:60]}"
-        where = f"after line {self._restored} of the input{stamp}"
-        self._complain("note", f"continues with point {self._stream.index}, {where}")
 
     def run(self, lines: BinaryIO, out: BinaryIO, *, replay: bool = False) -> Summary:
         """Scores the lines. With `replay`, the input begins anew: the lines that the state has seen are left out.
@@ -89,9 +88,8 @@ class Watch:
             ValueError: if the input cannot be read at all; see `UnsuitedHeaderError`.
             OSError: if the output cannot be written, or at the end the state.
         """
-        skip = self._restored if replay else 0
-        self._lines = 0 if replay else self._restored
-        started = self._lines
+        skip, started = (self._restored, 0) if replay else (0, self._restored)
+        self._lines = started
         with self._ending_in_peace():
             for line in self._each(lines):
                 self._lines += 1
@@ -101,7 +99,8 @@ class Watch:
                 if text:
                     out.write(text.encode())
                     out.flush()
-                if self._path is not None and self._due():
+                points, seconds = self._stream.index - self._saved, clock.monotonic() - self._saved_at
+                if self._path is not None and (points >= self._every or seconds >= STATE_SECONDS):
                     self._try_to_save(self._path)
             if self._path is None:
                 changes = self._stream.tracker.finish()
@@ -110,22 +109,11 @@ class Watch:
                     out.flush()
             elif self._lines > skip:
                 self._save(self._path)
-        summary = self._summary()
-        if self._bad and not summary.points and not self._told_to_end and not self._interrupted:
+        in_all, is_open = self._stream.index, self._stream.tracker.is_open
+        points = in_all - self._first
+        if self._bad and not points and not self._told_to_end:
             raise ValueError(f"none of the {self._bad} lines could be scored")
-        return summary
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C has ended it."""
-        return self._interrupted
-
-    def _summary(self) -> Summary:
-        stream = self._stream
-        return Summary(
-            stream.index - self._first, self._alarms, self._events, self._without_score, self._bad, stream.index,
-            stream.tracker.is_open,
-        )  # fmt: skip
+        return Summary(points, self._alarms, self._events, self._without_score, self._bad, in_all, is_open)
 
     def _score(self, line: bytes, number: int) -> str:
         """What to write for a line; nothing if it is blank, a header or bad."""
@@ -170,7 +158,7 @@ class Watch:
         try:
             while True:
                 self._waiting = True  # before the question, so that no signal falls between it and the wait
-                if self._told_to_end or self._interrupted:
+                if self._told_to_end:
                     return
                 line = rest = lines.readline(LONGEST_LINE)
                 while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
@@ -185,9 +173,6 @@ class Watch:
             self._waiting = False
 
     # Saving.
-
-    def _due(self) -> bool:
-        return self._stream.index - self._saved >= self._every or clock.monotonic() - self._saved_at >= STATE_SECONDS
 
     def _save(self, path: Path) -> None:
         try:
@@ -217,12 +202,9 @@ class Watch:
         """SIGINT and SIGTERM end the wait for a line, or take effect after the present one."""
 
         def end(number: int, _: FrameType | None) -> None:
-            if self._interrupted:  # a second time: the reader of the output may be stuck
+            if self.interrupted:  # a second time: the reader of the output may be stuck
                 raise KeyboardInterrupt
-            if number == signal.SIGINT:
-                self._interrupted = True
-            else:
-                self._told_to_end = True
+            self.interrupted, self._told_to_end = number == signal.SIGINT, True
             if self._waiting:
                 raise _EndError
 

@@ -1,4 +1,8 @@
-"""The columns of a table: which hold numbers, labels or time stamps, and what is said of those that do not."""
+"""The columns of a table: which hold numbers, labels or time stamps, and what is said of those that do not.
+
+What does not fit is refused by a ValueError that names the file, the row and the column. `begin` is the row of the file
+at which a part of a column begins.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,13 +21,12 @@ def is_binary(parts: Iterable["pl.Series"]) -> bool:
     """Whether a column, in parts, holds nothing but 0 and 1."""
     import polars as pl
 
-    def binary(part: "pl.Series") -> bool:
-        if not _may_hold_numbers(part):
-            return False
-        numbers = part.cast(pl.Float64, strict=False)
-        return numbers.null_count() == 0 and bool(numbers.is_in([0.0, 1.0]).all())
-
-    return all(map(binary, parts))
+    return all(
+        _may_hold_numbers(part)
+        and (values := part.cast(pl.Float64, strict=False)).null_count() == 0
+        and bool(values.is_in([0.0, 1.0]).all())
+        for part in parts
+    )
 
 
 def _may_hold_numbers(column: "pl.Series") -> bool:
@@ -43,11 +46,7 @@ def counts(column: "pl.Series") -> bool:
 
 
 def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.ndarray, " time"]:
-    """The values of a column, or of a part of it that begins at this row; NaN where a cell is empty.
-
-    Raises:
-        ValueError: if a cell is no number.
-    """
+    """The values of a column, or of a part of it; NaN where a cell is empty."""
     import polars as pl
 
     if column.dtype == pl.String:
@@ -66,11 +65,7 @@ def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.n
 
 
 def label_values(path: Path | str, column: "pl.Series", begin: int = 0) -> Int8[np.ndarray, " time"]:
-    """The labels of a column, or of a part of it that begins at this row.
-
-    Raises:
-        ValueError: if a cell is neither 0 nor 1.
-    """
+    """The labels of a column, or of a part of it: each must be 0 or 1."""
     values = numbers(path, column, begin)
     if not np.isin(values, (0.0, 1.0)).all():
         row = np.flatnonzero(~np.isin(values, (0.0, 1.0)))[0]
@@ -81,11 +76,7 @@ def label_values(path: Path | str, column: "pl.Series", begin: int = 0) -> Int8[
 
 
 def check_times(path: Path | str, column: "pl.Series", begin: int = 0, *, in_order: bool) -> None:
-    """Checks a column of time stamps, or a part of it that begins at this row.
-
-    Raises:
-        ValueError: if one is missing or unknown or, if they must be in order, twice there or going back.
-    """
+    """Refuses time stamps that are missing or unknown and, where they must be in order, come twice or go back."""
     import polars as pl
 
     if column.dtype.is_nested() or column.dtype == pl.Object:
@@ -109,10 +100,7 @@ def check_times(path: Path | str, column: "pl.Series", begin: int = 0, *, in_ord
     if not in_order:
         return
     before, after = order[:-1], order[1:]
-    for wrong, what in (
-        ((after == before), "the same time stamp as"),
-        ((after < before), "an earlier time stamp than"),
-    ):
+    for wrong, what in ((after == before, "the same time stamp as"), (after < before, "an earlier time stamp than")):
         if wrong.any():
             row = wrong.arg_true()[0] + 1
             raise ValueError(f"{path}: row {begin + row} has {what} the row before: {column[row]}")
@@ -120,3 +108,11 @@ def check_times(path: Path | str, column: "pl.Series", begin: int = 0, *, in_ord
 
 def _zoned(column: "pl.Series") -> bool:
     return column[0].strip().endswith("Z") or column[0].strip()[-6:-5] in ("+", "-")
+
+
+def filled_rows(frame: "pl.DataFrame") -> int:
+    """How many rows there are before the empty ones at the end of a frame."""
+    import polars as pl
+
+    filled = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
+    return int(filled[-1]) + 1 if len(filled) else 0

@@ -8,6 +8,8 @@ import csv
 import re
 from collections.abc import Collection, Sequence
 
+from twinvae.process.notices import shortened
+
 SEPARATORS = (",", ";", "\t", "|")
 MISSING_CELLS = ("", "NaN", "nan", "NA", "N/A", "null", "NULL", "None")
 TIME_NAMES = ("timestamp", "time", "datetime", "date")  # in any case
@@ -23,11 +25,7 @@ def separator_of(line: str) -> str:
 
 
 def cells_of(line: str, separator: str) -> list[str]:
-    """The cells of a line, without the spaces and quotes around them.
-
-    Raises:
-        ValueError: if the line cannot be taken apart.
-    """
+    """The cells of a line, without the spaces and quotes around them; ValueError if it cannot be taken apart."""
     if '"' not in line:
         return [cell.strip() for cell in line.split(separator)]
     try:
@@ -41,9 +39,7 @@ def number_of(cell: str) -> float:
     """The number that a stripped cell holds; NaN where it is empty or a word for a missing value.
 
     Numbers are written as in C, with a point: 1, -2.5, 3e-4, inf. Digits are ASCII, without anything between them.
-
-    Raises:
-        ValueError: if the cell is neither.
+    Anything else is a ValueError.
     """
     try:
         if "_" not in cell and cell.isascii():  # Python alone takes 1_000 and digits of other scripts
@@ -52,7 +48,7 @@ def number_of(cell: str) -> float:
         pass
     if cell in MISSING_CELLS:
         return float("nan")
-    raise ValueError(f"{cell if len(cell) <= 60 else f'{cell[:57]}...'!r} is not a number")
+    raise ValueError(f"{shortened(cell)!r} is not a number")
 
 
 def is_number_or_missing(cell: str) -> bool:

@@ -1,4 +1,8 @@
-"""A Parquet file that is too long for memory: copied once, part by part, to temporary files that are mapped."""
+"""A Parquet file that is too long for memory: copied once, part by part, to temporary files that are mapped.
+
+The functions that copy raise OSError where there is no room, and ValueError where a column does not fit its use, with
+the file, the row and the column.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Int8
 
 from twinvae.files.out_of_core import temporary_zeros
-from twinvae.tables.columns import check_times, label_values, numbers
+from twinvae.tables.columns import check_times, filled_rows, label_values, numbers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,11 +29,7 @@ def is_long(values: int) -> bool:
 
 
 class LongParquet:
-    """A Parquet file that is read part by part. Empty rows at its end do not count.
-
-    Raises:
-        ValueError: if it cannot be read.
-    """
+    """A Parquet file that is read part by part; each method raises ValueError where it cannot be read."""
 
     def __init__(self, path: Path) -> None:
         import polars as pl
@@ -40,21 +40,13 @@ class LongParquet:
             self.columns = self._scan.collect_schema().names()
             self.rows: int = self._scan.select(pl.len()).collect().item()
 
-    def is_long(self) -> bool:
-        """Whether its values belong on disk."""
-        return is_long(self.rows * len(self.columns))
-
     def without_empty_end(self) -> int:
         """Takes the empty rows at the end off; returns how many rows are left."""
-        import polars as pl
-
-        while self.rows:
+        filled = 0
+        while self.rows and not filled:
             begin = max(0, self.rows - ROWS)
-            part = self._read(begin, self.columns)
-            filled = part.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
-            self.rows = begin + (int(filled[-1]) + 1 if len(filled) else 0)
-            if len(filled):
-                break
+            filled = filled_rows(self._read(begin, self.columns))
+            self.rows = begin + filled
         return self.rows
 
     def _read(self, begin: int, names: Sequence[str]) -> "pl.DataFrame":
@@ -69,18 +61,10 @@ class LongParquet:
         """Some columns, in parts, each with its first row."""
         return ((begin, self._read(begin, names)) for begin in range(0, self.rows, ROWS))
 
-    def head(self) -> "pl.DataFrame":
-        """The first part of all columns."""
-        return self._read(0, self.columns)
-
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Says in one line why a file cannot be read.
-
-    Raises:
-        ValueError: if its body fails to read the file.
-    """
+    """If the body fails to read a file, raises a ValueError that says why in one line."""
     import polars as pl
 
     try:
@@ -100,15 +84,10 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def spooled_values(file: LongParquet, names: Sequence[str]) -> Float32[np.ndarray, "time channel"]:
-    """The columns as float32, NaN where a cell is empty.
-
-    Raises:
-        ValueError: if a column holds no numbers, or float32 is too coarse for it.
-        OSError: if there is no room for them.
-    """
+    """The columns as float32, NaN where a cell is empty; refuses a column that float32 is too coarse for."""
     values = temporary_zeros((file.rows, len(names)), np.float32)
-    origin, sums, squares, known = None, np.zeros(len(names)), np.zeros(len(names)), np.zeros(len(names))
-    rounding = np.zeros(len(names))
+    origin = None
+    sums, squares, known, rounding = np.zeros((4, len(names)))
     for begin, frame in file.frames(names):
         exact = np.stack([numbers(file.path, frame[name], begin) for name in names], axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -132,12 +111,7 @@ def spooled_values(file: LongParquet, names: Sequence[str]) -> Float32[np.ndarra
 
 
 def spooled_labels(file: LongParquet, name: str) -> Int8[np.ndarray, " time"]:
-    """A column of labels.
-
-    Raises:
-        ValueError: if a label is neither 0 nor 1.
-        OSError: if there is no room for them.
-    """
+    """A column of labels."""
     result = temporary_zeros((file.rows,), np.int8)
     for begin, frame in file.frames([name]):
         result[begin : begin + frame.height] = label_values(file.path, frame[name], begin)
@@ -167,16 +141,11 @@ class Stamps:
 
 
 def spooled_stamps(file: LongParquet, name: str, *, in_order: bool) -> Stamps:
-    """A column of time stamps.
-
-    Raises:
-        ValueError: if one is missing, unknown or, if they must be in order, not after the one before.
-        OSError: if there is no room for them.
-    """
+    """A column of time stamps."""
     import polars as pl
 
     before: pl.Series | None = None
-    longest, dtype, stored = 1, None, None
+    longest = 1
     for begin, frame in file.frames([name]):
         column = frame[name]
         with_last = column if before is None else before.append(column)
@@ -184,16 +153,14 @@ def spooled_stamps(file: LongParquet, name: str, *, in_order: bool) -> Stamps:
         before = column[-1:].clone()
         if column.dtype == pl.String:
             longest = max(longest, column.str.len_bytes().max())  # type: ignore[type-var, assignment]
+    assert before is not None
+    is_text = before.dtype == pl.String
+    kind = np.dtype(f"S{longest}") if is_text else before.to_physical().to_numpy().dtype
+    if kind == np.dtype(object):
+        raise ValueError(f"{file.path}: column {name} holds {before.dtype}, which cannot be time stamps")
+    stored = temporary_zeros((file.rows,), kind)
     for begin, frame in file.frames([name]):
         column = frame[name]
-        if stored is None:
-            dtype = column.dtype
-            kind = f"S{longest}" if dtype == pl.String else column.to_physical().to_numpy().dtype
-            if kind == np.dtype(object):
-                raise ValueError(f"{file.path}: column {name} holds {dtype}, which cannot be time stamps")
-            stored = temporary_zeros((file.rows,), kind)
-        part = [text.encode() for text in column] if dtype == pl.String else column.to_physical().to_numpy()
+        part = [text.encode() for text in column] if is_text else column.to_physical().to_numpy()
         stored[begin : begin + len(column)] = part
-    assert stored is not None
-    assert dtype is not None
-    return Stamps(name, dtype, stored)
+    return Stamps(name, before.dtype, stored)

@@ -1,7 +1,10 @@
-"""A series from a CSV, Parquet or .npy file, with its time stamps."""
+"""A series from a CSV, Parquet or .npy file, with its time stamps.
+
+Every function raises ValueError, with the name of the file, where it cannot be read, or does not hold what is needed.
+"""
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,16 +13,9 @@ import numpy as np
 
 from twinvae.files.out_of_core import by_rows
 from twinvae.series.series import Series
-from twinvae.tables.columns import check_times, counts, is_binary, label_values, numbers
+from twinvae.tables.columns import check_times, counts, filled_rows, is_binary, label_values, numbers
 from twinvae.tables.dialect import LABEL_NAMES, NO_TIME, cells_of, is_header, separator_of, time_column
-from twinvae.tables.long_parquet import (
-    LongParquet,
-    is_long,
-    reading,
-    spooled_labels,
-    spooled_stamps,
-    spooled_values,
-)
+from twinvae.tables.long_parquet import LongParquet, is_long, reading, spooled_labels, spooled_stamps, spooled_values
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,11 +46,12 @@ def read_table(
     """
     if path.suffix.lower() == ".npy":
         return _read_npy(path, columns, time, labels)
-    long = _long_parquet(path)
-    if long is not None:
-        return _read_long(long, columns, time, labels, in_order=in_order)
+    if path.suffix.lower() == ".parquet" and path.is_file():
+        long = LongParquet(path)
+        if is_long(long.rows * len(long.columns)):
+            return _read_long(long, columns, time, labels, in_order=in_order)
     frame = read_frame(path)
-    chosen = choose_columns(path, frame.columns, frame.get_column, columns=columns, time=time, labels=labels)
+    chosen = choose_columns(path, frame.columns, lambda name: iter([frame[name]]), columns, time, labels)
     return as_table(path, frame, chosen, in_order=in_order)
 
 
@@ -69,41 +66,30 @@ class Columns(NamedTuple):
 def choose_columns(
     source: Path,
     available: Sequence[str],
-    column: "Callable[[str], pl.Series]",
-    parts: "Callable[[str], Iterable[pl.Series]] | None" = None,
-    *,
+    parts: "Callable[[str], Iterator[pl.Series]]",
     columns: Sequence[str] | None,
     time: str | None,
     labels: str | None,
 ) -> Columns:
-    """What the columns are, as `read_table` says; `column` gives the values of one of the `available`, or only
-    the first of them where `parts` gives all.
-
-    Raises:
-        ValueError: if a column is unknown or named twice, or none is left for the values.
-    """
+    """What the columns are, as `read_table` says; `parts` gives the values of one of the `available`, in parts."""
     taken = set(columns or ())
     time = time_column(available, time, taken)
     if labels is None and columns is None:
-        whole = parts or (lambda name: [column(name)])
-        labels = next((c for c in available if c.lower() in LABEL_NAMES and is_binary(whole(c))), None)
+        labels = next((c for c in available if c.lower() in LABEL_NAMES and is_binary(parts(c))), None)
     for name in (*(columns or ()), *(n for n in (time, labels) if n)):
         if name not in available:
             raise ValueError(f"{source}: no column {name!r}: the file has {', '.join(available)}")
     if columns is not None and len(taken) != len(columns):
         raise ValueError(f"{source}: a column is named twice in {', '.join(columns)}")
-    names = tuple(columns or (c for c in available if c not in (time, labels) and not (c == "" and counts(column(c)))))
+    values = (c for c in available if c not in (time, labels) and not (c == "" and counts(next(parts(c)))))
+    names = tuple(columns or values)
     if not names:
         raise ValueError(f"{source}: no column of values beside the time stamps and the labels")
     return Columns(names, time, labels)
 
 
 def as_table(source: Path | str, frame: "pl.DataFrame", columns: Columns, *, in_order: bool = True) -> Series:
-    """The series that some columns of a frame are. Messages begin with its `source`.
-
-    Raises:
-        ValueError: if a column is not numeric, or time stamps are missing, not in order or twice there.
-    """
+    """The series that some columns of a frame are. Messages begin with its `source`."""
     names, time, labels = columns
     if time:
         check_times(source, frame[time], in_order=in_order)
@@ -115,22 +101,12 @@ def as_table(source: Path | str, frame: "pl.DataFrame", columns: Columns, *, in_
     )
 
 
-def _long_parquet(path: Path) -> LongParquet | None:
-    if path.suffix.lower() != ".parquet" or not path.is_file():
-        return None
-    with reading(path):
-        file = LongParquet(path)
-    return file if file.is_long() else None
-
-
 def _read_long(
     file: LongParquet, columns: Sequence[str] | None, time: str | None, labels: str | None, *, in_order: bool
 ) -> Series:
     if not file.without_empty_end():
         raise ValueError(f"{file.path}: the file has no rows of data")
-    names, time, labels = choose_columns(
-        file.path, file.columns, file.head().get_column, file.parts, columns=columns, time=time, labels=labels
-    )
+    names, time, labels = choose_columns(file.path, file.columns, file.parts, columns, time, labels)
     values = spooled_values(file, names)
     stamps = spooled_stamps(file, time, in_order=in_order) if time else None
     return Series(values, names, stamps, spooled_labels(file, labels) if labels else None)
@@ -140,14 +116,11 @@ def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, label
     """A file of `np.save`, of shape (time,) or (time, channel), mapped into memory; channels are called 0, 1, ..."""
     if labels is not None or (time is not None and time.lower() != NO_TIME):
         raise ValueError(f"{path}: a .npy file has neither time stamps nor labels")
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, SyntaxError):
-        raise ValueError(f"{path}: not a .npy file of numbers that can be mapped") from None
+    with reading(path):
+        try:
+            values = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError, SyntaxError):
+            raise ValueError(f"{path}: not a .npy file of numbers that can be mapped") from None
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub" or values.ndim not in (1, 2):
         raise ValueError(f"{path}: must hold numbers of shape (time,) or (time, channel)")
     if values.size == 0:
@@ -155,9 +128,8 @@ def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, label
     values = values.reshape(len(values), -1)
     names = tuple(map(str, range(values.shape[1])))
     if columns is not None:
-        unknown = next((name for name in columns if name not in names), None)
-        if unknown is not None:
-            raise ValueError(f"{path}: no column {unknown!r}: the file has {', '.join(names)}")
+        if unknown := [name for name in columns if name not in names]:
+            raise ValueError(f"{path}: no column {unknown[0]!r}: the file has {', '.join(names)}")
         chosen = [int(name) for name in columns]
         names, values = tuple(columns), by_rows(lambda part: part[:, chosen], values)
     values = np.asarray(values) if is_long(values.size) else np.array(values)
@@ -165,12 +137,9 @@ def _read_npy(path: Path, columns: Sequence[str] | None, time: str | None, label
 
 
 def read_frame(path: Path) -> "pl.DataFrame":
-    """All that a CSV (as text) or a Parquet file holds, without empty rows at the end.
-
-    Raises:
-        ValueError: if the file cannot be read or has no rows.
-    """
-    frame = _without_empty_end(_read_whole(path))
+    """All that a CSV (as text) or a Parquet file holds, without empty rows at the end."""
+    frame = _read_whole(path)
+    frame = frame.head(filled_rows(frame))
     if frame.height == 0:
         raise ValueError(f"{path}: the file has no rows of data")
     return frame
@@ -225,10 +194,3 @@ def _unreadable(path: Path, separator: str, header: list[str], reason: str) -> s
             if len(cells) > len(header):
                 return f"{path}: row {row} has {len(cells)} cells, the header has {len(header)}"
     return f"{path}: cannot be read: {reason.splitlines()[0]}"
-
-
-def _without_empty_end(frame: "pl.DataFrame") -> "pl.DataFrame":
-    import polars as pl
-
-    filled = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
-    return frame.head(int(filled[-1]) + 1 if len(filled) else 0)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.files.out_of_core import by_rows, has_missing, pieces, zeros_beside
+from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, pieces, zeros_beside
 from twinvae.windowing.geometry import coverage
 
 
@@ -25,7 +25,7 @@ def fold(values: Float[Any, "n window channel"], xp: ModuleType) -> Float[Any, "
     return xp.reshape(sum(columns), (length, channels))
 
 
-def observed_values(series: Float[np.ndarray, "time channel"], window: int) -> Float[np.ndarray, "n channel"]:
+def observed_values(series: TimeByChannel, window: int) -> Float[np.ndarray, "n channel"]:
     """The number of values in each window that are not missing (NaN), in the dtype of the series."""
     return moving_sum(by_rows(lambda part: (~np.isnan(part)).astype(part.dtype), series), window)
 
@@ -47,7 +47,7 @@ def moving_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.n
     return result
 
 
-def covering_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "time channel"]:
+def covering_sum(values: Float[np.ndarray, "n channel"], width: int) -> TimeByChannel:
     """The sum, at each time step, of the values of the windows of `width` steps that cover it."""
     result = zeros_beside(values, (len(values) + width - 1, values.shape[1]), values.dtype)
     for rows in pieces(result):
@@ -57,7 +57,7 @@ def covering_sum(values: Float[np.ndarray, "n channel"], width: int) -> Float[np
     return result
 
 
-def covering_mean(values: Float[np.ndarray, "n channel"], width: int) -> Float[np.ndarray, "time channel"]:
+def covering_mean(values: Float[np.ndarray, "n channel"], width: int) -> TimeByChannel:
     """The mean, at each time step, of the values of the windows of `width` steps that cover it."""
     result = covering_sum(values, width)
     divide_by_coverage(result, width)
@@ -70,7 +70,7 @@ def divide_by_coverage(sums: Float[np.ndarray, "time _"], width: int) -> None:
         sums[rows] /= coverage(len(sums), width, rows.start, rows.stop).astype(sums.dtype)[:, None]
 
 
-def run_errors(point: Float[np.ndarray, "time channel"], duration: int) -> Float[np.ndarray, "time channel"]:
+def run_errors(point: TimeByChannel, duration: int) -> TimeByChannel:
     """At each time step, the mean over the runs of `duration` consecutive steps that cover it of the run's mean.
 
     A series shorter than that is one run. A run counts by its share of known errors (not NaN); where there are none
@@ -88,7 +88,7 @@ def run_errors(point: Float[np.ndarray, "time channel"], duration: int) -> Float
     return result
 
 
-def _sum_of_runs(point: Float[np.ndarray, "time channel"], duration: int) -> Float[np.ndarray, "time channel"]:
+def _sum_of_runs(point: TimeByChannel, duration: int) -> TimeByChannel:
     """At each time step, the sum over the runs of `duration` steps that cover it of the run's sum."""
     result = zeros_beside(point, point.shape, point.dtype)
     for rows in pieces(point):

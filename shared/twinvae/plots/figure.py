@@ -1,0 +1,105 @@
+"""What every picture is made of: a figure that is saved once it is drawn, lines, shaded intervals and the time axis.
+
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart. Figures are made without pyplot, which
+keeps global state and takes longer to import.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from twinvae.files.atomic import replacing
+from twinvae.series.series import Series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, RED, GREY, BLACK = "#0072B2", "#E69F00", "#D55E00", "#7F7F7F", "#000000"
+
+Intervals = Sequence[tuple[int, int]]
+
+
+@contextmanager
+def new_figure(path: Path, title: str, width: float, height: float) -> Iterator["Figure"]:
+    """Gives an empty figure, its size in inches; when the body ends, adds title and legend and writes it as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    yield figure
+    handles = (zip(*axis.get_legend_handles_labels(), strict=True) for axis in figure.axes)
+    legend = {label: handle for pairs in handles for handle, label in pairs}
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend), frameon=False)
+    figure.suptitle(title, x=0.01, ha="left")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+@contextmanager
+def new_axes(
+    path: Path, title: str, rows: int, height: float, *, width: float = 11.0, ratios: Sequence[float] | None = None
+) -> Iterator[list["Axes"]]:
+    """Gives the axes of a new figure: `rows` below each other, each `height` inches on average, with one x axis."""
+    with new_figure(path, title, width, height * rows + 0.8) as figure:
+        axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0].tolist()
+        for axis in axes:
+            axis.spines[["top", "right"]].set_visible(False)
+            axis.margins(x=0.01)
+        yield axes
+
+
+def draw_line(axis: "Axes", values: Float[np.ndarray, " time"], *, begin: int = 0, size: int = 1, **style: Any) -> None:
+    """Draws values from the step `begin` on: all, or the least and the largest of each stretch of `size` steps."""
+    steps = np.arange(begin, begin + len(values))
+    if size > 1:
+        stretches = stretches_of(values, size)
+        steps = np.repeat(steps[::size], 2)
+        values = np.stack([np.fmin.reduce(stretches, axis=1), np.fmax.reduce(stretches, axis=1)], axis=1).ravel()
+    axis.plot(steps, values, **style)
+
+
+def stretches_of(values: Float[np.ndarray, " time"], size: int) -> Float[np.ndarray, "stretch size"]:
+    """The values in stretches of `size` steps; the last value fills up the last of them."""
+    return np.pad(values, (0, -len(values) % size), mode="edge").reshape(-1, size)
+
+
+def shade(axis: "Axes", intervals: Intervals, label: str) -> None:
+    """Shades intervals of steps [start, end)."""
+    for index, (start, end) in enumerate(intervals):
+        axis.axvspan(start, end, color=ORANGE, alpha=0.3, linewidth=0.8, label=label if index == 0 else None)
+
+
+def mark_end(axis: "Axes", rows: int, label: str) -> None:
+    """Draws a line after the first rows, if there are any."""
+    if rows:
+        axis.axvline(rows, color=GREY, linestyle=":", label=label)
+
+
+def label_time(axis: "Axes", series: Series) -> None:
+    """Writes the time stamps of a series along an axis that shows all of it, or its row numbers if it has none."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    if series.index is None:
+        axis.set_xlabel("time step")
+        axis.xaxis.set_major_formatter("{x:,.0f}")
+        return
+    axis.set_xlabel("time")
+    tick, last = short_stamps(series), len(series) - 1
+    axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(min(round(x), last)) if x >= 0 else ""))
+
+
+def short_stamps(series: Series) -> Callable[[int], str]:
+    """The time stamp of a row, as short as the time that the series spans allows; whole where it is no ISO date."""
+    try:
+        first, last = (datetime.fromisoformat(series.stamp(row)) for row in (0, len(series) - 1))
+    except ValueError:
+        return series.stamp
+    days = (last - first).days
+    form = "%Y-%m-%d" if days >= 7 else "%m-%d %H:%M" if days >= 1 else "%H:%M:%S"
+    return lambda row: datetime.fromisoformat(series.stamp(row)).strftime(form)
