@@ -60,9 +60,7 @@ def test_a_training_that_diverged_finitely_is_an_error(detector_class: Any, pres
 
 @pytest.mark.parametrize("level", [1000.0, -5e4])
 def test_a_level_that_was_not_learned_is_an_error_that_says_scale(detector_class: Any, level: float) -> None:
-    with pytest.raises(
-        ValueError, match=r"(errs .* mean of the training series|training diverged): scale the series"
-    ):
+    with pytest.raises(ValueError, match=r"(errs .* mean of the training series|training diverged): scale the series"):
         detector_class(**SMALL | {"epochs": 20}).fit(level + PLAIN)
 
 

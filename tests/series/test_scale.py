@@ -115,8 +115,8 @@ def test_the_file_with_a_sentinel_is_right(detector_class: Any) -> None:
 def test_very_small_values_are_scaled(unit: float) -> None:
     plain, small = SIGNAL[:, None], unit * SIGNAL[:, None]
     for scaling in ("standard", "robust"):
-        expected = standardise(plain, fit_scaler(plain, scaling), "float64")  # type: ignore[arg-type]
-        found = standardise(small, fit_scaler(small, scaling), "float64")  # type: ignore[arg-type]
+        expected = standardise(plain, fit_scaler(plain, scaling), "float64")
+        found = standardise(small, fit_scaler(small, scaling), "float64")
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 

@@ -16,7 +16,9 @@ MOST_FEATURES = 4_096  # values in a window that the preset's learning rate is f
 MOST_STEPS = 16_384  # of training: about what a series of 5,000 steps takes in 100 epochs of batches of 32
 
 
-def suitable(config: Config, series: TimeByChannel, *, window: bool, epochs: bool, learning_rate: bool) -> Config:
+def suitable(
+    config: Config, series: TimeByChannel, *, window: bool, epochs: bool, learning_rate: bool = False
+) -> Config:
     """Chooses what is asked for of window, epochs and learning rate, to suit a series; returns the configuration.
 
     The window is the median of the channels' periods in their first 20,000 steps, at least `config.window`, at most 256
