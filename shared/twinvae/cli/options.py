@@ -101,8 +101,11 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
 
 def _automatic(name: str) -> str:
     value = getattr(PRESETS[DEFAULT_PRESET], name)
-    words = {"window": f"the series' period, at least {value}", "epochs": f"{value}, fewer for a long series"}
-    return words.get(name, str(value))
+    return {
+        "window": f"the series' period, at least {value}",
+        "epochs": f"{value}, fewer for a long series",
+        "learning_rate": f"{value}, less for many channels",
+    }.get(name, str(value))
 
 
 # What is made of them.
