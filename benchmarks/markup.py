@@ -15,8 +15,15 @@ figure{margin:1.5rem 0}pre{background:#f3f3f3;padding:.8rem;overflow-x:auto}.wid
 """
 
 
+class Html(str):
+    """Text that is HTML already. Whatever else stands in a cell is escaped, so that no name can hold markup."""
+
+    __slots__ = ()
+
+
 def document(title: str, parts: Iterable[str], more_style: str = "") -> str:
-    """Returns a whole page. The parts are HTML already and follow the title in their order."""
+    """Returns a whole page. The parts are HTML already and follow the title, which is plain text, in their order."""
+    title = escape(title)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}{more_style}</style></head>'
@@ -34,8 +41,8 @@ def as_figure(png: bytes, description: str, caption: str) -> str:
 
 
 def as_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Returns a table, or the words "not measured" if it has no rows. Cells are HTML already, column names are not."""
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    """Returns a table, or the words "not measured" if it has no rows. Cells are plain text, or `Html`."""
+    body = "".join("<tr>" + "".join(f"<td>{as_html(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     if not body:
         return f"<p>{missing()}</p>"
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
@@ -48,11 +55,16 @@ def as_list(lines: Iterable[str]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
-def missing() -> str:
+def as_html(cell: str) -> Html:
+    """Returns a cell as HTML: escaped, unless it is HTML already."""
+    return cell if isinstance(cell, Html) else Html(escape(cell))
+
+
+def missing() -> Html:
     """Returns what a cell without a measurement says."""
-    return f'<span class="none">{NOT_MEASURED}</span>'
+    return Html(f'<span class="none">{NOT_MEASURED}</span>')
 
 
-def as_text(text: str) -> str:
+def as_text(text: str) -> Html:
     """Returns plain text as HTML; the words "not measured" look as they do everywhere."""
-    return missing() if text == NOT_MEASURED else escape(text)
+    return missing() if text == NOT_MEASURED else as_html(text)

@@ -9,7 +9,7 @@ from benchmarks.accuracy import tables
 from benchmarks.accuracy.methods import MERGED, QUANTILE, Answer, Method
 from benchmarks.accuracy.published import Published
 from benchmarks.accuracy.records import METRICS, Accuracy
-from benchmarks.markup import as_figure, as_list, as_table, document
+from benchmarks.markup import Html, as_figure, as_html, as_list, as_table, document
 from twinvae.data.datasets import Dataset
 from twinvae.files.atomic import write_text
 from twinvae.plots.pictures import plot_detection
@@ -103,7 +103,7 @@ def _details(
         channels = f"{one['channels']} channel{'s' if one['channels'] > 1 else ''}"
         parts += [
             f"<h3>{escape(case)}</h3><p>{one['steps']:,} steps, {channels}; fitted on {fitted}; tolerance up to "
-            f"{one['buffer']} steps.</p>",
+            f"{escape(str(one['buffer']))} steps.</p>",
             _picture(folder / picture_name(dataset, case), case),
             _summary(tables.summary(run, dataset, methods, published, [case]), counted=False),
         ]
@@ -115,7 +115,7 @@ def _summary(rows: tables.Rows, *, counted: bool = True) -> str:
     best = {0: _best([row[1] for row in rows if "published" not in row[0]])}
     cells = [
         [row[0], *(_bold(cell) if i in best and cell == best[i] else cell for i, cell in enumerate(row[1:]))]
-        for row in ([escape(cell) for cell in row] for row in rows)
+        for row in rows
     ]
     end = None if counted else -1
     return _html(columns[:end], [row[:end] for row in cells])
@@ -123,7 +123,7 @@ def _summary(rows: tables.Rows, *, counted: bool = True) -> str:
 
 def _marked(cells: Sequence[str]) -> list[str]:
     best = _best(cells)
-    return [_bold(escape(cell)) if cell == best else escape(cell) for cell in cells]
+    return [_bold(cell) if cell == best else cell for cell in cells]
 
 
 def _best(cells: Sequence[str]) -> str | None:
@@ -131,9 +131,9 @@ def _best(cells: Sequence[str]) -> str | None:
     return max(numbers, key=lambda cell: float(cell.split()[0].replace(",", "")), default=None)
 
 
-def _bold(cell: str) -> str:
-    value, *spread = cell.split(" ± ")
-    return " ± ".join([f'<span class="met">{value}</span>', *spread])
+def _bold(cell: str) -> Html:
+    value, *spread = as_html(cell).split(" ± ")
+    return Html(" ± ".join([f'<span class="met">{value}</span>', *spread]))
 
 
 def _html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -34,8 +34,9 @@ def hyperparameter(
 class Config:
     """Every hyperparameter of a detector. The defaults are the preset "tutorial".
 
-    The preset "auto" chooses `window` and `epochs` from the training series (`twinvae.detector.suitable`), where they
-    are not given; its values here are the shortest window and the most epochs that it takes.
+    The preset "auto" chooses `window`, `epochs` and `learning_rate` from the training series
+    (`twinvae.detector.suitable`), where they are not given; its values here are the shortest window, the most epochs
+    and the largest learning rate that it takes.
 
     Lengths are in time steps. Each field holds its default, its bounds and its description; construction checks them.
 

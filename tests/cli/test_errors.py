@@ -24,6 +24,9 @@ from twinvae.cli import main as cli
         (("detect", "x.csv", "--out", "o", "--learning-rate", "0"), "above 0"),
         (("detect", "x.csv", "--out", "o", "--backend", "tensorflow"), "invalid choice"),
         (("detect", "x.csv", "--out", "o", "--train-rows", "0"), "at least 1"),
+        (("detect", "x.csv", "--out", "o", "--train-rows", "1" * 400), "whole number"),
+        (("detect", "x.csv", "--out", "o", "--train-rows", "\u00b2"), "whole number"),
+        (("detect", "x.csv", "--out", "o", "--epochs", "1" * 5000), "whole number"),
         (("detect", "--out", "o"), "required"),
         (("detect", "x.csv", "--dataset", "ucr-135", "--out", "o"), "not allowed"),
         (("detect", "x.csv", "--out", "o", "--windw", "3"), "unrecognized"),
@@ -103,6 +106,27 @@ def test_warnings_are_one_line_and_bad_input_gives_no_traceback(sensors: Path, t
     assert run.returncode == 1
     (error,) = run.stderr.splitlines()
     assert error.startswith("twinvae: error: ")
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "message"),
+    [
+        ("<&-", "watch --model m.safetensors", "standard input is closed: pipe the points into it"),
+        (">&-", "watch --model m.safetensors", "standard output is closed: send it to a file or to /dev/null"),
+        (">&-", "doctor --backend jax", "standard output is closed: send it to a file or to /dev/null"),
+        ("<&- >&-", "score sensors.csv --model m.safetensors --out s.csv", "standard output is closed"),
+        (">&- 2>&-", "score sensors.csv --model m.safetensors --out s.csv", ""),
+    ],
+)
+def test_closed_pipes_are_one_line(sensors: Path, saved: Path, closed: str, arguments: str, message: str) -> None:
+    run = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m twinvae {arguments} {closed}"], cwd=sensors.parent, check=False,
+        input="[1, 2]\n", capture_output=True, text=True, env=os.environ | {"PYTHONPATH": PATH},
+    )  # fmt: skip
+    lines = run.stderr.splitlines()
+    assert (run.returncode, run.stdout, len(lines)) == (1, "", 1 if message else 0)
+    assert message in run.stderr
+    assert sorted(path.name for path in sensors.parent.iterdir()) == ["m.safetensors", "sensors.csv"]
 
 
 # Faults of ours.

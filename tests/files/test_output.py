@@ -1,6 +1,7 @@
 """Files are whole or not there."""
 
 import errno
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from twinvae.files.atomic import replacing, write_text
+from twinvae.files.atomic import check_output, replacing, write_text
 
 
 @contextmanager
@@ -73,3 +74,80 @@ def test_a_folder_in_the_file_s_place_is_an_os_error_and_nothing_is_left(tmp_pat
     with pytest.raises(OSError, match="directory"):
         write_text(tmp_path / "taken", "text")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+# What stands in the place already.
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("far/real.txt")
+    (tmp_path / "second.txt").symlink_to("link.txt")
+    (tmp_path / "new.txt").symlink_to("far/new.txt")  # which is not there yet
+    write_text(tmp_path / "second.txt", "text")
+    write_text(tmp_path / "new.txt", "text")
+    assert all((tmp_path / name).is_symlink() for name in ("link.txt", "second.txt", "new.txt"))
+    assert [path.read_text() for path in sorted((tmp_path / "far").iterdir())] == ["text", "text"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o664, 0o755])
+def test_the_mode_of_the_old_file_is_kept(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "file.txt"
+    path.touch()
+    path.chmod(mode)
+    write_text(path, "text")
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_the_owner_of_the_old_file_is_kept_where_the_system_lets_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def chown(path: Path, user: int, group: int) -> None:
+        asked.append((user, group))
+        if user != -1:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    path = tmp_path / "file.txt"
+    path.touch()
+    there = path.stat()
+    monkeypatch.setattr("twinvae.files.atomic.os.chown", chown)
+    write_text(path, "text")
+    assert asked == [(there.st_uid, there.st_gid), (-1, there.st_gid)]
+    assert path.read_text() == "text"
+
+
+def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "to_folder").symlink_to("folder")
+    for name in ("pipe", "null", "loop", "folder", "to_folder", "n" * 300, "folder/missing/file"):
+        for act in (check_output, lambda path: write_text(path, "text")):
+            with pytest.raises(OSError, match=r"egular file|symbolic links|directory|too long") as caught:
+                act(tmp_path / name)
+            assert caught.value.filename == str(tmp_path / name)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    for name in ("n" * 251 + ".csv", "n." + "s" * 253):
+        check_output(tmp_path / name)
+        write_text(tmp_path / name, "text")
+        assert (tmp_path / name).read_text() == "text"
+
+
+def test_an_output_that_is_an_input_is_refused_by_whatever_name(tmp_path: Path) -> None:
+    source = tmp_path / "x.csv"
+    source.write_text("a")
+    (tmp_path / "link.csv").symlink_to(source)
+    (tmp_path / "hard.csv").hardlink_to(source)
+    for name in ("x.csv", "link.csv", "hard.csv", "../" + tmp_path.name + "/x.csv"):
+        with pytest.raises(ValueError, match="is an input"):
+            check_output(tmp_path / name, [None, tmp_path / "none.csv", source])
+    check_output(tmp_path / "y.csv", [source])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hard.csv", "link.csv", "x.csv"]

@@ -141,7 +141,7 @@ def test_a_damaged_plan_says_what_to_do(tmp_path: Path, damage: str) -> None:
             folder.read_plan()
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "model cut", "model gone"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "model cut", "model flipped", "model gone"])
 def test_a_damaged_part_is_noticed(tmp_path: Path, damage: str) -> None:
     folder = FleetFolder(tmp_path)
     with folder.lock():
@@ -155,6 +155,9 @@ def test_a_damaged_part_is_noticed(tmp_path: Path, damage: str) -> None:
             model.unlink()
         elif damage == "model cut":
             model.write_bytes(b"weight")
+        elif damage == "model flipped":
+            whole = model.read_bytes()
+            model.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])  # of the same size
         else:
             spoil(tmp_path / ".progress" / "part-000000.json", damage)
         with pytest.raises(DamagedError):
@@ -169,6 +172,29 @@ def test_a_part_of_another_plan_is_refused(tmp_path: Path) -> None:
         other = Plan({"seed": 1}, PLAN.files, PLAN.batches, PLAN.failed)
         with pytest.raises(ValueError, match="of other settings or other input"):
             folder.read_part(other, 0)
+
+
+def test_no_flipped_bit_of_a_finished_fleet_is_taken(tmp_path: Path) -> None:
+    folder = FleetFolder(tmp_path)
+    tables = {"fleet.parquet": b"rows", "events.parquet": b"events"}
+    with folder.replaced():
+        written = folder.finish(tables, {"format": "twinvae fleet", "settings": {"seed": 1}, "ok": 2}, [])
+    assert folder.read_summary() == written
+    assert folder.read_tables(written) == tables
+    for name in ("fleet.json", *tables):
+        whole = (tmp_path / name).read_bytes()
+        for place in range(8 * len(whole)):
+            changed = bytearray(whole)
+            changed[place // 8] ^= 1 << place % 8
+            (tmp_path / name).write_bytes(changed)
+            try:
+                found = folder.read_summary()
+                folder.read_tables(found)
+            except ValueError as error:
+                assert "\n" not in str(error)  # noqa: PT017
+            else:
+                assert found == written  # another blank in fleet.json, say
+        (tmp_path / name).write_bytes(whole)
 
 
 def spoil(path: Path, damage: str) -> None:

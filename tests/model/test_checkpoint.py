@@ -11,8 +11,10 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from tests.conftest import BACKENDS, detector_of, unchecked
+from tests.stream.test_stream import model
 from twinvae.config import KINDS
 from twinvae.detector.detector import NotFittedError
+from twinvae.model import file as model_file
 
 SMALL = {"window": 5, "hidden_dim": 4, "latent_dim": 2, "epochs": 2, "batch_size": 8}
 SERIES = np.random.default_rng(0).normal(size=(60, 2))
@@ -35,6 +37,11 @@ def saved(fitted: Any, tmp_path: Path) -> Path:
 def opened(path: Path) -> tuple[Tensors, dict[str, str]]:
     with safe_open(path, framework="np") as file:
         return {name: file.get_tensor(name).copy() for name in file.keys()}, dict(file.metadata())  # noqa: SIM118
+
+
+def save_with_sum(tensors: Tensors, path: Path, metadata: dict[str, str]) -> None:
+    """Writes a file with the right checksum, whatever it holds."""
+    save_file(tensors, path, metadata | {"sum": model_file.content_sum(metadata, tensors)})
 
 
 def refused(path: Path) -> str:
@@ -104,7 +111,7 @@ def test_an_unfitted_detector_cannot_be_saved(tmp_path: Path) -> None:
 
 def test_the_file_holds_no_code(saved: Path) -> None:
     tensors, metadata = opened(saved)
-    assert set(metadata) == {"format", "version", "settings"}
+    assert set(metadata) == {"format", "version", "settings", "sum"}
     assert {name.split(".")[0] for name in tensors} == {"calibration", "model", "scaler"}
 
 
@@ -144,8 +151,48 @@ def test_another_s_safetensors_file_is_refused(tmp_path: Path, metadata: dict[st
 def test_another_version_is_refused(saved: Path, version: str | None) -> None:
     tensors, metadata = opened(saved)
     del metadata["version"]
-    save_file(tensors, saved, metadata | ({} if version is None else {"version": version}))
+    save_with_sum(tensors, saved, metadata | ({} if version is None else {"version": version}))
     assert "reads version 2" in refused(saved)
+
+
+# The checksum.
+
+
+def test_no_flipped_bit_is_loaded(tmp_path: Path) -> None:
+    """1,500 bits of the header, and 1,500 of the tensors."""
+    path, whole = tmp_path / "model.safetensors", model_file.as_bytes(model(2))
+    header, generator = 8 * (8 + int.from_bytes(whole[:8], "little")), np.random.default_rng(0)
+    places = [generator.choice(part, 1500, replace=False) for part in (header, np.arange(header, 8 * len(whole)))]
+    with unchecked():
+        for place in np.concatenate(places).tolist():
+            changed = bytearray(whole)
+            changed[place // 8] ^= 1 << place % 8
+            path.write_bytes(changed)
+            with pytest.raises(ValueError, match=r"^\S*model\.safetensors: [^\n]*$"):
+                model_file.read(path)
+
+
+def test_the_same_model_is_the_same_file_and_its_sum_is_checked_after_other_hands(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    assert model_file.as_bytes(model(2)) == model_file.as_bytes(model(2))
+    path.write_bytes(model_file.as_bytes(model(2)))
+    tensors, metadata = opened(path)
+    save_file(tensors, path, metadata)  # another order of the metadata is no damage
+    model_file.read(path)
+    save_file(tensors | {"model.decoder.bias": tensors["model.decoder.bias"] + 1}, path, metadata)
+    assert "damaged model: not the checksum" in refused(path)
+
+
+def test_an_old_file_without_a_checksum_is_read_with_one_note(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(model_file.as_bytes(model(2)))
+    tensors, metadata = opened(path)
+    del metadata["sum"]
+    save_file(tensors, path, metadata)
+    with pytest.warns(UserWarning, match="has no checksum") as said:
+        found = model_file.read(path)
+    assert len(said) == 1
+    assert model_file.as_bytes(found) == model_file.as_bytes(model(2))
 
 
 def dropped(name: str) -> Callable[[Tensors], Any]:
@@ -185,7 +232,7 @@ def test_bad_tensors_are_refused_by_name(saved: Path, name: str) -> None:
     change, message = BAD_TENSORS[name]
     tensors, metadata = opened(saved)
     change(tensors)
-    save_file(tensors, saved, metadata)
+    save_with_sum(tensors, saved, metadata)
     assert message in refused(saved)
 
 
@@ -232,14 +279,14 @@ def test_bad_settings_are_refused(saved: Path, name: str) -> None:
     tensors, metadata = opened(saved)
     settings = json.loads(metadata["settings"])
     BAD_SETTINGS[name](settings)
-    save_file(tensors, saved, metadata | {"settings": json.dumps(settings)})
+    save_with_sum(tensors, saved, metadata | {"settings": json.dumps(settings)})
     assert "damaged model" in refused(saved)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"text"', "{}"])
 def test_settings_that_are_no_object_are_refused(saved: Path, text: str) -> None:
     tensors, metadata = opened(saved)
-    save_file(tensors, saved, metadata | {"settings": text})
+    save_with_sum(tensors, saved, metadata | {"settings": text})
     with unchecked():
         refused(saved)
 
@@ -247,7 +294,7 @@ def test_settings_that_are_no_object_are_refused(saved: Path, text: str) -> None
 def test_missing_settings_are_refused(saved: Path) -> None:
     tensors, metadata = opened(saved)
     del metadata["settings"]
-    save_file(tensors, saved, metadata)
+    save_with_sum(tensors, saved, metadata)
     assert "settings" in refused(saved)
 
 

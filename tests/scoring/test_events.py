@@ -63,7 +63,9 @@ def test_an_event_has_its_peak_and_its_channels_by_share() -> None:
     contributions[3:6] = [[1.0, 0.0, 2.0], [2.0, 0.0, 10.0], [1.0, 0.0, 0.0]]
     contributions[8, 1] = 6.0
     labels = np.array([0, 0, 0, 1, 1, 1, 0, 0, 1, 0], dtype=np.int8)
-    first, second = find_events(labels, contributions, ("a", "b", "c"), min_length=1, merge_gap=0, least_height=0.0)
+    first, second = find_events(
+        labels, contributions, ("a", "b", "c"), min_length=1, merge_gap=0, least_height=0.0, smear=0
+    )
     assert (first.start, first.end, first.peak, first.score) == (3, 6, 4, 4.0)
     assert list(first.channels.items()) == [("c", 0.75), ("a", 0.25), ("b", 0.0)]
     assert replace(second, contributions=None) == Event(8, 9, 8, 2.0, {"b": 1.0, "a": 0.0, "c": 0.0})
@@ -105,11 +107,11 @@ def test_what_was_measured_and_expected_is_that_of_the_first_channel_at_the_peak
 
 
 def test_low_ends_of_an_event_are_cut_off_and_its_middle_is_not() -> None:
-    scores = np.array([1.0, 2.0, 10.0, 1.0, 9.0, 2.0, 1.0, 0.0, 0.5])
+    scores = np.array([1.0, 2.0, 10.0, 5.0, 9.0, 2.0, 1.0, 0.0, 0.5])
     labels = np.array([1, 1, 1, 1, 1, 1, 1, 0, 1], dtype=np.int8)
-    found = find_events(labels, scores[:, None], ("a",), min_length=1, merge_gap=0, least_height=0.2)
+    found = find_events(labels, scores[:, None], ("a",), min_length=1, merge_gap=0, least_height=0.2, smear=9)
     assert [(event.start, event.end) for event in found] == [(1, 6), (8, 9)], "each run has its own height"
-    whole = find_events(labels, scores[:, None], ("a",), min_length=1, merge_gap=0, least_height=0.0)
+    whole = find_events(labels, scores[:, None], ("a",), min_length=1, merge_gap=0, least_height=0.0, smear=0)
     assert [(event.start, event.end) for event in whole] == [(0, 7), (8, 9)]
 
 
@@ -118,7 +120,7 @@ def test_low_ends_of_an_event_are_cut_off_and_its_middle_is_not() -> None:
 def test_shares_add_up_to_1_and_the_peak_is_inside(labels: np.ndarray, channels: int, seed: int) -> None:
     contributions = np.random.default_rng(seed).exponential(size=(len(labels), channels)).astype(np.float32)
     names = [f"channel {index}" for index in range(channels)]
-    for event in find_events(labels, contributions, names, min_length=1, merge_gap=2, least_height=0.2):
+    for event in find_events(labels, contributions, names, min_length=1, merge_gap=2, least_height=0.2, smear=9):
         assert sum(event.channels.values()) == pytest.approx(1.0)
         assert sorted(event.channels) == names
         assert list(event.channels.values()) == sorted(event.channels.values(), reverse=True)

@@ -14,25 +14,27 @@ from twinvae.stream.event_tracker import RECORDS, EventTracker
 
 @settings(max_examples=200, deadline=None)
 @given(
-    scores=st.lists(st.sampled_from([0.1, 0.5, 1.5, 2.0, 3.0, 8.0, 30.0]), max_size=60),
+    scores=st.lists(st.sampled_from([0.1, 0.5, 1.5, 2.0, 3.0, 5.0, 8.0, 30.0, 900.0]), max_size=60),
     min_length=st.integers(1, 5),
     merge_gap=st.integers(0, 4),
     least_height=st.sampled_from([0.0, 0.1, 0.3, 0.9]),
+    window=st.integers(1, 12),
     cut=st.integers(0, 60),
     share=st.integers(0, 2**31),
 )
 def test_the_closed_events_are_those_of_the_batch_also_after_a_restart(
-    scores: list[float], min_length: int, merge_gap: int, least_height: float, cut: int, share: int
+    scores: list[float], min_length: int, merge_gap: int, least_height: float, window: int, cut: int, share: int
 ) -> None:
-    config = Config(min_length=min_length, merge_gap=merge_gap, least_height=least_height)
+    config = Config(window=window, min_length=min_length, merge_gap=merge_gap, least_height=least_height)
     part = np.random.default_rng(share).uniform(0, 1, len(scores))
     series = np.array(scores)
     contributions = 2 * series[:, None] * np.stack([part, 1 - part], axis=1)
     series = contributions.mean(axis=1)
     labels = (series > 1.0).astype(np.int8)
     expected = find_events(
-        labels, contributions, ["a", "b"], min_length=min_length, merge_gap=merge_gap, least_height=least_height
-    )
+        labels, contributions, ["a", "b"],
+        min_length=min_length, merge_gap=merge_gap, least_height=least_height, smear=window, only_past=True,
+    )  # fmt: skip
     tracker, changes = EventTracker(["a", "b"], config), []
     for at, label in enumerate(labels):
         if at == cut:
@@ -63,6 +65,22 @@ def _plain(event: Event) -> tuple[int, int, int, float]:
     return event.start, event.end, event.peak, event.score
 
 
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**31), merge_gap=st.sampled_from([0, 20]), window=st.sampled_from([5, 64]))
+def test_runs_with_several_peaks_end_as_those_of_the_batch(seed: int, merge_gap: int, window: int) -> None:
+    generator, config = np.random.default_rng(seed), Config(window=window, merge_gap=merge_gap, least_height=0.1)
+    scores = np.exp(np.cumsum(generator.normal(0, 0.5, 400)) % 12 - 2)
+    tracker, changes, labels = EventTracker(["a"], config), [], (scores > 1).astype(np.int8)
+    for at, (score, label) in enumerate(zip(scores.tolist(), labels.tolist(), strict=True)):
+        changes += tracker.update(at, label, score, np.array([score]))
+    changes += tracker.finish()
+    expected = find_events(
+        labels, scores[:, None], ["a"],
+        min_length=1, merge_gap=merge_gap, least_height=0.1, smear=window, only_past=True,
+    )  # fmt: skip
+    assert [_plain(change.event) for change in changes if change.what == "close"] == [_plain(e) for e in expected]
+
+
 def test_an_event_opens_and_closes_as_soon_as_it_is_known() -> None:
     tracker = EventTracker(["a"], Config(min_length=2, merge_gap=3))
     labels = [0, 1, 0, 0, 1, 0, 0, 0, 0, 0]
@@ -85,9 +103,17 @@ def test_an_event_whose_low_start_is_cut_off_may_be_withdrawn() -> None:
 
 
 def test_a_rise_without_end_takes_bounded_memory() -> None:
-    tracker = EventTracker(["a"], Config(merge_gap=0, least_height=0.5))
+    tracker = EventTracker(["a"], Config(window=5 * RECORDS, merge_gap=0, least_height=0.5))
     for at in range(5 * RECORDS):
         tracker.update(at, 1, 2.0 + at, np.ones(1))
-        assert len(tracker.state["rises"]) <= RECORDS
+        assert len(tracker.state["run"]["rises"]) <= RECORDS
     (change,) = tracker.finish()
     assert change.event.start == pytest.approx(2.5 * RECORDS, rel=0.01)
+
+
+def test_a_rise_without_end_after_a_valley_takes_bounded_memory() -> None:
+    tracker = EventTracker(["a"], Config(window=5 * RECORDS, least_height=0.1))
+    for at, score in enumerate([1e9, *(2.0 + np.arange(3.0 * RECORDS) / (3 * RECORDS))]):
+        tracker.update(at, 1, float(score), np.ones(1))
+        assert len(tracker.state["run"]["since"]) <= RECORDS
+    assert len(tracker.state["run"]["since"]) > RECORDS / 4

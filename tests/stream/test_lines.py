@@ -117,3 +117,50 @@ def test_a_reader_continues_where_another_knew_the_header() -> None:
     first.read("b;time;a")
     second.restore(json.loads(json.dumps(first.state)))
     assert second.read("1;x;2") == first.read("1;x;2") == Point([2, 1], "x")
+
+
+def test_a_reader_remembers_that_there_is_no_header() -> None:
+    first, second = LineReader(("a", "b")), LineReader(("a", "b"))
+    first.read("1,2")
+    second.restore(json.loads(json.dumps(first.state)))
+    for line, message in (("b,a", "'b' is not a number"), ("a,c", "'a' is not a number"), ("a,a,b", "3 cells")):
+        with pytest.raises(ValueError, match=message) as raised:  # a bad line, not a header
+            second.read(line)
+        assert not isinstance(raised.value, UnsuitedHeaderError)
+    assert second.read("3,4") == Point([3, 4], None)
+
+
+@pytest.mark.parametrize(
+    "change", [{"form": "xml"}, {"separator": ""}, {"separator": 3}, {"header": "ab"}, {"header": [1]}, {"width": "2"}]
+)
+def test_a_state_that_no_reader_has_made_is_refused(change: dict[str, Any]) -> None:
+    reader = LineReader(("a", "b"))
+    with pytest.raises(ValueError, match="makes no sense"):
+        reader.restore(LineReader(("a", "b")).state | change)
+    assert reader.read("1,2") == Point([1, 2], None)
+
+
+@pytest.mark.parametrize("line", ["20,5", "-20,5", "0,25"])
+def test_a_decimal_comma_is_no_time_stamp(line: str) -> None:
+    reader = LineReader(("0",))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="a decimal comma, or a time stamp and a value"):
+            reader.read(line)
+    assert LineReader(("0",), time="t").read(line) is not None
+    assert reader.read("1700000000,5") == Point(5, "1700000000")
+    assert reader.read("20,5") == Point(5, "20")  # as the rows before have it
+
+
+@pytest.mark.parametrize("line", ["2026-01-01 00:00;20,5", "7;20,5", "x\t20,5\t21,5", "12:00 | 20,5", "20,5;21,5"])
+def test_a_decimal_comma_beside_another_separator_is_a_bad_line(line: str) -> None:
+    reader = LineReader(("0",))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="a decimal comma: write a decimal point") as raised:
+            reader.read(line)
+        assert not isinstance(raised.value, UnsuitedHeaderError)
+    assert reader.read("20.5") == Point(20.5, None)
+
+
+@pytest.mark.parametrize("line", ["1700000000,5", "20,5.0", "20;5", "2026-01-01,5"])
+def test_what_can_be_nothing_else_is_a_time_stamp(line: str) -> None:
+    assert LineReader(("0",)).read(line) == Point(5, line.replace(";", ",").split(",")[0])

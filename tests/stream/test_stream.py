@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import pickle
 import warnings
 from dataclasses import replace
@@ -329,8 +330,23 @@ def test_a_state_of_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="s: this state cannot be restored: it belongs to another model"):
         stream.load_state(tmp_path / "s")
     assert stream.index == 1
-    Stream(model()).save_state(tmp_path / "s")
-    Stream(model(threshold=3.0)).load_state(tmp_path / "s")  # another threshold is the same model
+
+
+@pytest.mark.parametrize("part", ["thresholds", "config", "channels", "seed", "scaler", "calibration"])
+def test_whatever_decides_tells_models_apart(part: str) -> None:
+    one = model()
+    other: dict[str, Any] = {
+        "thresholds": dict.fromkeys(THRESHOLDS, 3.0),
+        "config": replace(one.config, merge_gap=3),
+        "channels": ("z",),
+        "seed": 1,
+        "scaler": one.scaler._replace(shift=np.array([0.25])),
+        "calibration": one.calibration._replace(warm_up=0.5),
+    }
+    state = Stream(one).state
+    with pytest.raises(ValueError, match="it belongs to another model"):
+        Stream(replace(one, **{part: other[part]})).restore(state)
+    Stream(replace(one, preset="auto", config=replace(one.config, missing="interpolate"))).restore(state)
 
 
 def test_each_damaged_byte_of_a_state_file_is_noticed(tmp_path: Path) -> None:
@@ -357,6 +373,10 @@ def test_each_damaged_byte_of_a_state_file_is_noticed(tmp_path: Path) -> None:
         ({"parts": np.zeros(2)}, "parts is"),
         ({"index": -1}, "the index -1"),
         ({"index": None}, "the index None"),
+        ({"index": 2**63}, "the index 9223372036854775808"),
+        ({"index": 10**400}, "the index 1000"),
+        ({"index": math.inf}, "the index inf"),
+        ({"tracker": EventTracker("a", Config()).state | {"opened": math.inf}}, "infinity"),
         ({"tracker": {}}, "'totals' is missing"),
         ({"score": "x"}, "could not convert"),
     ],

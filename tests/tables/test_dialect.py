@@ -115,8 +115,8 @@ def test_a_reader_that_is_restored_goes_on_with_its_counters_and_its_decimal_mar
 
 
 def test_one_number_with_a_decimal_comma_is_no_time_without_a_word() -> None:
-    with pytest.warns(UserWarning, match=r"'20,5' is taken for the time 20 and the value 5; .*--decimal ,"):
-        assert LineReader(("a",)).read("20,5") == Point(5.0, "20")
+    with pytest.raises(ValueError, match=r"20,5: a decimal comma, .*--decimal ,"):
+        LineReader(("a",)).read("20,5")
     reader = LineReader(("a",), decimal=",")
     assert [reader.read(line) for line in ("20,5", "21,116", "7")] == [
         Point(20.5, None), Point(21.116, None), Point(7.0, None),

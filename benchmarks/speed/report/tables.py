@@ -1,8 +1,6 @@
 """The tables of the report as HTML. Their cells say so if something was not measured."""
 
-from html import escape
-
-from benchmarks.markup import NOT_MEASURED, as_table, as_text, missing
+from benchmarks.markup import NOT_MEASURED, Html, as_table, as_text, missing
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.bars import interval, seconds, verdicts
@@ -12,8 +10,8 @@ from benchmarks.speed.stats import ratio
 
 
 def bars(table: Table) -> str:
-    words = {True: '<span class="met">yes</span>', False: '<span class="missed">no</span>', None: missing()}
-    rows = [(escape(v.bar), as_text(v.measured), words[v.met]) for v in verdicts(table)]
+    words = {True: Html('<span class="met">yes</span>'), False: Html('<span class="missed">no</span>'), None: missing()}
+    rows = [(v.bar, as_text(v.measured), words[v.met]) for v in verdicts(table)]
     return as_table(("bar", "measured", "met?"), rows)
 
 
@@ -31,8 +29,8 @@ def ladder(results: Results, table: Table) -> str:
             claim = f"the oracle's, within {verified['worst']:.1e}" if verified else NOT_MEASURED
         rows.append(
             (
-                escape(implementation.label),
-                f"{seconds(fit.value)} <small>{_quartiles(fit)}, n={fit.n}</small>" if fit else missing(),
+                implementation.label,
+                Html(f"{seconds(fit.value)} <small>{_quartiles(fit)}, n={fit.n}</small>") if fit else missing(),
                 seconds(step) if step else missing(),
                 interval(ratio(reference.samples, fit.samples)) if fit and reference else missing(),
                 str(fit.threads) if fit else missing(),
@@ -50,7 +48,7 @@ def ladder(results: Results, table: Table) -> str:
 
 def cold(table: Table) -> str:
     rows = [
-        (escape(label), *(_time(stages.get(stage)) for stage in STAGES), str(stages["total"].n))
+        (label, *(_time(stages.get(stage)) for stage in STAGES), str(stages["total"].n))
         for label, stages in cold_stages(table)
     ]
     columns = ("implementation", "start", "import", "compile, first use", "train 1,500 steps", "score", "total", "n")
@@ -77,7 +75,7 @@ def compilation(table: Table) -> str:
         again = table.best("recompile", "programs_again", implementation=name)
         rows.append(
             (
-                escape(implementation.label),
+                implementation.label,
                 *map(_time, values),
                 f"{programs.value:.0f}" if programs else missing(),
                 f"{again.value:.0f}" if again else missing(),
@@ -101,8 +99,8 @@ def scoring(table: Table) -> str:
             (
                 _label(record.implementation),
                 f"{record.parameters['points']:,}", str(record.threads),
-                f"{1 / record.value / 1e6:.3g} <small>{_spread(1e-6 / record.high, 1e-6 / record.low)}</small>",
-                share + different, f"{growth.value / 1e6:.0f} MB" if growth else missing(), str(record.n),
+                Html(f"{1 / record.value / 1e6:.3g} <small>{_spread(1e-6 / record.high, 1e-6 / record.low)}</small>"),
+                Html(share + different), f"{growth.value / 1e6:.0f} MB" if growth else missing(), str(record.n),
             )
         )  # fmt: skip
     columns = (
@@ -233,7 +231,7 @@ def _p99(record: Record) -> str:
 
 
 def _label(name: str) -> str:
-    return escape(IMPLEMENTATIONS[name].label)
+    return IMPLEMENTATIONS[name].label
 
 
 def _events(events: list[list[int]] | None) -> str:

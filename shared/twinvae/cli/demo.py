@@ -13,13 +13,14 @@ from twinvae.cli.options import chosen_backend, seed
 from twinvae.data.synthetic import LabelledSeries, noisy_sine
 from twinvae.detector.detection import Detection
 from twinvae.detector.detector import VAEDetector, load_detector
-from twinvae.files.atomic import write_text
+from twinvae.files.atomic import check_output, write_text
 from twinvae.metrics.ranking import average_precision, roc_auc
 from twinvae.network.backend import BACKENDS, require_backend
 from twinvae.plots import pictures as plots
 from twinvae.windowing.intervals import intervals
 
 PARTS = ("import", "compile", "train", "score")
+FILES = ("signal.png", "latent.png", "reconstruction_train.png", "reconstruction_test.png", "score.png", "summary.json")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +65,8 @@ def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
     The pictures show the first backend. An OSError says that the folder cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        check_output(out / name)
     series = noisy_sine(seed)
     done = {name: _run(name, seed, series) for name in backends}
     fitted = [detector for detector, _ in done.values()]

@@ -4,10 +4,11 @@ import argparse
 import warnings
 from pathlib import Path
 
-from twinvae.cli.options import SERIES_FILE, add_detector, check_writable, chosen_detector, count, read_series, reading
+from twinvae.cli.options import SERIES_FILE, add_detector, chosen_detector, count, read_series, reading
 from twinvae.cli.text import events_text, print_result, quality_text
 from twinvae.data.datasets import DATASETS, load_dataset
-from twinvae.detector.report import write_detection
+from twinvae.detector.report import DETECTION_FILES, write_detection
+from twinvae.files.atomic import check_output
 from twinvae.series.series import Series
 from twinvae.tables.table import read_table
 
@@ -29,16 +30,17 @@ def run(options: argparse.Namespace) -> None:
     """Fits, scores, draws, and prints the events."""
     detector = chosen_detector(options)
     table, normal, train_rows, name = _series(options)
+    suffix = ".parquet" if options.parquet or (options.file and options.file.suffix.lower() == ".parquet") else ".csv"
     existed = options.out.exists()
     options.out.mkdir(parents=True, exist_ok=True)
-    check_writable(options.out / "model.safetensors")
     try:
+        for output in (f"scores{suffix}", *DETECTION_FILES):
+            check_output(options.out / output, [options.file, options.train])
         detector.fit(normal)
     except Exception:
         if not existed:
             options.out.rmdir()
         raise
-    suffix = ".parquet" if options.parquet or (options.file and options.file.suffix.lower() == ".parquet") else ".csv"
     summary = write_detection(options.out, table, detector, train_rows=train_rows, name=name, scores_suffix=suffix)
     print_result(
         options,

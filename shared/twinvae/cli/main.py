@@ -9,6 +9,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 from twinvae.cli.text import complain
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     code = _run(sys.argv[1:] if arguments is None else arguments)
     if arguments is None and code:
-        for stream in (sys.stdout, sys.stderr):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
             with contextlib.suppress(OSError):
                 stream.flush()
         os._exit(code)
@@ -72,6 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if sys.stderr is None:  # what is said must not go elsewhere
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        complain("error", "standard output is closed: send it to a file or to /dev/null")
+        return FAILED
     options = _parser(arguments).parse_args(arguments)
     with warnings.catch_warnings():
         _show_each_warning_once()

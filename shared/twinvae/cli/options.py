@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import fields
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, resolve
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
+from twinvae.process.notices import shortened
 
 if TYPE_CHECKING:
     from twinvae.detector.detector import VAEDetector
     from twinvae.series.series import Series
 
 SERIES_FILE = "a CSV, Parquet or .npy file, one row per time step"
+MOST_DIGITS = 20  # of a whole number
 TIME_HELP = "the time stamps; default: timestamp, time, date or another usual name; none: there are none"
 READING = ("missing_values", "decimal", "skip_rows", "time_format", "time_zone", "difference")  # of `read_table`
 
@@ -25,8 +26,8 @@ READING = ("missing_values", "decimal", "skip_rows", "time_format", "time_zone",
 
 def _whole(least: int) -> Callable[[str], int]:
     def convert(text: str) -> int:
-        if not text.isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        if not (text.isascii() and text.isdigit()) or len(text) > MOST_DIGITS or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not a whole number of at least {least}")
         return int(text)
 
     return convert
@@ -38,9 +39,13 @@ count, seed = _whole(1), _whole(0)
 def number(text: str, kind: Callable[[str], Any] = float) -> Any:
     """Any number, or any whole number."""
     try:
+        if kind is int and len(text) > MOST_DIGITS:
+            raise ValueError
         return kind(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
+        raise argparse.ArgumentTypeError(
+            f"{shortened(text)!r} is not a {'whole ' if kind is int else ''}number"
+        ) from None
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -124,8 +129,11 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
 
 def _automatic(name: str) -> str:
     value = getattr(PRESETS[DEFAULT_PRESET], name)
-    words = {"window": f"the series' period, at least {value}", "epochs": f"{value}, fewer for a long series"}
-    return words.get(name, str(value))
+    return {
+        "window": f"the series' period, at least {value}",
+        "epochs": f"{value}, fewer for a long series",
+        "learning_rate": f"{value}, less for many channels",
+    }.get(name, str(value))
 
 
 # What is made of them.
@@ -156,13 +164,3 @@ def read_series(path: Path, options: argparse.Namespace) -> "Series":
     if table.labels is not None and options.labels is None:
         warnings.warn(f"{path}: took a column of 0 and 1 as labels, not as a channel; see --columns", stacklevel=1)
     return table
-
-
-def check_writable(path: Path) -> None:
-    """Raises OSError before the work, not after it, if there will be no place for its result."""
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        error.filename = str(path)  # the user's file, not the temporary one
-        raise

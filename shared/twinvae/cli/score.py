@@ -3,11 +3,12 @@
 import argparse
 from pathlib import Path
 
-from twinvae.cli.options import SERIES_FILE, add_source, check_writable, choices, chosen_backend, read_series
+from twinvae.cli.options import SERIES_FILE, add_source, choices, chosen_backend, read_series
 from twinvae.cli.text import events_text, false_alarms_text, print_result, quality_text
 from twinvae.detector.detector import load_detector
 from twinvae.detector.report import quality
 from twinvae.detector.score_files import check_suffix, write_scores
+from twinvae.files.atomic import check_output
 from twinvae.model.record import event_record
 from twinvae.series.series import are_numbers
 
@@ -30,7 +31,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Scores a file, writes the scores, and prints the events."""
     check_suffix(options.out)
-    check_writable(options.out)
+    check_output(options.out, [options.file, options.model])
     detector = load_detector(chosen_backend(options)).load(
         options.model, device=options.device, missing=options.missing
     )

@@ -3,10 +3,13 @@
 import argparse
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
-from twinvae.cli.options import TIME_HELP, add_cells, check_writable, choices, count, names
+from twinvae.cli.options import TIME_HELP, add_cells, choices, count, names
 from twinvae.cli.text import complain
+from twinvae.files.atomic import check_output
+from twinvae.files.lock import locked_beside
 from twinvae.stream.lines import LINE_FORMATS, LineReader
 from twinvae.stream.stream import Stream
 from twinvae.stream.watch import Watch
@@ -28,17 +31,21 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes a line for each point to standard output, and at the end a summary to stderr."""
+    if sys.stdin is None:
+        raise ValueError("standard input is closed: pipe the points into it")
     if options.replay and not options.state:
         raise ValueError("--replay is for --state FILE: it leaves out what the state has seen")
     if options.state:
-        check_writable(options.state)
+        check_output(options.state, [options.model])
     stream = Stream.load(options.model, missing=options.missing)
     reader = LineReader(
         stream.channels, form=options.format, columns=options.columns, time=options.time,
         missing_values=options.missing_values, decimal=options.decimal,
     )  # fmt: skip
-    watch = Watch(stream, reader, state=options.state, state_every=options.state_every, complain=complain)
-    seen = watch.run(sys.stdin.buffer, sys.stdout.buffer, replay=options.replay)
+    in_use = f"{options.state}: another process keeps its state there: choose another --state, or end it"
+    with locked_beside(options.state, in_use) if options.state else nullcontext():
+        watch = Watch(stream, reader, state=options.state, state_every=options.state_every, complain=complain)
+        seen = watch.run(sys.stdin.buffer, sys.stdout.buffer, replay=options.replay)
     if options.json:
         print(json.dumps(seen._asdict()), file=sys.stderr)
     else:

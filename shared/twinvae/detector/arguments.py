@@ -31,6 +31,7 @@ class Estimator:
     seed: int
     window: int | None
     epochs: int | None
+    learning_rate: float | None
     missing: Missing | None
     device: Device | None
 

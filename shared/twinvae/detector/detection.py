@@ -14,9 +14,17 @@ from twinvae.model.model import Model
 from twinvae.network.backend import Backend, Statistic
 from twinvae.network.net import Net
 from twinvae.scoring.calibration import mean_over_draws
-from twinvae.scoring.events import Event, find_events, with_expectation
+from twinvae.scoring.events import Alarms, Event, find_events, with_expectation
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
-from twinvae.scoring.kinds import SCORES, Statistics, contributions, mean_over_channels, statistics_of
+from twinvae.scoring.kinds import (
+    SCORES,
+    Statistics,
+    contributions,
+    mean_over_channels,
+    smear,
+    statistics_of,
+    unaveraged,
+)
 from twinvae.scoring.statistics import SHORT, latent_draws
 from twinvae.series.series import Series
 from twinvae.windowing.geometry import count
@@ -79,6 +87,8 @@ class Detection:
         found = find_events(
             self.labels, self.contributions, names,
             min_length=config.min_length, merge_gap=config.merge_gap, least_height=config.least_height,
+            smear=smear(self.kind, config.window, self.model.calibration), only_past=SCORES[self.kind].only_past,
+            sharp=self._sharp,
         )  # fmt: skip
         if found and self.explained:
             found = with_expectation(found, names, self.series.values, self.expected)
@@ -88,6 +98,16 @@ class Detection:
         return [
             replace(e, start_time=stamp[e.start], last_time=stamp[e.end - 1], peak_time=stamp[e.peak]) for e in found
         ]
+
+    @cached_property
+    def _sharp(self) -> Alarms | None:
+        """The alarms of the error of each step alone, if the score is one that averages it over time."""
+        model, window = self.model, self.model.config.window
+        if self.kind != "multiscale" or not model.config.least_height:
+            return None
+        with np.errstate(over="ignore"):
+            scores = unaveraged(self.scaled, self._statistics["point"], window, model.calibration)
+        return Alarms(model.labels(scores, self.kind), scores, window)
 
     @cached_property
     def false_alarms(self) -> FalseAlarms:
@@ -126,8 +146,7 @@ class Detection:
     @cached_property
     def _statistics(self) -> Statistics:
         """The statistics of the one pass over the series, from the posterior mean of each window."""
-        kinds: tuple[Kind, ...] = () if self.model.config.draws else (self.kind,)
-        return self._run(self._wanted(*kinds, *(("reconstruction",) if self.explained else ())))
+        return self._run(self._wanted(self.kind, *(("reconstruction",) if self.explained else ())))
 
     def _run(self, wanted: tuple[Statistic, ...], noise: Float[np.ndarray, " latent"] | None = None) -> Statistics:
         model = self.model

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int8
 from twinvae.config import HYPERPARAMETERS, KINDS, Config, Device, Kind, Missing, check_kind
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.detection import Detection
+from twinvae.detector.outcome import checked_scores
 from twinvae.detector.preparation import Prepared, prepare, to_score
 from twinvae.detector.windows import Scorer, window_scorer
 from twinvae.files.atomic import write_bytes
@@ -103,11 +104,12 @@ class VAEDetector(Estimator):
             return self.backend.statistics(net, parameters, scaled, wanted, config.device, noise)
 
         drawn = map(run, latent_draws(config, self.seed))
-        calibration, thresholds, scores = calibrate(scaled, run(), drawn, config)
+        calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config)
         model = Model(
             self.preset, self._overrides(), self.seed, config, prepared.channels, parameters, prepared.scaler,
             thresholds, calibration,
         )  # fmt: skip
+        scores = checked_scores(self.backend, model, prepared, statistics, scores)
         labels = model.labels(scores, config.kind)
         self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels
 

@@ -1,6 +1,6 @@
 """What must hold before a series is fitted or scored, what is decided from a training series, and its scaled form."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from twinvae.network.net import Net
 from twinvae.network.training import held_out_steps
 from twinvae.process.notices import warn
 from twinvae.scoring.threshold import check_enough
-from twinvae.series.scaling import Scaler, fit_scaler, standardise
+from twinvae.series.scaling import Scaler, Spread, fit_scaler, measure, standardise, wild_values
 from twinvae.series.series import Series, are_numbers
 from twinvae.windowing.geometry import fully_covered
 
@@ -25,12 +25,16 @@ class Prepared:
     scaled: TimeByChannel
     channels: tuple[str, ...]
     scaler: Scaler
-    config: Config  # with the window and the epochs that suit the series
+    config: Config  # with the window, the epochs and the learning rate that suit the series
     net: Net
+    whole: Series | None = None  # the series with its wild values, if some were left out
 
 
 def prepare(arguments: Estimator, series: Series) -> Prepared:
-    """Checks a training series, decides what suits it, and scales it. Warns of gaps and of constant channels.
+    """Checks a training series, decides what suits it, and scales it.
+
+    Warns of gaps, of constant channels, and of channels whose scale a few wild values rule. With `scaling="robust"`
+    those values are left out of training and of calibration, as if they were missing.
 
     Raises:
         TypeError, ValueError: if an argument or the series is not fit for use.
@@ -42,7 +46,10 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
         warn(message)
     whole = given.interpolated().values if has_missing(raw) else raw
     if arguments.preset == "auto":
-        config = suitable(config, whole, window=arguments.window is None, epochs=arguments.epochs is None)
+        config = suitable(
+            config, whole, window=arguments.window is None, epochs=arguments.epochs is None,
+            learning_rate=arguments.learning_rate is None,
+        )  # fmt: skip
     check_length(len(raw), config.window)
     check_constant(whole, names)
     check_enough(int((1 - config.trim) * least_scores(raw, config)), config)
@@ -50,9 +57,13 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
     for channel, name in enumerate(names):
         if first_row(np.isfinite, head[:, channel]) is None:
             raise ValueError(f"column {name} has no values in the part that is trained on: leave it out")
-    scaler = fit_scaler(head, config.scaling)
-    scaled = scaled_series(raw, scaler, config)
-    return Prepared(scaled, names, scaler, config, Net.of(config, len(names), masked=has_missing(scaled)))
+    spread = measure(head)
+    check_spread(spread, names)
+    scaler = fit_scaler(head, config.scaling, spread)
+    used = without_wild(given, head, spread, config)
+    scaled = scaled_series(used.values, scaler, config)
+    net = Net.of(config, len(names), masked=has_missing(scaled))
+    return Prepared(scaled, names, scaler, config, net, None if used is given else given)
 
 
 def to_score(series: Series, model: Model) -> Series:
@@ -124,6 +135,57 @@ def check_constant(series: TimeByChannel, names: tuple[str, ...]) -> None:
         raise ValueError(f"the training series is constant ({series[0, 0]:g}): there is nothing to learn")
     which = ", ".join(name for name, flat in zip(names, constant, strict=True) if flat)
     warn(f"constant in the training series: {which}; any change there counts in raw units")
+
+
+def check_spread(spread: Spread, names: tuple[str, ...]) -> None:
+    """Warns of channels that vary by rounding errors alone; raises ValueError if that leaves no other."""
+    noise = spread.flat & (spread.deviation > 0)
+    if not noise.any():
+        return
+    which = ", ".join(
+        f"{names[c]} (by {spread.deviation[c]:.2g} about {spread.mean[c]:.6g}, where float64 holds steps of "
+        f"{np.spacing(spread.largest[c]):.2g})"
+        for c in np.flatnonzero(noise)
+    )
+    remedy = "if that is a signal, subtract a constant from it before it is written"
+    if spread.flat.all():
+        raise ValueError(
+            f"the training series is constant but for rounding errors: {which}: there is nothing to learn; {remedy}"
+        )
+    warn(
+        f"constant in the training series but for rounding errors: {which}; any change there counts in raw units; "
+        f"{remedy}"
+    )
+
+
+def without_wild(series: Series, head: TimeByChannel, spread: Spread, config: Config) -> Series:
+    """The series without the few values that rule the scale of a channel, where the scaling is robust. Warns of them.
+
+    Such a value would also be the largest training error, and the threshold a multiple of it.
+    """
+    values, names = series.values, series.names
+    for channel, name in enumerate(names):
+        wild = None if config.scaling == "none" else wild_values(head, channel, spread)
+        if wild is None:
+            continue
+        found, counts = np.unique(np.asarray(head[:, channel][wild.row]), return_counts=True)
+        most = [f"{found[index]:g}" for index in np.argsort(-counts, kind="stable")[:3]]
+        listed = ", ".join(most) + (", ..." if len(found) > len(most) else "")
+        which = f"{counts.sum()} of {len(head)} values of column {name} ({listed})"
+        if config.scaling == "standard":
+            warn(
+                f"{which} rule its scale, {spread.deviation[channel] / wild.deviation:.2g} times that of the others, "
+                "so that little else is learnt: take them out (an empty cell, NaN) or use "
+                'scaling="robust" (--scaling robust)'
+            )
+            continue
+        if values is series.values:
+            values = by_rows(np.copy, values)
+        values[: len(head), channel][wild.row] = np.nan
+        warn(f"{which} are far from the others: left out of training, and scored like any other value")
+    if values is series.values:
+        return series
+    return replace(series, values=values).checked("mask" if config.missing == "mask" else "interpolate")
 
 
 def scaled_series(series: TimeByChannel, scaler: Scaler, config: Config) -> TimeByChannel:

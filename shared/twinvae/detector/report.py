@@ -19,6 +19,11 @@ from twinvae.process.notices import warn
 from twinvae.scoring.kinds import SCORES
 from twinvae.series.series import Series
 
+# All that `write_detection` writes beside the scores.
+DETECTION_FILES = (
+    "events.json", "model.safetensors", "signal.png", "reconstruction.png", "score.png", "events.png", "latent.png"
+)  # fmt: skip
+
 
 def quality(series: Series, scores: Float[np.ndarray, " time"]) -> dict[str, float]:
     """ROC AUC and average precision of the known scores (not NaN), if the table has labels of both kinds there."""

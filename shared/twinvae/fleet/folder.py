@@ -9,6 +9,7 @@ Every file is written whole and renamed, so what is there is finished, whatever 
 """
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -18,17 +19,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
-
-from twinvae.files.atomic import write_bytes, write_text
-from twinvae.fleet.plan import FORMAT, DamagedError, Plan, read_checked, write_checked
+from twinvae.files.atomic import as_json, write_bytes, write_text
+from twinvae.files.lock import locked
+from twinvae.fleet.plan import FORMAT, DamagedError, Plan, content_sum, read_checked, write_checked
 from twinvae.fleet.rows import EventRow, Row
 from twinvae.fleet.work import Result
 
 PROGRESS, MODELS, SCORES = ".progress", "models", "scores"
 TABLES = ("fleet.parquet", "events.parquet")
 SUMMARY = "fleet.json"
-WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system says that has none
 
 
 class Part(NamedTuple):
@@ -79,20 +78,14 @@ class FleetFolder:
         """
         existed = self.path.exists()
         self.progress.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.progress / "lock", blocking=False, fallback_to_soft=False)
         try:
-            lock.acquire()
-        except Timeout:
-            raise ValueError(f"{self.path}: another process is at work in this folder") from None
-        except OSError as error:
-            if error.errno not in WITHOUT_LOCKS:
-                raise
-        try:
-            yield
+            with locked(self.progress / "lock", f"{self.path}: another process is at work in this folder"):
+                try:
+                    yield
+                finally:
+                    if not self.is_begun:  # nothing to go on with: leave no trace
+                        shutil.rmtree(self.progress, ignore_errors=True)
         finally:
-            if not self.is_begun:  # nothing to go on with: leave no trace
-                shutil.rmtree(self.progress, ignore_errors=True)
-            lock.release()
             with suppress(OSError):  # what holds files stays; on Windows the lock's file has gone only now
                 self.progress.rmdir()
             if not existed and not any(self.path.iterdir()):
@@ -143,8 +136,8 @@ class FleetFolder:
         named = zip(results, models, strict=True)
         rows = [one.row._replace(model=name if name in files else None)._asdict() for one, name in named]
         events = [event._asdict() for one in results for event in one.events]
-        sizes = {name: len(content) for name, content in files.items()}
-        write_checked(self._part(index), {"plan": plan.digest, "rows": rows, "events": events, "files": sizes})
+        sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        write_checked(self._part(index), {"plan": plan.digest, "rows": rows, "events": events, "files": sums})
         _sync(self.progress)
 
     def read_part(self, plan: Plan, index: int) -> Part | None:
@@ -161,9 +154,9 @@ class FleetFolder:
         if part["plan"] != plan.digest:
             what = "of other settings or other input than these"
             raise ValueError(f"{path}: {what}: give those again, or choose another --out")
-        for name, size in part["files"].items():
+        for name, wanted in part["files"].items():
             file = self.path / name
-            if not file.exists() or file.stat().st_size != size:
+            if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != wanted:
                 raise DamagedError(f"{file}: not as it was written")
         events = [EventRow(**event) for event in part["events"]]
         return Part([Row(**row) for row in part["rows"]], events, list(part["files"]))
@@ -176,8 +169,13 @@ class FleetFolder:
 
     # The end.
 
-    def finish(self, tables: Mapping[str, bytes], summary: str, kept: Iterable[str]) -> None:
-        """Writes the tables and the summary, then removes the progress and files that no table names."""
+    def finish(self, tables: Mapping[str, bytes], summary: Mapping[str, Any], kept: Iterable[str]) -> dict[str, Any]:
+        """Writes the tables and the summary, then removes the progress and files that no table names.
+
+        Returns the summary as it was written, with checksums of the tables and of itself.
+        """
+        whole = {**summary, "tables": {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}}
+        whole["sum"] = content_sum(whole)
         for name, content in tables.items():
             write_bytes(self.path / name, content)
         wanted = set(kept)
@@ -187,9 +185,10 @@ class FleetFolder:
                     path.unlink()
         for path in (*self.path.glob(".fleet-*"), *self.path.glob(".events-*")):  # of a write that was killed
             path.unlink()
-        write_text(self.path / SUMMARY, summary)
+        write_text(self.path / SUMMARY, as_json(whole))
         _sync(self.path)
         self.clear()
+        return whole
 
     def clear(self) -> None:
         """Removes the progress, which a finished fleet needs no more."""
@@ -201,7 +200,7 @@ class FleetFolder:
         """What `fleet.json` says.
 
         Raises:
-            ValueError: if it is not that of a fleet.
+            ValueError: if it is not that of a fleet, or not as it was written.
         """
         path = self.path / SUMMARY
         if not path.exists():
@@ -212,7 +211,23 @@ class FleetFolder:
                 raise ValueError
         except (ValueError, KeyError, TypeError):
             raise ValueError(f"{path}: not the summary of a fleet: choose another folder") from None
+        rest = {name: value for name, value in summary.items() if name != "sum"}
+        if summary.keys() & {"tables", "sum"} and summary.get("sum") != content_sum(rest):
+            raise ValueError(f"{path}: damaged: it has not the checksum that it was written with: make the fleet anew")
         return summary
+
+    def read_tables(self, summary: Mapping[str, Any]) -> dict[str, bytes]:
+        """The files of the tables, which must have the checksums that the summary says.
+
+        Raises:
+            ValueError: if they have not.
+            OSError: if one cannot be read.
+        """
+        found = {name: (self.path / name).read_bytes() for name in TABLES}
+        for name, content in found.items():
+            if "tables" in summary and hashlib.sha256(content).hexdigest() != summary["tables"][name]:
+                raise ValueError(f"{self.path / name}: damaged: it has not the checksum that {SUMMARY} says")
+        return found
 
 
 def _sync(folder: Path) -> None:

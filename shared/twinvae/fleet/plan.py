@@ -39,7 +39,7 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """A hash of all that the plan says: parts of one plan are told from those of another by it."""
-        return _sum(asdict(self))
+        return content_sum(asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -63,7 +63,7 @@ class Plan:
 
 def write_checked(path: Path, content: Mapping[str, Any]) -> None:
     """Writes plain data as JSON with a checksum, whole or not at all."""
-    head = json.dumps({"format": FORMAT, "version": VERSION, "sum": _sum(content)})
+    head = json.dumps({"format": FORMAT, "version": VERSION, "sum": content_sum(content)})
     write_text(path, f'{head[:-1]},\n"content": {_text(content)}}}\n')
 
 
@@ -79,12 +79,13 @@ def read_checked(path: Path) -> dict[str, Any]:
         whole_sum = whole["sum"]
     except (ValueError, KeyError, TypeError):
         raise DamagedError(f"{path}: not whole") from None
-    if whole_sum != _sum(content):
+    if whole_sum != content_sum(content):
         raise DamagedError(f"{path}: damaged")
     return content
 
 
-def _sum(content: Mapping[str, Any]) -> str:
+def content_sum(content: Mapping[str, Any]) -> str:
+    """The SHA-256 of plain data."""
     return hashlib.sha256(_text(content).encode()).hexdigest()
 
 

@@ -52,8 +52,8 @@ def write_tables(plan: Plan, folder: FleetFolder) -> Tables:
         "anomalous_steps": int(fleet["anomalous_steps"].sum()), "settings": dict(plan.settings),
         "input": input_digest(plan.files),
     }  # fmt: skip
-    folder.finish({"events.parquet": as_parquet(found), "fleet.parquet": as_parquet(fleet)}, as_json(summary), files)
-    return Tables(fleet, found, summary)
+    tables = {"events.parquet": as_parquet(found), "fleet.parquet": as_parquet(fleet)}
+    return Tables(fleet, found, folder.finish(tables, summary, files))
 
 
 def read_tables(folder: FleetFolder) -> Tables:
@@ -66,7 +66,8 @@ def read_tables(folder: FleetFolder) -> Tables:
 
     summary = folder.read_summary()
     try:
-        fleet, events = (pl.read_parquet(folder.path / name, glob=False) for name in TABLES)
+        files = folder.read_tables(summary)
+        fleet, events = (pl.read_parquet(files[name]) for name in TABLES)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ValueError(f"{folder.path}: a table of the fleet cannot be read: {str(error).splitlines()[0]}") from None
     return Tables(fleet, events, summary)
@@ -92,7 +93,7 @@ def save_members(
         "format": FORMAT, "version": VERSION, "series": len(members) + len(failures), "ok": len(members),
         "failed": len(failures), "settings": dict(settings), "input": None,
     }  # fmt: skip
-    text = as_json(summary)  # what cannot be written is found before anything is replaced
+    as_json(summary)  # what cannot be written is found before anything is replaced
     with folder.replaced():
         for name in members:
             detector, model = members[name], f"{MODELS}/{stems[name]}.safetensors"
@@ -100,7 +101,7 @@ def save_members(
             rows.append(fitted_row(name, detector, warnings.get(name, ()))._replace(model=model))
         fleet, events = table_of(rows, Row).sort("name"), table_of([], EventRow)
         kept = [row.model for row in rows if row.model]
-        folder.finish({"events.parquet": as_parquet(events), "fleet.parquet": as_parquet(fleet)}, text, kept)
+        folder.finish({"events.parquet": as_parquet(events), "fleet.parquet": as_parquet(fleet)}, summary, kept)
 
 
 def input_digest(files: Mapping[str, Version]) -> str:

@@ -56,7 +56,7 @@ def fit_batch(
             with _member(members, name, own):
                 if isinstance(trained, ValueError):
                     raise trained
-                check_trained(*trained, need_of(prepared).windows)
+                check_trained(*trained, need_of(prepared).windows, prepared.config)
                 own.calibrate(prepared, *trained)
     return [members[name] for name in names]
 

@@ -1,4 +1,4 @@
-"""The file of a fitted model: safetensors, never pickle."""
+"""The file of a fitted model: safetensors, never pickle, with a checksum."""
 
 import json
 from collections.abc import Mapping
@@ -9,21 +9,32 @@ from typing import Any
 import numpy as np
 
 from twinvae.config import HYPERPARAMETERS, Config, plain, resolve
+from twinvae.files.checksum import checksum
 from twinvae.model.model import Model
 from twinvae.network import parameters as network_parameters
 from twinvae.network.net import Net
+from twinvae.process.notices import warn
 from twinvae.scoring.calibration import THRESHOLDS
 from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
 VERSION = 2
+WITHOUT_SUM = "this model has no checksum, since an earlier release saved it: save it again, so that damage is noticed"
 
 
 def as_bytes(model: Model) -> bytes:
-    """The file of a model: the same bytes for the same model, in every process. It names no device."""
+    """The file of a model: the same bytes for the same model, in every process. It names no device.
+
+    Raises:
+        ValueError: if `read` would refuse the file.
+    """
     from safetensors.numpy import save
 
+    try:
+        check(model)
+    except ValueError as error:
+        raise ValueError(f"this model cannot be saved: {error}: fit it again") from None
     settings = {
         "preset": model.preset,
         "overrides": plain({name: value for name, value in model.overrides.items() if name != "device"}),
@@ -42,7 +53,12 @@ def as_bytes(model: Model) -> bytes:
         "calibration.variance": np.asarray(model.calibration.variance, dtype=np.float64),
     }
     metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
-    return _with_sorted_header(save(tensors, metadata))
+    return _with_sorted_header(save(tensors, metadata | {"sum": content_sum(metadata, tensors)}))
+
+
+def content_sum(metadata: Mapping[str, str], tensors: Mapping[str, np.ndarray]) -> str:
+    """The checksum of all that a file holds beside it."""
+    return checksum(json.dumps({name: text for name, text in sorted(metadata.items()) if name != "sum"}), tensors)
 
 
 def _with_sorted_header(file: bytes) -> bytes:
@@ -60,7 +76,7 @@ def _with_sorted_header(file: bytes) -> bytes:
 
 
 def read(path: Path) -> Model:
-    """Reads a model and checks all of it.
+    """Reads a model and checks all of it. Warns if it has no checksum, as those of earlier releases.
 
     Raises:
         ValueError: if the file is not a whole model of this version.
@@ -81,49 +97,68 @@ def read(path: Path) -> Model:
     if (version := metadata.get("version")) != str(VERSION):
         there = f"format version {version}, this release reads version {VERSION}"
         raise ValueError(f"{path}: {there}: fit and save the model again")
+    if "sum" not in metadata and metadata.keys() <= {"format", "version", "settings"}:  # of an earlier release
+        warn(WITHOUT_SUM)
+    elif metadata.get("sum") != content_sum(metadata, tensors):
+        raise ValueError(f"{path}: damaged model: not the checksum that it was saved with: fit and save it again")
     try:
         return _checked(json.loads(metadata["settings"]), tensors)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise ValueError(f"{path}: damaged model: {reason}") from None
 
 
 def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Model:
-    config = Config(**settings["config"])
-    channels = tuple(settings["channels"])
-    shape = (len(channels),)
-    scaler = Scaler(_taken(tensors, "scaler.shift", shape, -np.inf), _taken(tensors, "scaler.scale", shape, 0.0))
-    durations = tuple(settings["durations"])
-    if not durations or not all(type(duration) is int and duration > 0 for duration in durations):
-        raise ValueError(f"the durations {settings['durations']!r} are not whole numbers above 0")
-    largest = _taken(tensors, "calibration.largest", (len(durations), *shape), 0.0)
-    variance = _taken(tensors, "calibration.variance", shape, 0.0)
-    parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
-    network_parameters.check(parameters, Net.of(config, len(channels)))
-    thresholds = {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}
-    warm_up = float(settings["warm_up"])
-    if not np.isfinite([*thresholds.values(), warm_up]).all():
-        raise ValueError("a threshold is not finite")
-    preset, overrides, seed = settings["preset"], settings["overrides"], settings["seed"]
-    if not isinstance(overrides, dict) or not overrides.keys() <= set(HYPERPARAMETERS):
-        raise ValueError("the hyperparameters are not those of a detector")
-    if not isinstance(preset, str):
-        raise ValueError("the name of the preset is not a word")
-    resolve(preset, overrides)  # what they make may change with the preset; the saved configuration decides
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"the seed {seed!r} is not a whole number of at least 0")
-    if not isinstance(settings["channels"], list) or not all(isinstance(name, str) for name in channels):
+    channels = settings["channels"]
+    if not isinstance(channels, list):
         raise ValueError("the channel names are not a list of words")
-    return Model(
-        preset, overrides, seed, config, channels, parameters, scaler, thresholds,
-        Calibration(warm_up, durations, largest, variance),
+    scaler = Scaler(tensors.pop("scaler.shift"), tensors.pop("scaler.scale"))
+    largest, variance = tensors.pop("calibration.largest"), tensors.pop("calibration.variance")
+    calibration = Calibration(float(settings["warm_up"]), tuple(settings["durations"]), largest, variance)
+    parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
+    model = Model(
+        settings["preset"], settings["overrides"], settings["seed"], Config(**settings["config"]), tuple(channels),
+        parameters, scaler, {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}, calibration,
     )  # fmt: skip
+    check(model)
+    return model
 
 
-def _taken(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...], above: float) -> np.ndarray:
-    array = tensors.pop(name)
+def check(model: Model) -> None:
+    """Checks all of a model that a file must hold: `fit` before it keeps one, `write` before a file, `read` after.
+
+    Raises:
+        TypeError, ValueError: if a part is not of the right shape, or holds values that no fit should have made.
+    """
+    channels, scaler, calibration = model.channels, model.scaler, model.calibration
+    shape = (len(channels),)
+    _check_array("scaler.shift", scaler.shift, shape, -np.inf)
+    _check_array("scaler.scale", scaler.scale, shape, 0.0)
+    durations = calibration.durations
+    if not durations or not all(type(duration) is int and duration > 0 for duration in durations):
+        raise ValueError(f"the durations {durations!r} are not whole numbers above 0")
+    _check_array("calibration.largest", calibration.largest, (len(durations), *shape), 0.0)
+    _check_array("calibration.variance", calibration.variance, shape, 0.0)
+    network_parameters.check(model.parameters, Net.of(model.config, len(channels)))
+    for kind in THRESHOLDS:
+        if not np.isfinite(model.thresholds[kind]):
+            raise ValueError(f"the threshold of {kind} is not finite")
+    if not np.isfinite(calibration.warm_up):
+        raise ValueError("the score of the warm-up is not finite")
+    if not isinstance(model.overrides, Mapping) or not model.overrides.keys() <= set(HYPERPARAMETERS):
+        raise ValueError("the hyperparameters are not those of a detector")
+    if not isinstance(model.preset, str):
+        raise ValueError("the name of the preset is not a word")
+    resolve(model.preset, model.overrides)  # what they make may change with the preset; the saved config decides
+    seed = model.seed
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"the seed {seed!r} is not a whole number of at least 0")
+    if not all(isinstance(name, str) for name in channels):
+        raise ValueError("the channel names are not a list of words")
+
+
+def _check_array(name: str, array: np.ndarray, shape: tuple[int, ...], above: float) -> None:
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, not {shape}")
     if not (np.isfinite(array) & (array > above)).all():
         raise ValueError(f"{name} holds values that are not finite{' and above 0' if above == 0.0 else ''}")
-    return array

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from twinvae.config import Config
 from twinvae.files.out_of_core import TimeByChannel, pieces
 from twinvae.network.backend import Backend
+from twinvae.network.failure import check_finite
 from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters, draw
 from twinvae.network.schedule import (
@@ -70,7 +71,7 @@ def train(
 
     Raises:
         Cancelled: if `stop()` was true between two chunks.
-        ValueError: if the parameters do not stay finite.
+        ValueError: if the parameters or the loss do not stay finite.
         KeyboardInterrupt: at Ctrl-C before the first epoch is finished, or at a second Ctrl-C.
     """
     kept = draw(net, seed)
@@ -86,11 +87,12 @@ def train(
     with training_progress(config.epochs) as report, _asked_to_stop() as asked:
         try:
             for state in backend.train(net, kept, part, _until(stop, schedule), config):
-                _check_finite(state.parameters)
+                check_finite(config, *state.parameters.values(), state.terms)
                 unfinished.append(state.terms)
                 finished, rest = divmod(sum(map(len, unfinished)), steps)
                 if finished and not rest:
                     loss = _loss(backend, net, state.parameters, tail, config) if len(tail) else 0.0
+                    check_finite(config, np.array(loss))
                     terms = np.concatenate(unfinished).astype(np.float64).reshape(finished, steps, -1)
                     unfinished = []
                     _add_epochs(history, terms, windows, config)
@@ -159,9 +161,9 @@ def _until(stop: Callable[[], bool], schedule: Iterator[Piece]) -> Iterator[Piec
         yield chunk
 
 
-def check_trained(trained: Parameters, history: History, windows: int) -> None:
+def check_trained(trained: Parameters, history: History, windows: int, config: Config) -> None:
     """Raises ValueError if the training has diverged; warns if the posterior has collapsed."""
-    _check_finite(trained)
+    check_finite(config, *trained.values(), np.array(history["loss"]))
     _warn_of_collapse(history["kl_per_dimension"][-1], windows)
 
 
@@ -226,8 +228,3 @@ def _loss(backend: Backend, net: Net, trained: Parameters, part: TimeByChannel, 
         return total / len(values)
     squared = result["window"].mean(dtype=np.float64) * net.window * net.channels
     return float(squared + config.beta * result["divergence"].mean(dtype=np.float64))
-
-
-def _check_finite(trained: Parameters) -> None:
-    if not all(np.isfinite(tensor).all() for tensor in trained.values()):
-        raise ValueError('training diverged: scale the series (scaling="standard") or lower learning_rate')

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from twinvae.files.out_of_core import TimeByChannel, zeros_beside
+from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, pieces, zeros_beside
+from twinvae.scoring.anomalies import Anomalies, Mark
 from twinvae.scoring.kinds import mean_over_channels
 from twinvae.windowing.intervals import intervals
 
@@ -52,18 +53,83 @@ def _equal(mine: Any, theirs: Any) -> bool:
     return bool(mine is theirs or mine == theirs)
 
 
-def without_low_ends(
-    labels: Integer[np.ndarray, " time"], scores: Float[np.ndarray, " time"], least_height: float
-) -> Integer[np.ndarray, " time"]:
-    """The labels without the ends of each run of 1 that score below `least_height` of the run's highest score.
+class Alarms(NamedTuple):
+    """The labels that a score gives, and how many steps away from an anomaly the score may be raised."""
 
-    A score that averages over time is raised for some way before and after a strong anomaly.
+    labels: Integer[np.ndarray, " time"]
+    scores: Float[np.ndarray, " time"]
+    smear: int
+
+
+def anomalies(
+    alarms: Alarms, least_height: float, *, sharp: Alarms | None = None, only_past: bool = False
+) -> Integer[np.ndarray, " time"]:
+    """1 where an anomaly is, else 0: runs of alarms, parted at their valleys, without their low ends (`Anomalies`).
+
+    `sharp` is a score whose peaks are narrower, where there is one: it then decides where an anomaly ends that it sees
+    too, and finds those that the smear of a stronger one hides. What it does not see, near one that it sees, is smear.
+    Whatever is an alarm is at most `smear` steps away from an anomaly, in both scores.
     """
+    if not least_height:
+        return alarms.labels
+    found = without_low_ends(alarms, least_height, only_past=only_past)
+    if sharp is None:
+        return found
+    cut = zeros_beside(found, found.shape, found.dtype)
+    unseen = []
+    for start, end in intervals(found):
+        if sharp.labels[start:end].any():
+            first, last = _high(sharp.scores[start:end], least_height)
+            cut[start + first : start + last + 1] = 1
+        else:
+            unseen.append((start, end))
+    far = _far_from(cut, alarms)
+    for start, end in unseen:
+        if far[start:end].any():
+            cut[start:end] = 1
+    for missed in (alarms, sharp):
+        far = _far_from(cut, missed)
+        if far.any():
+            rest = without_low_ends(missed._replace(labels=far), least_height)
+            cut = by_rows(np.maximum, cut, rest)
+    return cut
+
+
+def without_low_ends(alarms: Alarms, least_height: float, *, only_past: bool = False) -> Integer[np.ndarray, " time"]:
+    """The labels without the low ends of each anomaly: see `Anomalies`."""
+    labels, scores, smear = alarms
     kept = zeros_beside(labels, labels.shape, labels.dtype)
+    walk = Anomalies(least_height, smear, only_past=only_past)
     for start, end in intervals(labels):
-        high = start + np.flatnonzero(scores[start:end] >= least_height * scores[start:end].max())
-        kept[high[0] : high[-1] + 1] = 1
+        if not only_past and scores[start:end].min() >= least_height * scores[start:end].max():
+            kept[start:end] = 1  # nothing of it is low
+            continue
+        for rows in pieces(scores[start:end]):
+            first = start + rows.start
+            for at, score in enumerate(scores[first : start + rows.stop].tolist(), first):
+                here = Mark(at, score)
+                if (ended := walk.add(here, here)) is not None:
+                    kept[ended.first.at : ended.last.at + 1] = 1
+        if (ended := walk.end()) is not None:
+            kept[ended.first.at : ended.last.at + 1] = 1
     return kept
+
+
+def _high(scores: Float[np.ndarray, " step"], least_height: float) -> tuple[int, int]:
+    """The first and the last step that is not low beside the highest."""
+    least = least_height * scores.max()
+    first, from_the_end = (first_row(lambda part: part >= least, way) for way in (scores, scores[::-1]))
+    assert first is not None  # the highest is not low
+    assert from_the_end is not None
+    return first, len(scores) - 1 - from_the_end
+
+
+def _far_from(found: Integer[np.ndarray, " time"], alarms: Alarms) -> Integer[np.ndarray, " time"]:
+    """The labels of alarms that are too far from what was found to be its smear."""
+    far = by_rows(np.copy, alarms.labels)
+    for start, end in intervals(found):
+        far[max(0, start - alarms.smear) : end + alarms.smear] = 0
+    return far
 
 
 def find_events(
@@ -74,12 +140,19 @@ def find_events(
     min_length: int,
     merge_gap: int,
     least_height: float,
+    smear: int,
+    only_past: bool = False,
+    sharp: Alarms | None = None,
 ) -> list[Event]:
-    """The events of a labelled series, in order of time."""
+    """The events of a labelled series, in order of time.
+
+    `smear` is how many steps away from an anomaly the score may be raised, `only_past` whether that is only after it;
+    `sharp` see `anomalies`.
+    """
     contributions = np.asarray(contributions)  # an event holds no subclass
     scores = mean_over_channels(contributions)
     events = []
-    labels = without_low_ends(labels, scores, least_height)
+    labels = anomalies(Alarms(labels, scores, smear), least_height, sharp=sharp, only_past=only_past)
     for start, end in intervals(labels, min_length=min_length, merge_gap=merge_gap):
         peak = start + int(np.nanargmax(scores[start:end]))
         parts = np.nansum(contributions[start:end], axis=0, dtype=np.float64)

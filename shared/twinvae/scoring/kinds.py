@@ -212,6 +212,23 @@ def _fill_gaps(
         scores[rows][far] = np.nan
 
 
+def smear(kind: Kind, window: int, calibration: Calibration) -> int:
+    """How many steps away from an anomaly its score may still be raised: by the windows and averages that hold it."""
+    return window + (max(calibration.durations) if kind == "multiscale" else 0)
+
+
+def unaveraged(
+    series: TimeByChannel,
+    point: TimeByChannel,
+    window: int,
+    calibration: Calibration,
+) -> Float[np.ndarray, " time"]:
+    """The multiscale score from the error of each step alone, its shortest duration, with 0 where it is not known."""
+    shortest = calibration._replace(durations=calibration.durations[:1], largest=calibration.largest[:1])
+    scores = mean_over_channels(contributions("multiscale", series, point, window, shortest))
+    return by_rows(lambda part: np.nan_to_num(part, nan=0.0), scores)
+
+
 def mean_over_channels(contributions: TimeByChannel) -> Float[np.ndarray, " time"]:
     """The score: the mean over the channels whose part is known (not NaN); NaN where none is.
 

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
-from twinvae.process.notices import shortened, warn
+from twinvae.process.notices import shortened
 from twinvae.series.series import are_numbers
 from twinvae.stream.json_values import number_of_json, stamp_of_json
+from twinvae.stream.reader_state import check_reader_state
 from twinvae.tables.dialect import (
-    COMMA,
+    SEPARATORS,
     Decimal,
     cells_of,
     counter_of,
@@ -36,6 +37,11 @@ from twinvae.tables.time_names import (
 
 LineFormat = Literal["auto", "jsonl", "csv"]
 LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
+
+
+# One number with a decimal comma. Epochs, which are time stamps before a comma, have nine digits and more.
+_BETWEEN, _DECIMAL = re.compile(r"\s*[;\t|]\s*"), re.compile(r"[+-]?\d+,\d+")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d{1,8},\d+")
 
 
 class Point(NamedTuple):
@@ -169,8 +175,11 @@ class LineReader:
 
     def _row(self, text: str) -> Point | None:
         separator = self._separator or separator_of(text)
-        if self._decimal == "," and re.match(COMMA, text):
-            separator = ";"  # a number, not two
+        if self._separator is None and any(map(_DECIMAL.fullmatch, others := _BETWEEN.split(text))):
+            if self._decimal == ",":
+                separator = max(SEPARATORS[1:], key=text.count)  # the comma is none
+            elif len(others) > 1:
+                raise ValueError(f"{shortened(text)}: a decimal comma: write a decimal point, or say --decimal ,")
         try:
             cells = cells_of(text, separator)
         except ValueError as error:
@@ -183,12 +192,13 @@ class LineReader:
             if self._header:
                 return None
         if not self._header or self._places is None:
-            if self._width is None and len(self._channels) == 1:
-                self._note_comma(text)
             if self._width not in (None, len(cells)):
                 raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {shortened(text)}")
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME
+            if has_time and self._time is None and self._width is None and _DECIMAL_COMMA.fullmatch(text):
+                what = "a decimal comma, or a time stamp and a value?"
+                raise ValueError(f"{shortened(text)}: {what} say --decimal , or name the first with --time")
             self._width = len(cells) if extra == has_time else None
             return Point(_one(self._numbers(cells[has_time:])), cells[0] if has_time else None)
         if len(cells) != len(self._header):
@@ -215,13 +225,6 @@ class LineReader:
             return cells[self._time_places[0]]
         parts = [cells[place] for place in self._time_places]
         return joined_stamp(parts) if makes_stamp(parts) else " ".join(parts)
-
-    def _note_comma(self, text: str) -> None:
-        """Says what is taken for the time where a row may as well be one number with a decimal comma."""
-        if self._time is None and self._decimal != "," and re.fullmatch(r"[+-]?\d{1,9},\d+", text):
-            time, value = text.split(",")
-            as_number = "if it is one number with a decimal comma, say so with --decimal ,"
-            warn(f"{text!r} is taken for the time {time} and the value {value}; {as_number}")
 
     def _take_first(self, cells: list[str]) -> None:
         """Decides whether the first row is a header: if not, the header is empty."""
@@ -274,23 +277,27 @@ class LineReader:
         found = {"form": self._form, "separator": self._separator, "header": self._header, "width": self._width}
         before: list[float | None] = []
         if self._counters and self._before:
-            before = [None if math.isnan(value) else value for value in self._before]
+            before = [value if math.isfinite(value) else None for value in self._before]
         return found | {"decimal": self._decimal, "before": before}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over what another reader found out.
 
         Raises:
-            ValueError: if the header does not suit.
+            ValueError: if the header does not suit, or it is no such state.
         """
+        check_reader_state(state, LINE_FORMATS)
+        header, width = state["header"], state["width"]
         if state["form"] not in (self._form, "auto") and self._form != "auto":
             return  # the user has chosen another format
-        self._form, self._separator, self._width = state["form"], state["separator"], state["width"]
+        self._form, self._separator, self._width = state["form"], state["separator"], width
         self._decimal = self._decimal or state.get("decimal")
         if state.get("before"):
             self._before = [math.nan if count is None else float(count) for count in state["before"]]
-        if state["header"]:
-            self._take_header(list(state["header"]))
+        if header:
+            self._take_header(header)
+        else:
+            self._header = header  # an empty one says that there is none
 
 
 def _one(values: list[float]) -> float | list[float]:

@@ -1,18 +1,19 @@
 """The file of a stream's state: safetensors, never pickle, with a checksum."""
 
-import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from twinvae.files.atomic import write_bytes
+from twinvae.files.checksum import checksum
 from twinvae.model.model import Model
 
 FORMAT = "twinvae stream"
-VERSION = 2  # 1 had no score of each channel
+VERSION = 3  # 1 had no score of each channel; 2 no valleys between anomalies, nor the thresholds in the model's hash
 
 
 class DamagedStateError(ValueError):
@@ -29,7 +30,7 @@ def write(path: Path, state: Mapping[str, Any]) -> None:
 
     arrays = {name: np.ascontiguousarray(value) for name, value in state.items() if isinstance(value, np.ndarray)}
     rest = json.dumps({name: value for name, value in state.items() if name not in arrays})
-    metadata = {"format": FORMAT, "version": str(VERSION), "state": rest, "sum": _hash(rest, arrays).hexdigest()}
+    metadata = {"format": FORMAT, "version": str(VERSION), "state": rest, "sum": checksum(rest, arrays)}
     write_bytes(path, save(arrays, metadata))
 
 
@@ -56,22 +57,30 @@ def read(path: Path) -> dict[str, Any]:
     if metadata.get("format") != FORMAT or metadata.get("version") != str(VERSION):
         raise ValueError(f"{path}: not a state of a stream that this release reads: {advice}")
     rest = metadata.get("state", "")
-    if metadata.get("sum") != _hash(rest, arrays).hexdigest():
+    if metadata.get("sum") != checksum(rest, arrays):
         raise damaged
-    return json.loads(rest) | arrays
+    try:
+        state = json.loads(rest)
+    except (ValueError, RecursionError):
+        state = None
+    if not isinstance(state, dict) or not isinstance(state.get("extra"), dict):
+        raise ValueError(f"{path}: not a state of a stream: {advice}")
+    return state | arrays
 
 
 def model_digest(model: Model) -> str:
-    """The hash that tells a model from others, of its channels, parameters and scaling."""
-    digest = _hash("\0".join(model.channels), model.parameters)
-    for array in model.scaler:
-        digest.update(np.asarray(array, np.float64).tobytes())
-    return digest.hexdigest()
+    """A hash of all that decides what a stream makes of its points, to tell the state of one model from another's.
 
-
-def _hash(text: str, arrays: Mapping[str, np.ndarray]) -> "hashlib._Hash":
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].shape} {arrays[name].dtype}".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest
+    How missing values are treated may change from run to run, and the device is of one machine.
+    """
+    parts = model.scaler._asdict() | model.calibration._asdict()
+    arrays = {name: value for name, value in parts.items() if isinstance(value, np.ndarray)}
+    settings = {
+        "config": {name: value for name, value in asdict(model.config).items() if name not in ("missing", "device")},
+        "channels": model.channels,
+        "seed": int(model.seed),
+        "thresholds": dict(model.thresholds),
+        "calibration": {name: value for name, value in parts.items() if name not in arrays},
+    }
+    parameters = {f"model.{name}": array for name, array in model.parameters.items()}
+    return checksum(json.dumps(settings, sort_keys=True, default=float), arrays | parameters)

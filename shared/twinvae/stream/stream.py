@@ -20,7 +20,7 @@ from twinvae.stream import state as state_file
 from twinvae.stream.event_tracker import Change, EventTracker
 from twinvae.stream.numpy_model import StreamModel
 
-HIGHEST = 1e38  # what a score counts as that overflows
+HIGHEST, MOST_POINTS = 1e38, 2**53  # what a score counts as that overflows; an index from there on is none
 
 
 class Step(NamedTuple):
@@ -254,10 +254,10 @@ class Stream:
             if len(gaps) and self.config.missing != "mask":
                 raise ValueError('it holds missing values: only missing="mask" can go on from there')
             index, label, score = state["index"], state["label"], float(state["score"])
-            if type(index) is not int or index < 0 or label not in (0, 1):
-                raise ValueError(f"the index {index!r} or the label {label!r} is none")
+            if type(index) is not int or not 0 <= index < MOST_POINTS or label not in (0, 1):
+                raise ValueError(f"the index {shortened(index)} or the label {shortened(label)} is none")
             self.tracker.restore(state["tracker"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
             raise ValueError(f"this state cannot be restored: {reason}") from None
         rows = np.arange(index, index + self.config.window) % self.config.window

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO, NamedTuple
 
+from twinvae.process.notices import shortened
 from twinvae.stream.event_tracker import Change
 from twinvae.stream.lines import LineReader, UnsuitedHeaderError
 from twinvae.stream.state import DamagedStateError
-from twinvae.stream.stream import Step, Stream
+from twinvae.stream.stream import MOST_POINTS, Step, Stream
 
 LONGEST_LINE = 2**20  # bytes: a longer one is a bad line, and is never in memory as a whole
 STATE_SECONDS = 1.0
@@ -42,7 +43,8 @@ class Watch:
     is damaged is put aside, beside its place, and the stream starts anew.
 
     Each line is the next time step. Time stamps are passed on as they are: a jump in them is no gap. Where steps were
-    missed, lines without values stand for them.
+    missed, lines without values stand for them. They also tell a log that was rotated from the one that the state has
+    seen: a line later than all of it is scored, wherever it stands.
     """
 
     def __init__(
@@ -61,23 +63,34 @@ class Watch:
         self.interrupted = False  # whether Ctrl-C has ended it
         self._restored = 0  # lines that the saved state has seen
         self._time: Any = None  # the last time stamp
+        self._latest: Any = None  # of those that can be compared
         self._continued_after: Any = None  # that of the state, until the first line
         if state is not None and state.exists():
             try:
-                extra = stream.load_state(state)
-                self._restored, self._time = int(extra.get("lines", 0)), extra.get("time")
-                self._continued_after = self._time
-                if "reader" in extra:
-                    reader.restore(extra["reader"])
+                self._restore(state)
                 stamp = "" if self._time is None else f", time stamp {str(self._time)[:60]}"
                 where = f"after line {self._restored} of the input{stamp}"
                 complain("note", f"continues with point {stream.index}, {where}")
             except DamagedStateError as error:
-                aside = state.with_name(f"{state.name}.damaged")
-                state.replace(aside)
+                place = state.resolve()  # a link stays
+                aside = place.with_name(f"{place.name}.damaged")
+                place.replace(aside)
                 complain("note", f"{error}: it is {aside.name} now, and the stream starts anew")
         self._first = self._saved = stream.index
         self._saved_at = clock.monotonic()
+
+    def _restore(self, path: Path) -> None:
+        extra = self._stream.load_state(path)
+        lines, reader = extra.get("lines", 0), extra.get("reader")
+        if type(lines) is not int or not 0 <= lines < MOST_POINTS:
+            raise ValueError(f"{path}: this state cannot be restored: {shortened(lines)} is no number of lines")
+        self._restored, self._time, self._latest = lines, extra.get("time"), extra.get("latest")
+        self._continued_after = self._time
+        try:
+            if reader is not None:
+                self._reader.restore(reader)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: this state cannot be restored: {error}") from None
 
     def run(self, lines: BinaryIO, out: BinaryIO, *, replay: bool = False) -> Summary:
         """Scores the lines. With `replay`, the input begins anew: the lines that the state has seen are left out.
@@ -94,7 +107,9 @@ class Watch:
             for line in self._each(lines):
                 self._lines += 1
                 if self._lines <= skip:
-                    continue
+                    if not self._is_new(line):
+                        continue
+                    skip = self._lines - 1
                 text = self._score(line, self._lines - started)
                 if text:
                     out.write(text.encode())
@@ -109,6 +124,8 @@ class Watch:
                     out.flush()
             elif self._lines > skip:
                 self._save(self._path)
+            elif self._lines < skip and not self._told_to_end:
+                self._complain("note", f"the input has {self._lines} lines, the state has seen {skip}: nothing is new")
         in_all, is_open = self._stream.index, self._stream.tracker.is_open
         points = in_all - self._first
         if self._bad and not points and not self._told_to_end:
@@ -133,25 +150,32 @@ class Watch:
         if self._continued_after is not None:
             self._check_order(number, point.time)
         self._time = point.time
+        if self._latest is None or _is_later(point.time, self._latest):
+            self._latest = point.time
         self._alarms += step.label
         self._without_score += math.isnan(step.score)
         self._events += sum(change.what == "open" for change in step.changes)
         return _result(step, point.time)
 
-    def _check_order(self, number: int, time: Any) -> None:
-        """Says so if the first line after a restart is one that the state has seen: likely the input begins anew.
+    def _is_new(self, line: bytes) -> bool:
+        """Whether a line of those to be left out is later than all that the state has seen: the log was rotated."""
+        if self._latest is None:
+            return False
+        try:
+            point = self._reader.read(line.decode(errors="replace"))
+        except ValueError:
+            return False
+        if point is None or not _is_later(point.time, self._latest):
+            return False
+        later = f"the time stamp {shortened(point.time)} is after {shortened(self._latest)}, the latest of the state"
+        self._complain("note", f"line {self._lines}: {later}: the log was rotated, and from here on all is scored")
+        return True
 
-        Times are compared as numbers, or as text of the same form: later ISO 8601 is later text.
-        """
+    def _check_order(self, number: int, time: Any) -> None:
+        """Says so if the first line after a restart is one that the state has seen: likely the input begins anew."""
         last, self._continued_after = self._continued_after, None
-        before, now = _as_number(last), _as_number(time)
-        if before is not None and now is not None:
-            later = now > before
-        else:
-            alike = isinstance(last, str) and isinstance(time, str) and len(last) == len(time)
-            later = not alike or time > last
-        if not later:
-            what = f"the time stamp {time} is not after {last}, the last of the state"
+        if _is_later(last, time) or last == time:
+            what = f"the time stamp {shortened(time)} is not after {shortened(last)}, the last of the state"
             self._complain("note", f"line {number}: {what}: --replay is for an input that begins anew")
 
     def _each(self, lines: BinaryIO) -> Iterator[bytes]:
@@ -176,7 +200,9 @@ class Watch:
 
     def _save(self, path: Path) -> None:
         try:
-            self._stream.save_state(path, lines=self._lines, reader=self._reader.state, time=self._time)
+            self._stream.save_state(
+                path, lines=self._lines, reader=self._reader.state, time=self._time, latest=self._latest
+            )
         except OSError as error:
             error.filename = str(path)  # the user's file, not the temporary one, or none
             raise
@@ -221,6 +247,17 @@ class Watch:
 
 class _EndError(Exception):
     """Ends the wait for a line."""
+
+
+def _is_later(time: Any, before: Any) -> bool:
+    """Whether one time stamp is later than another: as numbers, or as text of one form, of which ISO 8601 is in order.
+
+    Those that cannot be compared are not.
+    """
+    now, then = _as_number(time), _as_number(before)
+    if now is not None and then is not None:
+        return now > then
+    return isinstance(time, str) and isinstance(before, str) and len(time) == len(before) and time > before
 
 
 def _as_number(value: Any) -> float | None:

@@ -139,8 +139,13 @@ def _read_npy(
         raise ValueError(f"{path}: a .npy file has neither time stamps nor labels")
     with reading(path):
         try:
+            with path.open("rb") as file:
+                if file.read(6) != b"\x93NUMPY":  # a zip file, say, which NumPy would open
+                    raise ValueError
             values = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError, SyntaxError):
+        except OSError:
+            raise
+        except Exception:  # NumPy parses the header as Python, which fails in many ways
             raise ValueError(f"{path}: not a .npy file of numbers that can be mapped") from None
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub" or values.ndim not in (1, 2):
         raise ValueError(f"{path}: must hold numbers of shape (time,) or (time, channel)")
@@ -274,12 +279,15 @@ def _unreadable(path: Path, header: Header, reason: str) -> str:
     """Names the first row whose number of cells is not the header's, else passes the parser's first line on."""
     width = len(header.names)
     with path.open(newline="", encoding="utf-8", errors="replace") as lines:
-        rows = itertools.islice(csv.reader(lines, delimiter=header.separator), header.line, None)
-        for row, cells in enumerate(rows, start=-1):
-            if len(cells) > width:
-                hint = ""
-                if row < LINES_AHEAD and not any(map(is_number, cells)):
-                    skip = header.line + row + 1
-                    hint = f"; if this is the header, skip what is before it with skip_rows (--skip-rows {skip})"
-                return f"{path}: row {row} has {len(cells)} cells, the header has {width}{hint}"
+        row, rows = -1, itertools.islice(csv.reader(lines, delimiter=header.separator), header.line, None)
+        try:
+            for row, cells in enumerate(rows, start=-1):
+                if len(cells) > width:
+                    hint = ""
+                    if row < LINES_AHEAD and not any(map(is_number, cells)):
+                        skip = header.line + row + 1
+                        hint = f"; if this is the header, skip what is before it with skip_rows (--skip-rows {skip})"
+                    return f"{path}: row {row} has {len(cells)} cells, the header has {width}{hint}"
+        except csv.Error as error:
+            return f"{path}: row {row + 1} cannot be read: {error}: is a quote missing?"
     return f"{path}: cannot be read: {reason.splitlines()[0]}"

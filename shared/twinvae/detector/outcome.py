@@ -1,0 +1,46 @@
+"""What a training came to: whether it has learned anything, and whether what follows from it can be kept."""
+
+import numpy as np
+from jaxtyping import Float
+
+from twinvae.detector.detection import Detection
+from twinvae.detector.preparation import Prepared, to_score
+from twinvae.model.file import check
+from twinvae.model.model import Model
+from twinvae.network.backend import Backend
+from twinvae.network.failure import check_learned
+from twinvae.network.training import held_out_steps
+from twinvae.scoring.kinds import Statistics
+from twinvae.series.scaling import standardise
+
+
+def checked_scores(
+    backend: Backend,
+    model: Model,
+    prepared: Prepared,
+    statistics: Statistics,
+    scores: Float[np.ndarray, " time"],
+) -> Float[np.ndarray, " time"]:
+    """The scores of the training series, from a model that has learned something and can be read back from a file.
+
+    `scores` are those that calibration has found; if it has left wild values out, the series is scored with them.
+
+    Raises:
+        ValueError: if the model has learned nothing, or a part of it is not finite.
+    """
+    scaled, config = prepared.scaled, prepared.config
+    part = scaled[: len(scaled) - held_out_steps(len(scaled), config)]
+    check_learned(part, statistics["window"], prepared.net, config)
+    try:
+        check(model)
+    except ValueError as error:
+        use = 'use scaling="standard" (--scaling standard), float64, or smaller values'
+        raise ValueError(f"the fit overflows {config.dtype}: {error}: {use}") from None
+    if prepared.whole is None:
+        return scores
+    try:
+        return Detection(model, backend, to_score(prepared.whole, model), config.kind, False).scores
+    except ValueError:  # a wild value whose square overflows spoils the steps of every window that it is in
+        given = prepared.whole.values
+        left_out = ~np.isnan(given) & (standardise(given, model.scaler, config.dtype) != scaled)
+        return np.where(left_out.any(axis=1), np.finfo(config.dtype).max, scores)

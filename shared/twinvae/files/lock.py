@@ -1,0 +1,50 @@
+"""Locks that keep other processes out as long as one lives, so that two never write to the same files."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system says that has none
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Holds the lock that a file is. A file system that has no locks is taken as it is.
+
+    Raises:
+        ValueError: if another process holds it; the message is `what`.
+        OSError: if the file cannot be made.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, blocking=False, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(what) from None
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def locked_beside(path: Path, what: str) -> Iterator[None]:
+    """Holds the lock of a file that is written anew each time: a hidden file beside it, which is removed at the end.
+
+    Raises:
+        ValueError: if another process holds it; the message is `what`.
+        OSError: if the file cannot be made.
+    """
+    target = path.resolve()  # by whatever link it is called
+    beside = target.with_name(f".{target.name}.lock")
+    with locked(beside, what):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # while it is held, so that it is nobody else's
+                beside.unlink()
