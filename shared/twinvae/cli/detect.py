@@ -7,8 +7,11 @@ from pathlib import Path
 from twinvae.cli.options import SERIES_FILE, add_detector, chosen_detector, count, read_series, reading
 from twinvae.cli.text import events_text, print_result, quality_text
 from twinvae.data.datasets import DATASETS, load_dataset
+from twinvae.detector.detector import VAEDetector
+from twinvae.detector.preparation import gap_warnings
 from twinvae.detector.report import DETECTION_FILES, write_detection
 from twinvae.files.atomic import check_output
+from twinvae.process.notices import collected, warn
 from twinvae.series.series import Series
 from twinvae.tables.table import read_table
 
@@ -36,7 +39,10 @@ def run(options: argparse.Namespace) -> None:
     try:
         for output in (f"scores{suffix}", *DETECTION_FILES):
             check_output(options.out / output, [options.file, options.train])
-        detector.fit(normal)
+        if options.train:
+            detector.fit(normal)
+        else:
+            _fit_on_a_part(detector, normal)
     except Exception:
         if not existed:
             options.out.rmdir()
@@ -48,6 +54,18 @@ def run(options: argparse.Namespace) -> None:
         f"{events_text(summary['events'])}{quality_text(summary)}"
         f"scores, events.json, pictures and model are in {options.out}",
     )
+
+
+def _fit_on_a_part(detector: VAEDetector, normal: Series) -> None:
+    """Fits, and leaves what there is to say of missing values to the whole series, which is scored next."""
+    said: list[str] = []
+    try:
+        with collected() as said:
+            detector.fit(normal)
+    finally:
+        known = gap_warnings(normal, detector.missing)
+        for message in (message for message in said if message not in known):
+            warn(message)
 
 
 def _series(options: argparse.Namespace) -> tuple[Series, Series, int, str]:

@@ -124,8 +124,8 @@ class LineReader:
             return
         names = cells_of(text.lstrip("#"), self._separator or separator_of(text))
         if self._named and set(self._channels) <= set(names):  # the header itself is a comment
-            self._take_header(names)
             self._separator = self._separator or separator_of(text)
+            self._take_header(names)
 
     def _with_differences(self, point: Point) -> Point:
         values = list(point.values) if isinstance(point.values, list) else [point.values]
@@ -144,9 +144,8 @@ class LineReader:
             raise ValueError(f"not JSON ({reason}): {shortened(text)}") from None
         if isinstance(value, dict):
             return self._object(value)
-        return Point(
-            _one([self._known(number_of_json(item)) for item in (value if isinstance(value, list) else [value])]), None
-        )
+        items = value if isinstance(value, list) else [value]
+        return Point(_one([self._known(number_of_json(item)) for item in items]), None)
 
     def _known(self, value: float) -> float:
         return math.nan if self._missing and value in self._missing else value
@@ -197,8 +196,8 @@ class LineReader:
             extra = len(cells) - len(self._channels)
             has_time = extra == 1 and (self._time or "").lower() != NO_TIME
             if has_time and self._time is None and self._width is None and _DECIMAL_COMMA.fullmatch(text):
-                what = "a decimal comma, or a time stamp and a value?"
-                raise ValueError(f"{shortened(text)}: {what} say --decimal , or name the first with --time")
+                advice = "say --decimal , or name the first with --time"
+                raise ValueError(f"{shortened(text)}: a decimal comma, or a time stamp and a value? {advice}")
             self._width = len(cells) if extra == has_time else None
             return Point(_one(self._numbers(cells[has_time:])), cells[0] if has_time else None)
         if len(cells) != len(self._header):
@@ -246,11 +245,10 @@ class LineReader:
         if len(named := [cell for cell in cells if cell]) != len(set(named)):
             raise UnsuitedHeaderError(f"a column is there twice in the header {shortened(', '.join(cells))}")
         time = self._time_name(cells)
-        by_name = self._named or set(self._channels) <= set(cells)
         places = [cells.index(name) for name in self._stamp_names(cells, time)]
         used = {cells[place] for place in places}
         names = [cell if (cell in cells) else counter_of(cell) or cell for cell in self._channels]
-        if not by_name:
+        if not (self._named or set(self._channels) <= set(cells)):
             names = [cell for cell in cells if cell not in used]
         absent = [name for name in names if name not in cells]
         if absent or len(names) != len(self._channels):
@@ -274,11 +272,11 @@ class LineReader:
     @property
     def state(self) -> dict[str, Any]:
         """What was found out of the first lines."""
-        found = {"form": self._form, "separator": self._separator, "header": self._header, "width": self._width}
-        before: list[float | None] = []
-        if self._counters and self._before:
-            before = [value if math.isfinite(value) else None for value in self._before]
-        return found | {"decimal": self._decimal, "before": before}
+        known = self._before if self._counters else None
+        return {
+            "form": self._form, "separator": self._separator, "header": self._header, "width": self._width,
+            "decimal": self._decimal, "before": [x if math.isfinite(x) else None for x in known or ()],
+        }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over what another reader found out.
@@ -287,17 +285,15 @@ class LineReader:
             ValueError: if the header does not suit, or it is no such state.
         """
         check_reader_state(state, LINE_FORMATS)
-        header, width = state["header"], state["width"]
         if state["form"] not in (self._form, "auto") and self._form != "auto":
             return  # the user has chosen another format
-        self._form, self._separator, self._width = state["form"], state["separator"], width
+        self._form, self._separator, self._width = state["form"], state["separator"], state["width"]
         self._decimal = self._decimal or state.get("decimal")
         if state.get("before"):
             self._before = [math.nan if count is None else float(count) for count in state["before"]]
-        if header:
-            self._take_header(header)
-        else:
-            self._header = header  # an empty one says that there is none
+        self._header = state["header"]  # an empty one says that there is none
+        if self._header:
+            self._take_header(self._header)
 
 
 def _one(values: list[float]) -> float | list[float]:
