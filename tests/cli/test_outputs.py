@@ -29,7 +29,7 @@ def commands(folder: Path) -> dict[str, tuple[str | Path, ...]]:
         "fit": ("fit", table, "--model", table, *QUICK),
         "score": ("score", table, "--model", model, "--out", table),
         "score over the model": ("score", table, "--model", model, "--out", folder / "m.csv"),
-        "detect": ("detect", table, "--out", folder / "out", "--train-rows", "100", *QUICK),
+        "detect": ("detect", table, "--out", folder / "out", "--train-rows", "100", "--labels", "fault", *QUICK),
         "detect over --train": (
             "detect", folder / "other.csv", "--out", folder / "out", "--train", table, "--columns", "a,b", *QUICK
         ),
@@ -55,7 +55,7 @@ def test_an_output_is_a_regular_file(sensors: Path, saved: Path, capsys: pytest.
     for arguments in (
         ("fit", sensors, "--model", "/dev/null", *QUICK),
         ("score", sensors, "--model", saved, "--out", folder / "pipe.csv"),
-        ("detect", sensors, "--out", folder / "out", "--train-rows", "100", *QUICK),
+        ("detect", sensors, "--out", folder / "out", "--train-rows", "100", "--labels", "fault", *QUICK),
         ("demo", "--out", folder / "out"),
         ("watch", "--model", saved, "--state", folder / "null.state"),
         ("export", "--model", saved, "--onnx", folder / "pipe.onnx"),

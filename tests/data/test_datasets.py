@@ -225,7 +225,7 @@ def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path: Path, name: s
 
 def test_skab_s_bad_cells_are_named(tmp_path: Path) -> None:
     assert "row 450, column anomaly: a label must be 0 or 1, got 3" in refused(skab(tmp_path, anomaly="3"))
-    assert "row 450, column anomaly: 'yes' is not a number" in refused(skab(tmp_path, anomaly="yes"))
+    assert "row 450, column anomaly: 'maybe' is not a number" in refused(skab(tmp_path, anomaly="maybe"))
     assert "first 400 rows are for training, the file has 399" in refused(skab(tmp_path, rows=399))
 
 

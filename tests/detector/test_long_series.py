@@ -213,7 +213,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no stamp": ({"time": ["2026-01-01"] + ["soon"] * (LENGTH - 1)}, "row 1, column time: 'soon' is not a time stamp"),
     "missing stamp": ({"time": [*range(1000), None, *range(1001, LENGTH)]}, "row 1000: the time stamp is missing"),
     "words": ({"c": ["1"] * 1100 + ["x"] * 100}, "row 1100, column c: 'x' is not a number"),
-    "times as values": ({"c": seconds()}, "column c holds Datetime"),
     "offset": ({"c": 1e8 + np.random.default_rng(0).normal(size=LENGTH)}, "column c varies by .*; float32"),
     "too large": ({"c": np.r_[np.zeros(LENGTH - 1), 1e300]}, "column c varies by .*; float32"),
 }
@@ -224,6 +223,14 @@ def test_a_long_parquet_file_is_checked(case: str, tmp_path: Path) -> None:
     columns, message = WRONG[case]
     with pytest.raises(ValueError, match=message):
         read_table(write_parquet(tmp_path / "long.parquet", series_of(1), **columns))
+
+
+def test_times_of_a_long_file_are_no_values(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "long.parquet", series_of(1), c=seconds())
+    with pytest.warns(UserWarning, match="left out c: times beside the time stamps; see --columns"):
+        assert read_table(path).names == ("a",)
+    with pytest.raises(ValueError, match="column c holds Datetime"):
+        read_table(path, columns=("a", "c"))
 
 
 def test_labels_of_a_long_file_hold_nothing_but_0_and_1(tmp_path: Path) -> None:
