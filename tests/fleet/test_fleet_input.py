@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -188,7 +189,7 @@ def test_series_are_read_as_the_user_says_they_are_written(tmp_path: Path, suffi
     for name, part in {**parts, "long": long}.items():
         path = tmp_path / f"long{suffix}" if name == "long" else folder / f"{name}{suffix}"
         part.write_csv(path) if suffix == ".csv" else part.write_parquet(path)
-    how = {"missing_values": ("-9",), "difference": ("n",)}
+    how: dict[str, Any] = {"missing_values": ("-9",), "difference": ("n",)}
     for source in (open_input(folder, **how), open_input(tmp_path / f"long{suffix}", key="key", **how)):
         found = {name: source.read(name) for name in source.names}
         assert found["x"].names == ("difference(n)", "a")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.plots.figure import BLACK, BLUE, ORANGE, RED, draw_line, new_figure, short_stamps, stretches_of
+from twinvae.plots.figure import BLACK, BLUE, ORANGE, RED, draw_line, literal, new_figure, short_stamps, stretches_of
 from twinvae.scoring.events import Event
 from twinvae.series.series import Series
 
@@ -54,7 +54,7 @@ def plot_events(
                 _draw(axis, begin, series.values[begin:end, channel], color=BLUE, label="measured")
                 _draw(axis, begin, reconstruction[begin:end, channel], color=RED, linestyle="--", label="expected")
                 if len(names) > 1:  # along the axis a long name would run into the next
-                    axis.set_title(names[channel], loc="left", fontsize="small", pad=2)
+                    axis.set_title(literal(names[channel]), loc="left", fontsize="small", pad=2)
                 else:
                     axis.set_ylabel("value")
             for axis in axes:
@@ -66,7 +66,7 @@ def plot_events(
             for edge in (event.start - 0.5, event.end - 0.5):
                 strip.axvline(edge, color=ORANGE, linewidth=1.5)
             _label_time(strip, series)
-            part.suptitle(_headline(event, series, threshold), x=0.01, ha="left", fontsize="medium")
+            part.suptitle(literal(_headline(event, series, threshold)), x=0.01, ha="left", fontsize="medium")
 
 
 def _headline(event: Event, series: Series, threshold: float) -> str:
@@ -96,7 +96,7 @@ def _strip(
     image = axis.imshow(cells, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0.0, extent=span)
     axis.set_xlim(begin - 0.5, begin - 0.5 + len(values))
     if len(names) > 1:
-        axis.set_yticks(range(len(names)), [_short(name) for name in names], fontsize="small")
+        axis.set_yticks(range(len(names)), [literal(_short(name)) for name in names], fontsize="small")
     else:
         axis.set_yticks([])
     bar = part.colorbar(image, ax=axis, pad=0.01, aspect=8)

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from jaxtyping import Float
 
 from twinvae.files.atomic import replacing
+from twinvae.process.notices import one_line, shortened, warn
 from twinvae.series.series import Series
 
 if TYPE_CHECKING:
@@ -25,19 +27,58 @@ BLUE, ORANGE, RED, GREY, BLACK = "#0072B2", "#E69F00", "#D55E00", "#7F7F7F", "#0
 Intervals = Sequence[tuple[int, int]]
 
 
+# What draws Japanese, Chinese and Korean, where the system has it; the first font stays matplotlib's own.
+WIDE_FONTS = (
+    "Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans", "IPAexGothic", "IPAGothic", "TakaoGothic", "VL Gothic",
+    "Hiragino Sans", "Yu Gothic", "MS Gothic", "Meiryo", "WenQuanYi Zen Hei", "Microsoft YaHei", "SimHei",
+)  # fmt: skip
+
+
 @contextmanager
 def new_figure(path: Path, title: str, width: float, height: float) -> Iterator["Figure"]:
-    """Gives an empty figure, its size in inches; when the body ends, adds title and legend and writes it as a PNG."""
+    """Gives an empty figure, its size in inches; when the body ends, adds title and legend and writes it as a PNG.
+
+    The user's settings of matplotlib have no part in it. A picture that cannot be drawn is one warning, since it should
+    not cost the results that it belongs to; characters that no font has are another.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    import matplotlib
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    yield figure
-    handles = (zip(*axis.get_legend_handles_labels(), strict=True) for axis in figure.axes)
-    legend = {label: handle for pairs in handles for handle, label in pairs}
-    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend), frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    try:
+        with matplotlib.rc_context(), catch_warnings(record=True) as said:
+            simplefilter("always")
+            matplotlib.rcdefaults()
+            matplotlib.rcParams["font.family"] = ["DejaVu Sans", *_wide_fonts()]
+            figure = Figure(figsize=(width, height), layout="constrained")
+            yield figure
+            handles = (zip(*axis.get_legend_handles_labels(), strict=True) for axis in figure.axes)
+            legend = {label: handle for pairs in handles for handle, label in pairs}
+            figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend), frameon=False)
+            figure.suptitle(literal(title), x=0.01, ha="left")
+            with replacing(path) as temporary:
+                figure.savefig(temporary, format="png", dpi=110)
+    except OSError:
+        raise
+    except Exception as error:  # of matplotlib and of what it calls
+        warn(f"{path}: the picture could not be drawn ({type(error).__name__}: {shortened(one_line(error))})")
+        return
+    if any("missing from font" in str(warning.message) for warning in said):
+        warn("no font here has all characters of the names: boxes stand in the pictures; install Noto Sans CJK, say")
+
+
+def literal(text: str) -> str:
+    """The text as it stands: for matplotlib a pair of $ would make a formula of what is between."""
+    return text.replace("$", r"\$")
+
+
+def _wide_fonts() -> list[str]:
+    from matplotlib.font_manager import get_font_names
+
+    installed = set(get_font_names())
+    return [name for name in WIDE_FONTS if name in installed]
 
 
 @contextmanager

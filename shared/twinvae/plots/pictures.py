@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from twinvae.plots.figure import BLACK, BLUE, ORANGE, RED, Intervals, draw_line, label_time, mark_end, new_axes, shade
+from twinvae.plots.figure import (
+    BLACK,
+    BLUE,
+    ORANGE,
+    RED,
+    Intervals,
+    draw_line,
+    label_time,
+    literal,
+    mark_end,
+    new_axes,
+    shade,
+)
 from twinvae.series.series import Series
 
 if TYPE_CHECKING:
@@ -34,7 +46,7 @@ def plot_series(
                 _line(axis, reconstruction[:, channel], color=RED, linestyle="--", label="reconstruction")
             shade(axis, shaded, shaded_as)
             mark_end(axis, train_rows, "end of the training part")
-            axis.set_ylabel("value" if series.names == ("0",) else series.names[channel])
+            axis.set_ylabel("value" if series.names == ("0",) else literal(series.names[channel]))
         label_time(axes[-1], series)
 
 
@@ -83,7 +95,7 @@ def plot_detection(
     with new_axes(path, title + _how_many(shown, series), shown + 2, 1.6, ratios=ratios) as (*axes, score, bars):
         for channel, axis in enumerate(axes):
             _line(axis, series.values[:, channel], color=BLUE, label="series")
-            axis.set_ylabel(series.names[channel] if len(series.names) > 1 else "value")
+            axis.set_ylabel(literal(series.names[channel]) if len(series.names) > 1 else "value")
         _line(score, scores, color=BLACK, label="score")
         score.axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
         score.set_ylabel("score")
