@@ -175,7 +175,7 @@ def without_wild(series: Series, head: TimeByChannel, spread: Spread, config: Co
         if config.scaling == "standard":
             warn(
                 f"{which} rule its scale, {spread.deviation[channel] / wild.deviation:.2g} times that of the others, "
-                "so that little else is learnt: take them out (an empty cell, NaN) or use "
+                f"so that little else is learnt: mark them as missing (NaN; --missing-values={','.join(most)}) or use "
                 'scaling="robust" (--scaling robust)'
             )
             continue
