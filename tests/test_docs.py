@@ -42,7 +42,12 @@ def test_a_name_that_is_not_there_is_found_missing() -> None:
     assert not _found("twinvae.nowhere")
 
 
-def test_the_rooms_of_the_architecture_are_those_on_the_disk() -> None:
-    named = set(re.findall(r"^\| \d+ \| `(\w+)/` ", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.M))
-    found = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
-    assert named == found - {"__pycache__"}
+def test_the_map_of_the_architecture_is_what_is_on_the_disk() -> None:
+    """Each room has a row, which names each of its files."""
+    rows = re.findall(r"^\| \d+ \| `(\w+)/` \| (.*) \|$", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.M)
+    named = {room: set(re.findall(r"`(\w+)`", text)) for room, text in rows}
+    rooms = [path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"]
+    assert named.keys() == {room.name for room in rooms}
+    for room in rooms:
+        files = {path.stem for path in room.glob("*.py")} - {"__init__"}
+        assert not files - named[room.name], room.name
