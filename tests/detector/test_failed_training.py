@@ -50,7 +50,7 @@ def test_the_default_learns_741_channels(detector_class: Any) -> None:
 # Worse than the mean.
 
 
-@pytest.mark.parametrize("preset", ["auto", "standard"])
+@pytest.mark.parametrize("preset", [pytest.param("auto", marks=pytest.mark.slow), "standard"])
 def test_a_training_that_diverged_finitely_is_an_error(detector_class: Any, preset: str) -> None:
     detector = detector_class(preset=preset, learning_rate=0.05, epochs=3)
     with pytest.raises(ValueError, match=r"(errs .* times as much as the mean|training diverged).*lower learning_rate"):
