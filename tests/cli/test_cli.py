@@ -135,7 +135,7 @@ def test_missing_values_are_refused_with_their_place_interpolated_or_left_out(
     assert "--missing mask" in message
     assert cli.main([*map(str, arguments), "--missing", "interpolate"]) == 0
     assert cli.main([*map(str, arguments), "--preset", "auto"]) == 0
-    assert "1 missing values (0.4%) are left out, the first at row 7, column b" in capsys.readouterr().err
+    assert "1 missing values (0.2%) are left out, the first at row 7, column b" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("default")

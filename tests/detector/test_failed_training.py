@@ -40,6 +40,7 @@ def test_a_given_learning_rate_and_that_of_other_presets_stay(detector_class: An
         assert detector.config_.learning_rate == 1e-6
 
 
+@pytest.mark.slow
 def test_the_default_learns_741_channels(detector_class: Any) -> None:
     history = detector_class(epochs=3).fit(WIDE).history_
     features = 64 * WIDE.shape[1]
@@ -50,7 +51,8 @@ def test_the_default_learns_741_channels(detector_class: Any) -> None:
 # Worse than the mean.
 
 
-@pytest.mark.parametrize("preset", [pytest.param("auto", marks=pytest.mark.slow), "standard"])
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["auto", "standard"])
 def test_a_training_that_diverged_finitely_is_an_error(detector_class: Any, preset: str) -> None:
     detector = detector_class(preset=preset, learning_rate=0.05, epochs=3)
     with pytest.raises(ValueError, match=r"(errs .* times as much as the mean|training diverged).*lower learning_rate"):
