@@ -65,14 +65,14 @@ def files(draw: st.DrawFn) -> str:
     return mark + "".join(separator.join(map(written, row)) + end for row in table)
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(files())
 def test_a_file_and_its_lines_are_the_same_series(text: str) -> None:
     names, values, stamps = rows_of_file(text)
     assert rows_of_lines(text, names) == (values, stamps)
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(["20,5", "-0,25", "7", "1,125", "NaN", "-", "3e5", "1,5e-3"]), min_size=2, max_size=9))
 @pytest.mark.filterwarnings("ignore:.*took the comma as the decimal mark")
 def test_a_decimal_comma_is_the_same_in_a_file_and_in_its_lines(cells: list[str]) -> None:
