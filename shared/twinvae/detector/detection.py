@@ -21,7 +21,6 @@ from twinvae.scoring.kinds import (
     Statistics,
     contributions,
     mean_over_channels,
-    smear,
     statistics_of,
     unaveraged,
 )
@@ -83,11 +82,11 @@ class Detection:
     @cached_property
     def events(self) -> list[Event]:
         """The anomalies as intervals of time steps, with their peaks, each channel's share, and why."""
-        config, names = self.model.config, self.model.channels
+        config, names, score = self.model.config, self.model.channels, SCORES[self.kind]
         found = find_events(
             self.labels, self.contributions, names,
             min_length=config.min_length, merge_gap=config.merge_gap, least_height=config.least_height,
-            smear=smear(self.kind, config.window, self.model.calibration), only_past=SCORES[self.kind].only_past,
+            smear=score.smear(config.window, self.model.calibration), only_past=score.only_past,
             sharp=self._sharp,
         )  # fmt: skip
         if found and self.explained:
@@ -102,11 +101,12 @@ class Detection:
     @cached_property
     def _sharp(self) -> Alarms | None:
         """The alarms of the error of each step alone, if the score is one that averages it over time."""
-        model, window = self.model, self.model.config.window
-        if self.kind != "multiscale" or not model.config.least_height:
+        model, window, score = self.model, self.model.config.window, SCORES[self.kind]
+        if not score.averaged or not model.config.least_height:
             return None
         with np.errstate(over="ignore"):
-            scores = unaveraged(self.scaled, self._statistics["point"], window, model.calibration)
+            statistic = self._statistics[score.statistic]
+            scores = unaveraged(self.kind, self.scaled, statistic, window, model.calibration)
         return Alarms(model.labels(scores, self.kind), scores, window)
 
     @cached_property

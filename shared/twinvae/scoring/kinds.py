@@ -110,6 +110,7 @@ class Score:
     suits: str  # what to take it for
     unit: str = "squared error"
     only_past: bool = False  # whether it looks at nothing after t
+    averaged: bool = False  # whether it averages the error over the durations of the calibration
 
     def axis(self, scaling: Scaling) -> str:
         """What the axis of a picture says: the unit of the score of a series with this scaling."""
@@ -119,6 +120,10 @@ class Score:
     def counted(self, length: int, window: int) -> slice:
         """The steps of a series that calibration counts: away from the ends, where fewer windows cover a step."""
         return slice(window - 1, length) if self.only_past else fully_covered(length, window)
+
+    def smear(self, window: int, calibration: Calibration) -> int:
+        """How many steps away from an anomaly the score may still be raised: by the windows and averages it is in."""
+        return window + (max(calibration.durations) if self.averaged else 0)
 
 
 _TABLE = (
@@ -149,6 +154,7 @@ _TABLE = (
         "the mean of the squares",
         "anomalies of unknown length: the default",
         unit="(error / largest training error)²",
+        averaged=True,
     ),
     Score(
         "probability", "point", probability,
@@ -212,20 +218,12 @@ def _fill_gaps(
         scores[rows][far] = np.nan
 
 
-def smear(kind: Kind, window: int, calibration: Calibration) -> int:
-    """How many steps away from an anomaly its score may still be raised: by the windows and averages that hold it."""
-    return window + (max(calibration.durations) if kind == "multiscale" else 0)
-
-
 def unaveraged(
-    series: TimeByChannel,
-    point: TimeByChannel,
-    window: int,
-    calibration: Calibration,
+    kind: Kind, series: TimeByChannel, statistic: Rows, window: int, calibration: Calibration
 ) -> Float[np.ndarray, " time"]:
-    """The multiscale score from the error of each step alone, its shortest duration, with 0 where it is not known."""
+    """An averaged score from the error of each step alone, its shortest duration, with 0 where it is not known."""
     shortest = calibration._replace(durations=calibration.durations[:1], largest=calibration.largest[:1])
-    scores = mean_over_channels(contributions("multiscale", series, point, window, shortest))
+    scores = mean_over_channels(contributions(kind, series, statistic, window, shortest))
     return by_rows(lambda part: np.nan_to_num(part, nan=0.0), scores)
 
 
