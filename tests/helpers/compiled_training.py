@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from twinvae.network import parameters, schedule
 from twinvae.network.backend import load_backend
 from twinvae.network.net import Net
 from vae_torch import VAEDetector as TorchDetector
-from vae_torch._compiled import STEPS_PER_CALL
+from vae_torch import _compiled, _loop
 
 # 23 windows in batches of 4: 6 steps an epoch, the last one of 3 windows; 7 epochs are 42 steps.
 SMALL = Config(
@@ -21,7 +22,7 @@ SMALL = Config(
 )
 
 
-UNEVEN = 12 + STEPS_PER_CALL - 1  # steps in a chunk: its last call is not full
+UNEVEN = 13  # steps in a chunk: the last one is not full
 
 
 def assert_a_run_is_the_oracles(series: np.ndarray, config: Config, limit: int = schedule.CHUNK_STEPS) -> None:
@@ -50,34 +51,56 @@ def a_compiled_centred_run_is_the_oracles() -> None:
     assert_a_run_is_the_oracles(np.sin(np.arange(27.0))[:, None] + 3.0, replace(SMALL, centring="window"))
 
 
-def steps_that_do_not_fill_a_call_change_nothing() -> None:
-    series = np.sin(np.arange(27.0))[:, None]
-    net = Net.of(SMALL, 1)
-    start = parameters.draw(net, 0)
-    (whole,) = schedule.chunks(23, SMALL, 0)
-    uneven = whole._replace(used=whole.used - 1)
-    assert uneven.used % STEPS_PER_CALL
-    expected, _ = reference.train(start, series, [uneven], window=5, beta=2.0, learning_rate=0.01)
-    (trained,) = load_backend("torch").train(net, start, series, [uneven], SMALL)
-    assert_all_close(trained.parameters, expected, 1e-10)
+def a_run_step_by_step_is_the_oracles() -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise ImportError("no while_loop here")
+
+    _loop.program = gone  # type: ignore[assignment]
+    assert_a_run_is_the_oracles(np.sin(np.arange(27.0))[:, None], replace(SMALL, beta_warm_up=3), UNEVEN)
+
+
+def a_loop_has_the_bits_of_single_steps() -> None:
+    series = np.sin(np.arange(27.0), dtype=np.float32)[:, None]
+    config = replace(SMALL, dtype="float32")
+    net = Net.of(config, 1)
+    start, steps = parameters.draw(net, 0), list(schedule.chunks(23, config, 0, limit=UNEVEN))
+    *_, looped = load_backend("torch").train(net, start, series, steps, config)
+    single = _compiled._compiled_step(net, config.beta, config.learning_rate, "cpu")
+    _compiled._program = lambda *_, **__: _compiled._step_by_step(single)  # type: ignore[assignment]
+    *_, stepped = load_backend("torch").train(net, start, series, steps, config)
+    for name, array in looped.parameters.items():
+        np.testing.assert_array_equal(array, stepped.parameters[name], err_msg=name)
 
 
 def beta_warms_up_as_the_oracles() -> None:
     assert_a_run_is_the_oracles(np.sin(np.arange(27.0))[:, None], replace(SMALL, beta_warm_up=3), UNEVEN)
 
 
-def a_second_compiled_fit_compiles_nothing() -> None:
-    from torch._dynamo.utils import counters
+def a_second_fit_and_another_length_compile_nothing() -> None:
+    def fit(rows: int, batch_size: int = 32) -> VAEDetector:
+        series = np.sin(np.arange(float(rows))) + np.random.default_rng(rows).normal(0, 0.1, rows)
+        detector = TorchDetector(window=5, hidden_dim=6, latent_dim=2, epochs=2, batch_size=batch_size, compile=True)
+        return detector.fit(series)
 
-    def fit(seed: int) -> VAEDetector:
-        series = np.sin(np.arange(60.0)) + np.random.default_rng(seed).normal(0, 0.1, 60)
-        return TorchDetector(window=5, hidden_dim=6, latent_dim=2, epochs=2, compile=True).fit(series)
+    compiled = 0
+    package = _loop._package
 
-    fit(0)
-    before = counters["stats"]["unique_graphs"]
-    assert before > 0
-    fit(1)
-    assert counters["stats"]["unique_graphs"] == before
+    def counted(*arguments: Any) -> None:
+        nonlocal compiled
+        compiled += 1
+        package(*arguments)
+
+    _loop._package = counted
+    fit(60)
+    assert compiled == 1
+    fit(60)
+    fit(300)
+    assert compiled == 1
+    _loop.program.cache_clear()  # as in another process
+    fit(60)
+    assert compiled == 1, "a package on disk is taken"
+    fit(60, batch_size=16)
+    assert compiled == 2, "other sizes are another program"
 
 
 if __name__ == "__main__":
