@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from twinvae.network.net import Net
 from twinvae.network.objective import filled, loss_terms, seen
 from twinvae.network.parameters import Parameters
+from vae_jax._product import product
 
 State = dict[str, dict[str, Float[Array | np.ndarray, "..."]]]  # layer -> kernel (inputs, outputs) and bias
 
@@ -24,7 +25,7 @@ class VAE(nnx.Module):
 
     def __init__(self, features: int, hidden: int, latent: int, *, rngs: nnx.Rngs) -> None:
         def linear(inputs: int, outputs: int) -> nnx.Linear:
-            return nnx.Linear(inputs, outputs, precision="highest", rngs=rngs)
+            return nnx.Linear(inputs, outputs, precision="highest", dot_general=product, rngs=rngs)
 
         self.encoder = linear(features, hidden)
         self.posterior = linear(hidden, 2 * latent)

@@ -79,7 +79,8 @@ def _package(net: Net, beta: float, learning_rate: float, batch: int, warm_up: b
 
             terms = torch.zeros(batches[0].shape[0], 1 + net.latent, dtype=dtype)
             start = torch.zeros((), dtype=torch.int64)
-            return while_loop(unfinished, next_step, (start, *(part.clone() for part in state), terms))[1:]
+            carry = (start, *(part.clone() for part in state), terms)
+            return while_loop(unfinished, next_step, carry)[1:]  # type: ignore[no-untyped-call]
 
     length, many = Dim("length", min=net.window, max=2**48), Dim("many", min=1, max=2**24)
     lengths = ((None,) * 4, {0: length}, [{0: many}] * len(batches), None)

@@ -66,7 +66,7 @@ def a_loop_has_the_bits_of_single_steps() -> None:
     start, steps = parameters.draw(net, 0), list(schedule.chunks(23, config, 0, limit=UNEVEN))
     *_, looped = load_backend("torch").train(net, start, series, steps, config)
     single = _compiled._compiled_step(net, config.beta, config.learning_rate, "cpu")
-    _compiled._program = lambda *_, **__: _compiled._step_by_step(single)  # type: ignore[assignment]
+    _compiled._program = lambda *_, **__: _compiled._step_by_step(single)
     *_, stepped = load_backend("torch").train(net, start, series, steps, config)
     for name, array in looped.parameters.items():
         np.testing.assert_array_equal(array, stepped.parameters[name], err_msg=name)
@@ -90,7 +90,7 @@ def a_second_fit_and_another_length_compile_nothing() -> None:
         compiled += 1
         package(*arguments)
 
-    _loop._package = counted
+    _loop._package = counted  # type: ignore[assignment]
     fit(60)
     assert compiled == 1
     fit(60)
