@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float, Int
 
 from twinvae.config import Device
@@ -25,7 +26,8 @@ from vae_jax.model import State, build, sample, to_state
 from vae_jax.runtime import _current, runtime
 
 _NOTHING = nullcontext()
-BLOCK_VALUES = 2**20  # values in the windows of a block: fewer leave cores idle, more leave the cache
+BLOCK_VALUES = 2**19  # values in the windows of a block: fewer cost more calls, more leave the cache
+LONG = 64  # steps in a window from which on adding up rows is faster than adding up columns
 
 
 def statistics(
@@ -37,7 +39,7 @@ def statistics(
     noise: Float[np.ndarray, " latent"] | None = None,
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
     """See `twinvae.network.backend.Backend.statistics`."""
-    block = _block(net, len(series))
+    block = _block(net, count(len(series), net.window))
     with runtime(net, device):
         state = jax.device_put(to_state(parameters))
 
@@ -48,8 +50,8 @@ def statistics(
         return series_statistics(run_block, series, net.window, wanted, block, masked=net.masked)
 
 
-def _block(net: Net, length: int) -> int:
-    return block_windows(count(length, net.window), net.features, BLOCK_VALUES)
+def _block(net: Net, windows: int) -> int:
+    return block_windows(windows, net.features, net.hidden, BLOCK_VALUES)
 
 
 def _padded(values: Float[np.ndarray, "time channel"], block: int, window: int) -> Float[np.ndarray, "length channel"]:
@@ -64,7 +66,7 @@ def _compiling(net: Net, length: int, device: Device) -> Iterator[None]:
 
     Calibration, which follows training, asks for all statistics at once and then finds their program ready.
     """
-    steps = min(length, _block(net, length) + net.window - 1)
+    steps = min(length, _block(net, count(length, net.window)) + net.window - 1)
     thread = threading.Thread(target=_compile_block, args=(net, steps, device, _current()))
     thread.start()
     try:
@@ -96,7 +98,24 @@ def _run_block(
     x_hat = model.decode(z).reshape(x.shape)
     kl = divergence(mean, log_variance, jnp).sum(axis=1)
     # What is not asked for is not computed.
-    return block_statistics(x, x_hat, kl, used, wanted, jnp, partial(fold, xp=jnp), net.masked, level)
+    return block_statistics(x, x_hat, kl, used, wanted, jnp, _fold, net.masked, level)
+
+
+def _fold(values: Float[Array, "n window channel"]) -> Float[Array, "time channel"]:
+    """`twinvae.windowing.fold.fold`; for long windows a loop, which adds each window to the steps that it covers."""
+    n, window, channels = values.shape
+    if window < LONG:
+        return fold(values, jnp)
+    size, rows = window * channels, values.reshape(n, window * channels)
+
+    def add(index: Any, sums: Array) -> Array:
+        begin = index * channels
+        return lax.dynamic_update_slice_in_dim(
+            sums, lax.dynamic_slice_in_dim(sums, begin, size) + rows[index], begin, axis=0
+        )
+
+    sums: Array = lax.fori_loop(0, n, add, jnp.zeros((n + window - 1) * channels, values.dtype))
+    return sums.reshape(-1, channels)
 
 
 def _every_window(net: Net, values: Float[Array, "length channel"]) -> Float[Array, "n window channel"]:
@@ -107,7 +126,8 @@ def encode(
     net: Net, parameters: Parameters, series: Float[np.ndarray, "time channel"], device: Device
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
     """See `twinvae.network.backend.Backend.encode`."""
-    windows, block = count(len(series), net.window), _block(net, len(series))
+    windows = count(len(series), net.window)
+    block = _block(net, windows)
     with runtime(net, device):
         state = jax.device_put(to_state(parameters))
         parts = []

@@ -22,6 +22,8 @@ from vae_torch.model import build, sample, to_state
 from vae_torch.runtime import _one_thread_if_small, runtime
 
 BLOCK_VALUES = 2**18  # values in the windows of a block: its intermediates stay in a core's cache
+LONG = 256  # steps in a window from which on skewed rows are added up faster than anti-diagonals
+TILE = 64  # windows whose rows are skewed together
 
 
 def statistics(
@@ -34,7 +36,7 @@ def statistics(
 ) -> dict[str, Float[np.ndarray, "_ _"]]:
     """See `twinvae.network.backend.Backend.statistics`."""
     windows = count(len(series), net.window)
-    block = block_windows(windows, net.features, BLOCK_VALUES)
+    block = _block(net, windows)
     with runtime(net, device) as place, _workers(net, windows, device) as pool:
         with torch.inference_mode():
             model = build(net, to_state(parameters))
@@ -80,8 +82,17 @@ def _every_window(net: Net, values: Float[Tensor, "length channel"]) -> Float[Te
     return values.unfold(0, net.window, 1).transpose(1, 2)
 
 
+def _block(net: Net, windows: int) -> int:
+    return block_windows(windows, net.features, net.hidden, BLOCK_VALUES)
+
+
 def _fold(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time channel"]:
-    """`twinvae.windowing.fold.fold` as the sum of a view, in which an anti-diagonal is a line of constant stride."""
+    """`twinvae.windowing.fold.fold` as the sum of a view: of anti-diagonals or, where that is faster, skewed rows."""
+    return _fold_tiles(values) if values.shape[1] >= LONG else _fold_lines(values)
+
+
+def _fold_lines(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time channel"]:
+    """The sum of a view in which an anti-diagonal is a line of constant stride."""
     n, window, channels = values.shape
     edge = values.new_zeros((window - 1, window, channels))
     padded = torch.cat((edge, values, edge))
@@ -93,12 +104,28 @@ def _fold(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time chan
     return lines.sum(dim=1)
 
 
+def _fold_tiles(values: Float[Tensor, "n window channel"]) -> Float[Tensor, "time channel"]:
+    """Sums of few windows at a time, added up where they overlap: less padding than windows of this length would need.
+
+    Rows with zeros behind them, read as if each were a step shorter, lie a step further right than the one above.
+    """
+    n, window, channels = values.shape
+    tiles, steps = -(-n // TILE), window + TILE
+    padded = values.new_zeros((tiles * TILE, steps, channels))
+    padded[:n, :window] = values
+    skewed = padded.view(tiles, -1, channels)[:, : TILE * (steps - 1)].reshape(tiles, TILE, steps - 1, channels)
+    sums = values.new_zeros((tiles * TILE + window - 1, channels))
+    for tile, part in enumerate(skewed.sum(dim=1)):
+        sums[tile * TILE : tile * TILE + steps - 1] += part
+    return sums[: n + window - 1]
+
+
 def encode(
     net: Net, parameters: Parameters, series: Float[np.ndarray, "time channel"], device: Device
 ) -> tuple[Float[np.ndarray, "n latent"], Float[np.ndarray, "n latent"]]:
     """See `twinvae.network.backend.Backend.encode`."""
     windows = count(len(series), net.window)
-    block = block_windows(windows, net.features, BLOCK_VALUES)
+    block = _block(net, windows)
     with runtime(net, device) as place, torch.inference_mode():
         model = build(net, to_state(parameters))
         parts = []

@@ -15,7 +15,7 @@ from twinvae.config import KINDS
 from twinvae.network.backend import STATISTICS, Statistic
 from twinvae.scoring.calibration import DURATIONS, summarise
 from twinvae.scoring.kinds import SCORES, Calibration, contributions
-from twinvae.scoring.statistics import block_statistics, block_windows, series_statistics
+from twinvae.scoring.statistics import BLOCK_UNITS, block_statistics, block_windows, series_statistics
 from twinvae.scoring.trim import largest_share, trimmed, without
 from twinvae.windowing.fold import fold, run_errors
 
@@ -179,10 +179,15 @@ def test_all_statistics_at_once_are_each_on_its_own() -> None:
 
 
 @modest
-@given(windows=st.integers(1, 10**8), features=st.integers(1, 10**5), values=st.integers(1, 2**22))
-def test_blocks_are_powers_of_two_and_bounded(windows: int, features: int, values: int) -> None:
-    block = block_windows(windows, features, values)
+@given(
+    windows=st.integers(1, 10**8),
+    features=st.integers(1, 10**5),
+    hidden=st.integers(1, 10**5),
+    values=st.integers(1, 2**22),
+)
+def test_blocks_are_powers_of_two_and_bounded(windows: int, features: int, hidden: int, values: int) -> None:
+    block = block_windows(windows, features, hidden, values)
     assert block >= 64
     assert block & (block - 1) == 0
-    assert block == 64 or block * features <= values
+    assert block == 64 or (block * features <= values and block * hidden <= BLOCK_UNITS)
     assert block < 2 * max(windows, 64)

@@ -23,6 +23,7 @@ from twinvae.windowing.fold import covering_sum, divide_by_coverage, observed_va
 from twinvae.windowing.geometry import count
 
 SHORT = 2**18  # values in the windows of a series for which all statistics cost about as much as one
+BLOCK_UNITS = 2**19  # hidden units of the windows of a block: with more, a hidden layer leaves the cache
 
 Fold = Callable[[Any], Any]  # `twinvae.windowing.fold.fold`, or what a framework does faster
 RunBlock = Callable[[Float[np.ndarray, "length channel"]], Mapping[str, Any] | Future[Mapping[str, Any]]]
@@ -55,8 +56,8 @@ def block_statistics(
     def real(values: Any) -> Any:
         return values if used is None else xp.where(xp.reshape(xp.arange(n) < used, (n, 1, 1)), values, 0.0)
 
-    error = x - x_hat
-    squared = error * error
+    squared = x - x_hat
+    squared *= squared  # in place, where arrays can be changed
     held = xp.astype(~xp.isnan(x), x.dtype) if masked else None
 
     def weighted(values: Any) -> Any:
@@ -80,9 +81,12 @@ def block_statistics(
     return result
 
 
-def block_windows(windows: int, features: int, values: int) -> int:
-    """The number of windows in a block of about `values` values: a power of two, so that series share a program."""
-    largest = max(64, 2 ** int(np.log2(max(1, values // features))))
+def block_windows(windows: int, features: int, hidden: int, values: int) -> int:
+    """The number of windows in a block: a power of two, so that series share a program.
+
+    The windows of a block have about `values` values; fewer where their hidden units are what fills the cache.
+    """
+    largest = max(64, 2 ** int(np.log2(max(1, min(values // features, BLOCK_UNITS // hidden)))))
     return min(largest, max(64, 2 ** int(np.ceil(np.log2(windows)))))
 
 
