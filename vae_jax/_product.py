@@ -35,7 +35,8 @@ def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 def _backward(kept: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
     x, kernel = kept
     of_input = lax.dot_general(gradient, kernel, (((1,), (1,)), ((), ())), precision="highest")
-    return of_input, jnp.matmul(lax.optimization_barrier(x.T), gradient, precision="highest")
+    transposed = lax.optimization_barrier(x.T)  # type: ignore[no-untyped-call]
+    return of_input, jnp.matmul(transposed, gradient, precision="highest")
 
 
 _product.defvjp(_forward, _backward)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from twinvae.cli.text import complain
+from twinvae.files.cache import cache_folder
 
 FAILED, WRONG_USE, FAULT, INTERRUPTED = 1, 2, 70, 130
 
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Without arguments, which is as a process of its own, a command that fails does not return but ends the process at
     once: JAX aborts a process that is cleaned up while a device still works on what nobody wants any more.
     """
+    if arguments is None:
+        _keep_compiled_programs()
     code = _run(sys.argv[1:] if arguments is None else arguments)
     if arguments is None and code:
         for stream in filter(None, (sys.stdout, sys.stderr)):
@@ -70,6 +73,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stream.flush()
         os._exit(code)
     return code
+
+
+def _keep_compiled_programs() -> None:
+    """Has this process, and those that it starts, keep what JAX compiles in the user's cache folder, if there is one.
+
+    An import of the library changes no such setting; the command is a process of our own. What the user has set stays.
+    """
+    if "--no-cache" in sys.argv[1:]:
+        os.environ["TWINVAE_CACHE"] = "off"
+    folder = cache_folder()
+    if folder is None:
+        return
+    with contextlib.suppress(OSError):  # of a folder that cannot be made: then nothing is kept
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings = {
+            "JAX_COMPILATION_CACHE_DIR": str(folder / "jax"),
+            "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**28),  # bytes; what was not used for longest goes first
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            "TF_CPP_MIN_LOG_LEVEL": "3",  # XLA calls a program of this machine one that may not run here
+        }
+        for name, value in settings.items():
+            os.environ.setdefault(name, value)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -162,6 +188,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             continue
         command.add_argument("--json", action="store_true", help="print JSON for machines")
         command.add_argument("--traceback", action="store_true", help="show where an error was raised")
+        command.add_argument("--no-cache", action="store_true", help="keep no compiled program for the next run")
         file = import_module(f"twinvae.cli.{name}")
         file.options(command)
         command.set_defaults(run=file.run)
