@@ -22,6 +22,8 @@ from vae_jax.model import build, from_state, loss, to_state
 from vae_jax.runtime import _on_cpu, runtime
 from vae_jax.score import _compiling
 
+UNROLL = 4  # steps that a GPU takes between two looks at how far it is
+
 
 class _Progress(NamedTuple):
     """What a step hands to the next."""
@@ -49,12 +51,25 @@ def train(
             progress = _start(net, parameters)
         for chunk, values in placed(chunks, series, place):
             with runtime(net, config.device):
-                progress, terms = run(progress, values, chunk._replace(rows=None))
+                progress, terms = run(progress, values, _as_data(chunk))
             yield progress.vector, terms, chunk.used
 
     with _compiling(net, len(series), config.device):
         for vector, terms, used in _one_ahead(dispatched()):
             yield Trained(from_state(unflatten(np.asarray(vector), net)), np.asarray(terms)[:used])
+
+
+def _as_data(chunk: Chunk) -> Chunk:
+    """The chunk as its program takes it.
+
+    A CPU runs one program for full and partial chunks, with the number of steps as data. A GPU would ask its host after
+    each step whether there is another (8 us), so there the padding is cut off, and a loop of known length compiled for
+    full chunks and for the last one.
+    """
+    if _on_cpu():
+        return chunk._replace(rows=None)
+    cut = {name: part[: chunk.used] for name, part in chunk._asdict().items() if isinstance(part, np.ndarray)}
+    return chunk._replace(**cut, used=None, rows=None)  # type: ignore[arg-type]
 
 
 def train_together(
@@ -126,7 +141,8 @@ _Run = Callable[..., tuple[_Progress, Array]]  # of the progress, the series and
 def _chunk_program(net: Net, beta: float, learning_rate: float) -> _Run:
     """The function that runs a chunk.
 
-    It is a loop whose number of steps is data, so that a chunk that is not full runs the same program.
+    It is a loop whose number of steps is data, so that a chunk that is not full runs the same program; or, where a
+    chunk says no number, of all its steps.
     """
     optimizer = optax.adam(learning_rate)
 
@@ -153,7 +169,10 @@ def _chunk_program(net: Net, beta: float, learning_rate: float) -> _Run:
             vector = vector + update
             return _Progress(vector, adam), terms.at[index].set(parts)
 
-        return jax.lax.fori_loop(0, used, step, (progress, jnp.zeros((len(starts), 1 + net.latent), dtype)))
+        start = progress, jnp.zeros((len(starts), 1 + net.latent), dtype)
+        if used is None:
+            return jax.lax.fori_loop(0, len(starts), step, start, unroll=min(UNROLL, len(starts)))
+        return jax.lax.fori_loop(0, used, step, start)
 
     return run
 

@@ -1,4 +1,4 @@
-"""Compiled training: a chunk of steps as one program on the CPU, a step as one program elsewhere."""
+"""Compiled training: a chunk of steps as one program on the CPU, graphs of compiled steps on a GPU."""
 
 import functools
 import shutil
@@ -15,6 +15,7 @@ from twinvae.config import Config
 from twinvae.network.backend import Trained
 from twinvae.network.net import Net
 from vae_torch import _loop
+from vae_torch._graph import STEPS, RecordedSteps
 from vae_torch._step import Progress, Step, flat_step
 from vae_torch.model import State, build, from_state
 
@@ -56,7 +57,8 @@ def _program(net: Net, config: Config, device: str, batch: int, *, warm_up: bool
     if device == "cpu":
         with suppress(ImportError):  # of a name that PyTorch does not promise to keep
             return _in_one_call(_loop.program(*settings, batch, warm_up=warm_up, threads=torch.get_num_threads()))
-    return _step_by_step(_compiled_step(*settings, device))
+        return _step_by_step(_compiled_step(*settings, device))
+    return _in_graphs(_compiled_step(*settings, device))
 
 
 def _in_one_call(program: _loop.Program) -> RunSteps:
@@ -75,6 +77,31 @@ def _step_by_step(step: Step) -> RunSteps:
             progress = Progress(*state)
             terms.append(some)
         return progress, torch.stack(terms)
+
+    return run_steps
+
+
+@functools.cache  # as the compiled step is, so that a second fit records nothing
+def _in_graphs(step: Step) -> RunSteps:
+    """Whole graphs of steps, and a call for each step that is left over."""
+    singly = _step_by_step(step)
+    known: dict[tuple[torch.Size, ...], RecordedSteps] = {}  # of the shapes that came last: each takes memory
+
+    def run_steps(progress: Progress, values: Tensor, batches: list[Tensor], used: int) -> tuple[Progress, Tensor]:
+        whole = used - used % STEPS
+        terms = []
+        if whole:
+            shapes = (values.shape, *(array.shape for array in batches))
+            if shapes not in known:
+                known.clear()
+                known[shapes] = RecordedSteps(step, list(progress), values, batches)
+            state, some = known[shapes].run(list(progress), values, [array[:whole] for array in batches])
+            progress = Progress(*state)
+            terms.append(some)
+        if used > whole:
+            progress, some = singly(progress, values, [array[whole:] for array in batches], used - whole)
+            terms.append(some)
+        return progress, torch.cat(terms)
 
     return run_steps
 

@@ -51,7 +51,7 @@ def test_an_import_of_the_library_keeps_nothing() -> None:
 
     import vae_jax  # noqa: F401
 
-    assert jax.config.jax_compilation_cache_dir is None
+    assert jax.config.values["jax_compilation_cache_dir"] is None
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Training in both backends against the oracle; and that the comparison can fail."""
 
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,11 @@ from tests.conftest import (
 )
 from tests.helpers.cases import CASES, Case, shifted
 from twinvae.config import Config
+from twinvae.network.backend import load_backend
+from twinvae.network.net import Net
 from twinvae.network.schedule import chunks
+from vae_torch._compiled import _in_graphs
+from vae_torch._step import flat_step
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -40,6 +45,30 @@ def test_a_run_is_the_oracle_s_and_leaves_its_arguments_alone(backend: Any, name
     assert_close(np.concatenate([result.terms for result in results]), expected_terms, 1e-10)
     assert all((case.parameters[key] == array).all() for key, array in before.items())
     assert (case.series == series).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["tutorial", "last batch of one", pytest.param("beta warms up", marks=pytest.mark.slow)]
+)
+def test_a_run_as_on_a_gpu_is_the_oracle_s(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """JAX's loop of known length, PyTorch's graphs with steps left over: all of it but the device."""
+    monkeypatch.setattr("vae_jax.train._on_cpu", lambda: False)
+    monkeypatch.setattr("vae_torch._graph.recorded", lambda function: function)  # what is replayed is run again
+    monkeypatch.setattr("vae_torch._graph.STEPS", 3)
+    monkeypatch.setattr("vae_torch._compiled.STEPS", 3)
+    monkeypatch.setattr("vae_torch._compiled._program", as_on_a_gpu)
+    case = Case(name, "float64", 10)
+    case.config = replace(case.config, epochs=min(case.config.epochs, 3), compile=True)
+    expected, expected_terms = case.oracle_run()
+    for backend in map(load_backend, ("jax", "torch")):
+        results = list(case.train(backend))
+        assert_all_close(results[-1].parameters, expected, 1e-10)
+        assert_close(np.concatenate([result.terms for result in results]), expected_terms, 1e-10)
+
+
+def as_on_a_gpu(net: Net, config: Config, *_: object, **__: object) -> Any:
+    """What runs PyTorch's steps there, but for the compilation of the step."""
+    return _in_graphs(flat_step(net, config.beta, config.learning_rate))
 
 
 def test_a_run_without_the_warm_up_is_another(backend: Any) -> None:
