@@ -1,10 +1,11 @@
-"""Speed: `python -m benchmarks run`, `report` and `compare`. Detection: `accuracy` and `thresholds`."""
+"""Speed: `python -m benchmarks run`, `report`, `compare` and `gpu`. Detection: `accuracy` and `thresholds`."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from benchmarks.errors import RunError, complain
+from benchmarks.gpu.command import add_command
 from benchmarks.speed.command import add_commands
 from benchmarks.speed.results import ResultsError
 from twinvae.config import PRESETS
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_commands(commands)
+    add_command(commands)
 
     one = commands.add_parser("accuracy", help="measure how well anomalies are found, beside baselines")
     one.add_argument("source", nargs="+", metavar="DIR|NAME", help="a folder of labelled series, a file, a data set")
