@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Int
 
 from twinvae.config import Config
 from twinvae.detector.arguments import Estimator
@@ -13,6 +14,7 @@ from twinvae.network.net import Net
 from twinvae.network.training import held_out_steps
 from twinvae.process.notices import warn
 from twinvae.scoring.threshold import check_enough
+from twinvae.series.holes import kept
 from twinvae.series.scaling import Scaler, Spread, fit_scaler, measure, standardise, wild_values
 from twinvae.series.series import Series, are_numbers
 from twinvae.windowing.geometry import fully_covered
@@ -27,6 +29,7 @@ class Prepared:
     scaler: Scaler
     config: Config  # with the window, the epochs and the learning rate that suit the series
     net: Net
+    rows: Int[np.ndarray, " row"] | None = None  # the steps that the series had rows for, if absent ones were filled in
     whole: Series | None = None  # the series with its wild values, if some were left out
 
 
@@ -40,9 +43,9 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
         TypeError, ValueError: if an argument or the series is not fit for use.
     """
     config = arguments.resolved()
-    given = series.checked(config.missing)
+    given = to_use(series, config)
     raw, names = given.values, given.names
-    for message in gap_warnings(given, arguments.missing):
+    for message in (*gap_warnings(series, arguments.missing), *hole_warnings(series, config.missing)):
         warn(message)
     whole = given.interpolated().values if has_missing(raw) else raw
     if arguments.preset == "auto":
@@ -63,7 +66,22 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
     used = without_wild(given, head, spread, config)
     scaled = scaled_series(used.values, scaler, config)
     net = Net.of(config, len(names), masked=has_missing(scaled))
-    return Prepared(scaled, names, scaler, config, net, None if used is given else given)
+    rows = None if given.grid is None else given.grid.place
+    return Prepared(scaled, names, scaler, config, net, rows, None if used is given else given)
+
+
+def to_use(series: Series, config: Config) -> Series:
+    """A series that has passed its checks, with its missing values treated as the configuration says.
+
+    Where its time stamps say that rows are absent, missing values stand for them, unless those are refused.
+
+    Raises:
+        ValueError: if a value is infinite, or missing where that is refused.
+    """
+    on_grid = series if config.missing == "error" else series.on_grid()
+    if on_grid is not series:
+        series.checked("mask")  # whose messages count the rows of the series
+    return on_grid.checked(config.missing)
 
 
 def to_score(series: Series, model: Model) -> Series:
@@ -72,7 +90,7 @@ def to_score(series: Series, model: Model) -> Series:
     Raises:
         ValueError: if it is not fit for use, shorter than a window, or has other channels than the fitted one.
     """
-    checked, channels = series.checked(model.config.missing), model.channels
+    checked, channels = to_use(series, model.config), model.channels
     if len(checked.names) != len(channels):
         raise ValueError(f"the series has {len(checked.names)} channels, the detector was fitted on {len(channels)}")
     check_names(checked.names, channels)
@@ -104,6 +122,31 @@ def gap_warnings(series: Series, asked: str | None) -> tuple[str, ...]:
     return (
         f"{missing} missing values ({missing / values.size:.1%}) are left out, the first at row {row}, column "
         f'{series.names[column]}: missing="mask" says that this is meant, "error" refuses them',
+    )
+
+
+def hole_warnings(series: Series, missing: str) -> tuple[str, ...]:
+    """One line that says where the time stamps have no row, and what is done about it."""
+    holes = series.holes
+    if holes is None:
+        return ()
+    first, places = int(holes.after[0]), len(holes.after)
+    longest = int(holes.after[np.argmax(holes.absent)])
+    if not holes.fill:
+        return (
+            f"no row for {holes.longest} after row {longest} ({series.stamp(longest)}), {holes.times:.3g} times the "
+            "usual step, and steps that vary: windows go across as if nothing was absent; cut the series there, or "
+            "bring it to even steps",
+        )
+    absent = f"{holes.absent.sum()} rows are absent at {places} {'places' if places > 1 else 'place'}, the first after "
+    absent += f"row {first} ({series.stamp(first)})"
+    if missing == "error":
+        return (f'{absent}: windows go across as if they were not; see missing="mask" (--missing mask)',)
+    part = int(kept(holes, len(series)).sum())
+    shortened = f", each long hole shortened to {kept(holes, len(series)).max()}" if part < holes.absent.sum() else ""
+    return (
+        f"{absent}: filled in as missing values{shortened}; to take the rows as they stand, leave the time stamps out "
+        "(--time none, or give the values alone)",
     )
 
 

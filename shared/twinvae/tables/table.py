@@ -94,19 +94,20 @@ def as_table(
 ) -> Series:
     """The series that some columns of a frame are. Messages begin with its `source`."""
     names, time, labels = columns
-    stamps = frame[time] if time else None
+    stamps, instants = frame[time] if time else None, None
     if stamps is not None and dialect.time_zone:
         stamps = with_offsets(source, stamps, dialect)
-        check_times(source, stamps, in_order=in_order)
+        instants = check_times(source, stamps, in_order=in_order)
     elif stamps is not None:
-        check_times(source, stamps, in_order=in_order, dialect=dialect)
+        instants = check_times(source, stamps, in_order=in_order, dialect=dialect)
     values = [
         differences(numbers(source, frame[counter]))
         if (counter := counter_of(name)) is not None and name not in frame.columns
         else numbers(source, frame[name])
         for name in names
     ]
-    return Series(np.stack(values, axis=1), names, stamps, label_values(source, frame[labels]) if labels else None)
+    marks = label_values(source, frame[labels]) if labels else None
+    return Series(np.stack(values, axis=1), names, stamps, marks, instants)
 
 
 def _read_long(

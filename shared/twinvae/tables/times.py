@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
+
 from twinvae.process.notices import shortened, warn
 from twinvae.tables.dialect import FOUND_OUT, Dialect
 
@@ -31,8 +33,11 @@ _OFFSET = re.compile(r"[+-]\d\d(:?\d\d)?$")
 
 def check_times(
     source: Path | str, column: "pl.Series", begin: int = 0, *, in_order: bool, dialect: Dialect = FOUND_OUT
-) -> None:
-    """Refuses time stamps that are missing or unknown and, where they must be in order, come twice or go back."""
+) -> np.ndarray | None:
+    """Refuses time stamps that are missing or unknown and, where they must be in order, come twice or go back.
+
+    Returns when they are, as datetime64 or numbers; None where that is not known, or they need not be in order.
+    """
     import polars as pl
 
     if column.dtype.is_nested() or column.dtype == pl.Object:
@@ -41,7 +46,7 @@ def check_times(
         raise ValueError(f"{source}: row {begin + column.is_null().arg_true()[0]}: the time stamp is missing")
     order = instants(source, column, dialect, begin) if column.dtype == pl.String else column
     if order is None or not in_order:
-        return
+        return None
     before, after = order[:-1], order[1:]
     for wrong, what in (
         ((after == before), "the same time stamp as"),
@@ -52,6 +57,11 @@ def check_times(
             raise ValueError(
                 f"{source}: row {begin + row} has {what} the row before: {column[row]}{_set_back(order, row)}"
             )
+    if order.dtype in (pl.Date, pl.Datetime):
+        return order.dt.epoch("us").to_numpy().view("M8[us]")  # UTC, if it has a zone
+    if order.dtype.is_numeric() or order.dtype.is_temporal():
+        return order.to_physical().cast(pl.Float64).to_numpy()
+    return None
 
 
 def _set_back(order: "pl.Series", row: int) -> str:
