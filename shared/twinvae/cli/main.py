@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from twinvae.cli.text import complain
+from twinvae.process.notices import one_line, printable
 
 FAILED, WRONG_USE, FAULT, INTERRUPTED = 1, 2, 70, 130
 
@@ -144,7 +145,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **arguments)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(WRONG_USE, f"{self.prog}: error: {printable(one_line(message))} (see {self.prog} --help)\n")
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

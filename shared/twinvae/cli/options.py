@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, resolve
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
-from twinvae.process.notices import shortened
+from twinvae.process.notices import shortened, warn
 
 if TYPE_CHECKING:
     from twinvae.detector.detector import VAEDetector
@@ -162,5 +161,6 @@ def read_series(path: Path, options: argparse.Namespace) -> "Series":
 
     table = read_table(path, columns=options.columns, time=options.time, labels=options.labels, **reading(options))
     if table.labels is not None and options.labels is None:
-        warnings.warn(f"{path}: took a column of 0 and 1 as labels, not as a channel; see --columns", stacklevel=1)
+        column = shortened(table.labels_name)
+        warn(f"{path}: took column {column} as labels, not as a channel; see --labels and --columns")
     return table

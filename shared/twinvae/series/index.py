@@ -77,7 +77,7 @@ def _stamps(pandas: Any, index: Any) -> Any:
 
 
 def instants_of(index: Any) -> np.ndarray | None:
-    """When each row is: datetime64 (UTC, if there is a zone), or numbers of periods; None if the index is not of time."""
+    """When each row is: datetime64 (UTC, if it has a zone), or numbers of periods; None if it is not of time."""
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(index, pandas.Index):
         return None

@@ -30,6 +30,7 @@ class Series:
     names: tuple[str, ...]  # of the channels
     index: Any = None  # of a pandas object or a darts series, or the column of time stamps of a file; None: row numbers
     labels: Int8[np.ndarray, " time"] | None = None  # 1 is an anomaly, 0 is not
+    labels_name: str | None = None  # what the column of the labels is called in a file
     instants: np.ndarray | None = None  # when each row is, as datetime64 or numbers; None where that is not known
     grid: Grid | None = None  # where the rows stand that it is made of, if absent rows have been filled in
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+LONGEST_WORD = 30  # that may stand for a missing value
 _LABEL_WORDS = {"normal": "0", "benign": "0", "false": "0", "no": "0"} | dict.fromkeys(
     ("attack", "a ttack", "anomaly", "anomalous", "abnormal", "fault", "true", "yes"), "1"
 )
@@ -62,9 +63,12 @@ def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.n
         bad = (numbers.is_null() & text.is_not_null() & ~text.str.to_lowercase().is_in(list(MISSING_CELLS))).arg_true()
         if len(bad):
             cell = shortened(text[bad[0]])
+            is_word = cell.isprintable() and len(cell) <= LONGEST_WORD
             because = no_number_because(text[bad[0]]) or (
                 f"; if it stands for a missing value, say so with missing_values (--missing-values={cell}); if the "
                 "column is no channel, choose the numeric columns with columns (--columns)"
+                if is_word
+                else ": the line is damaged, or the column is no channel: choose the others with columns (--columns)"
             )
             raise ValueError(f"{path}: row {begin + bad[0]}, column {column.name}: {cell!r} is not a number{because}")
         return numbers.fill_null(np.nan).to_numpy()

@@ -14,6 +14,7 @@ from jaxtyping import Float32, Int8
 
 from twinvae.files.out_of_core import temporary_zeros
 from twinvae.tables.columns import filled_rows, label_values, numbers
+from twinvae.tables.file_kinds import bad_bytes, check_kind
 from twinvae.tables.times import check_times
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class LongParquet:
         import polars as pl
 
         self.path = path
+        check_kind(path)
         with reading(path):
             self._scan = pl.scan_parquet(path, glob=False)
             self.columns = self._scan.collect_schema().names()
@@ -77,7 +79,7 @@ def reading(path: Path) -> Iterator[None]:
     except pl.exceptions.NoDataError:
         raise ValueError(f"{path}: the file is empty") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: cannot be read: it is not UTF-8 text") from None
+        raise ValueError(f"{path}: {bad_bytes(path) or 'it is not UTF-8 text'}") from None
     except pl.exceptions.PanicException:  # no Exception: it would pass every handler of ours
         raise ValueError(f"{path}: cannot be read: the file is damaged") from None
     except pl.exceptions.PolarsError as error:

@@ -29,6 +29,7 @@ from twinvae.tables.dialect import (
     is_number_or_missing,
     is_row_of_units,
 )
+from twinvae.tables.file_kinds import bad_bytes, check_kind
 from twinvae.tables.long_parquet import LongParquet, is_long, reading, spooled_labels, spooled_stamps, spooled_values
 from twinvae.tables.roles import Columns, choose_columns, time_names, with_joined_time
 from twinvae.tables.time_names import NO_TIME
@@ -107,7 +108,7 @@ def as_table(
         for name in names
     ]
     marks = label_values(source, frame[labels]) if labels else None
-    return Series(np.stack(values, axis=1), names, stamps, marks, instants)
+    return Series(np.stack(values, axis=1), names, stamps, marks, labels, instants)
 
 
 def _read_long(
@@ -129,7 +130,7 @@ def _read_long(
     names, time, labels = choose_columns(file.path, file.columns, file.parts, columns, time, labels)
     values = spooled_values(file, names)
     stamps = spooled_stamps(file, time, in_order=in_order) if time else None
-    return Series(values, names, stamps, spooled_labels(file, labels) if labels else None)
+    return Series(values, names, stamps, spooled_labels(file, labels) if labels else None, labels)
 
 
 def _read_npy(
@@ -200,6 +201,7 @@ def _read_whole(path: Path, dialect: Dialect) -> "tuple[pl.DataFrame, str | None
         raise ValueError(f"{path}: a folder, not a file")
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise ValueError(f"{path}: not a .csv, .parquet or .npy file")
+    check_kind(path)
     with reading(path):
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False), None
@@ -259,7 +261,7 @@ def _header(path: Path, skip_rows: int | None) -> Header:
     try:
         found = header_of(lines, skip_rows)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {bad_bytes(path) or error}") from None
     if found is None:
         return Header(0, "", ",", [])
     if not is_header(found.names):
@@ -278,6 +280,8 @@ def _may_be_header(lines: Sequence[str], at: int) -> bool:
 
 def _unreadable(path: Path, header: Header, reason: str) -> str:
     """Names the first row whose number of cells is not the header's, else passes the parser's first line on."""
+    if (bad := bad_bytes(path)) is not None:
+        return f"{path}: {bad}"
     width = len(header.names)
     with path.open(newline="", encoding="utf-8", errors="replace") as lines:
         row, rows = -1, itertools.islice(csv.reader(lines, delimiter=header.separator), header.line, None)

@@ -96,7 +96,7 @@ def instants(
             raise ValueError(f"{source}: {dialect.time_format!r} is no format of time stamps: see strftime")
     else:
         order = text.cast(pl.Float64, strict=False)
-        if order.null_count():
+        if order.null_count() > len(order) / 2:  # else the cells that are no numbers are named
             order = _of_known_format(source, column.name, text)
     if order is None or (order.null_count() == len(order) and not dialect.time_format):
         warn(
