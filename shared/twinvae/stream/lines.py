@@ -81,9 +81,11 @@ class LineReader:
         self._form: LineFormat = form
         check_separator(separator)
         self._separator = self._given_separator = separator
-        self._skip = skip_rows or 0  # lines still
         self._zone = None if time_zone is None else LocalTimes(time_zone)
-        self._is_second = False  # of the lines, the first being a header
+        self._skip, self._is_second = (
+            skip_rows or 0,
+            False,
+        )  # lines to be skipped; whether the line before was the header
         self._header: list[str] | None = None
         self._places: list[int] | None = None  # of the channels in a row that has a header
         self._time_places: tuple[int, ...] = ()
@@ -113,7 +115,7 @@ class LineReader:
         if point is None:
             return None
         self._form = form
-        if self._zone is not None and point.time is not None:
+        if self._zone:
             point = point._replace(time=self._zone.stamp(point.time))
         return self._counters.differences(point)
 
@@ -277,7 +279,7 @@ class LineReader:
         return {
             "form": self._form, "separator": self._separator, "header": self._header, "width": self._width,
             "decimal": self._decimal, "before": self._counters.state,
-            "instant": None if self._zone is None else self._zone.last,
+            "instant": None if self._zone is None else self._zone.last, "below_header": self._is_second,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -290,10 +292,11 @@ class LineReader:
         if state["form"] not in (self._form, "auto") and self._form != "auto":
             return  # the user has chosen another format
         self._form, self._width, self._skip = state["form"], state["width"], 0
+        self._is_second = bool(state.get("below_header"))
         self._separator = self._given_separator or state["separator"]
         self._decimal = self._decimal or state.get("decimal")
         self._counters.restore(state.get("before"))
-        if self._zone is not None:
+        if self._zone:
             self._zone.last = state.get("instant")
         self._header = state["header"]  # an empty one says that there is none
         if self._header:
