@@ -89,6 +89,7 @@ def test_where_missing_values_are_refused_rows_are_taken_as_they_stand() -> None
 def test_a_member_of_a_fleet_is_the_detector_alone() -> None:
     (member,) = fit_batch(detector_of("jax")(**SMALL), {"x": HOLED})
     assert any("23 rows are absent" in line for line in member.warnings)
+    assert member.detector is not None
     assert member.detector.as_bytes() == quietly(detector_of("jax")(**SMALL).fit, HOLED).as_bytes()
 
 

@@ -338,3 +338,12 @@ def test_a_file_without_a_header_is_read_with_names(tmp_path: Path) -> None:
 def test_a_row_of_words_for_missing_values_is_no_row_of_units(tmp_path: Path) -> None:
     table, said = read(tmp_path, "a,b\nn.i.B.,n.i.B.\n1,2\n2,3\n", missing_values=["n.i.B."])
     assert (len(table), said) == (3, [])
+
+
+def test_who_has_chosen_the_columns_is_not_told_to(tmp_path: Path) -> None:
+    text = "time,a\n1,2\n2,x\n3,5\n"
+    with pytest.raises(ValueError, match="choose the numeric columns"):
+        read(tmp_path, text)
+    with pytest.raises(ValueError, match="--missing-values=x") as caught:
+        read(tmp_path, text, columns=["a"])
+    assert "choose" not in str(caught.value)

@@ -53,7 +53,7 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
             config, whole, window=arguments.window is None, epochs=arguments.epochs is None,
             learning_rate=arguments.learning_rate is None,
         )  # fmt: skip
-    check_length(len(raw), config.window)
+    check_length(len(raw), config.window, "lower window (--window), or fit on more rows")
     check_constant(whole, names)
     check_enough(int((1 - config.trim) * least_scores(raw, config)), config)
     head = raw[: len(raw) - held_out_steps(len(raw), config)]
@@ -94,7 +94,10 @@ def to_score(series: Series, model: Model) -> Series:
     if len(checked.names) != len(channels):
         raise ValueError(f"the series has {len(checked.names)} channels, the detector was fitted on {len(channels)}")
     check_names(checked.names, channels)
-    check_length(len(checked), model.config.window)
+    check_length(
+        len(checked), model.config.window, "score more rows at once, those before them perhaps, or fit a model of a "
+        "shorter window",
+    )  # fmt: skip
     return checked
 
 
@@ -106,10 +109,10 @@ def check_names(names: tuple[str, ...], channels: tuple[str, ...]) -> None:
         )
 
 
-def check_length(length: int, window: int) -> None:
+def check_length(length: int, window: int, advice: str) -> None:
     """Raises ValueError if the series is shorter than a window."""
     if length < window:
-        raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: lower window")
+        raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: {advice}")
 
 
 def gap_warnings(series: Series, asked: str | None) -> tuple[str, ...]:
@@ -242,7 +245,12 @@ def scaled_series(series: TimeByChannel, scaler: Scaler, config: Config) -> Time
     masked = config.missing == "mask"
     row = first_row(lambda new, old: ~(np.isfinite(new) | np.isnan(old) & masked), scaled, series)
     if row is not None:
-        raise ValueError(f'the value at row {row} is too large for {config.dtype}: use scaling="standard" or float64')
+        advice = "mark it as missing (NaN, an empty cell)"
+        if config.dtype == "float32":
+            advice += ', or fit with dtype="float64" (--dtype float64)'
+        if config.scaling == "none":
+            advice += ' or scaling="standard" (--scaling standard)'
+        raise ValueError(f"the value at row {row} is too large for {config.dtype}: {advice}")
     return scaled
 
 
@@ -252,4 +260,7 @@ def check_scores(contributions: TimeByChannel, scaled: TimeByChannel, config: Co
         return
     row = first_row(lambda part, x: np.isinf(part) | (np.isnan(part) & ~np.isnan(x)), contributions, scaled)
     if row is not None:
-        raise ValueError(f"the score at row {row} overflows {config.dtype}: remove the outlier or fit in float64")
+        wider = ', or fit with dtype="float64" (--dtype float64)' if config.dtype == "float32" else ""
+        raise ValueError(
+            f"the score at row {row} overflows {config.dtype}: mark the outlier as missing (NaN, an empty cell){wider}"
+        )

@@ -82,10 +82,7 @@ class LineReader:
         check_separator(separator)
         self._separator = self._given_separator = separator
         self._zone = None if time_zone is None else LocalTimes(time_zone)
-        self._skip, self._is_second = (
-            skip_rows or 0,
-            False,
-        )  # lines to be skipped; whether the line before was the header
+        self._skip, self._is_second = skip_rows or 0, False  # lines still to skip; whether the last was the header
         self._header: list[str] | None = None
         self._places: list[int] | None = None  # of the channels in a row that has a header
         self._time_places: tuple[int, ...] = ()

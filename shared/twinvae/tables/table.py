@@ -90,13 +90,22 @@ def read_table(
     chosen = choose_columns(
         path, frame.columns, lambda name: iter([frame[name]]), columns, time, labels, dialect.difference
     )
-    return as_table(path, frame, chosen, dialect, in_order=in_order)
+    return as_table(path, frame, chosen, dialect, in_order=in_order, asked=columns is not None)
 
 
 def as_table(
-    source: Path | str, frame: "pl.DataFrame", columns: Columns, dialect: Dialect = FOUND_OUT, *, in_order: bool = True
+    source: Path | str,
+    frame: "pl.DataFrame",
+    columns: Columns,
+    dialect: Dialect = FOUND_OUT,
+    *,
+    in_order: bool = True,
+    asked: bool = False,
 ) -> Series:
-    """The series that some columns of a frame are. Messages begin with its `source`."""
+    """The series that some columns of a frame are, which the user or a model has asked for, or not.
+
+    Messages begin with its `source`.
+    """
     names, time, labels = columns
     stamps, instants = frame[time] if time else None, None
     if stamps is not None and dialect.time_zone:
@@ -105,9 +114,9 @@ def as_table(
     elif stamps is not None:
         instants = check_times(source, stamps, in_order=in_order, dialect=dialect)
     values = [
-        differences(numbers(source, frame[counter]))
+        differences(numbers(source, frame[counter], asked=asked))
         if (counter := counter_of(name)) is not None and name not in frame.columns
-        else numbers(source, frame[name])
+        else numbers(source, frame[name], asked=asked)
         for name in names
     ]
     marks = label_values(source, frame[labels]) if labels else None
