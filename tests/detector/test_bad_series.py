@@ -99,7 +99,7 @@ def test_a_score_that_overflows_is_refused_in_words(detector_class: Any, kind: A
     detector = detector_class(**SMALL).fit(PLAIN)
     series = PLAIN.copy()
     series[40] = 1e30
-    with pytest.raises(ValueError, match="overflows float32: mark the outlier as missing .*float64"):
+    with pytest.raises(ValueError, match=r"overflows float32: mark the outlier as missing .*float64"):
         detector.decision_function(series, kind=kind)
 
 

@@ -168,3 +168,17 @@ def test_an_index_that_is_no_time_may_be_anything() -> None:
     words = FRAME.set_axis([f"row {row % 7}" for row in range(100)])
     for frame in (parts, words, FRAME.set_axis(range(100, 200)), FRAME.set_axis(np.arange(100) * 0.5)):
         assert Series.of(frame).instants is None
+
+
+def test_an_hour_that_comes_twice_is_told_from_a_frame_out_of_order() -> None:
+    autumn = pd.date_range("2026-10-24", periods=200, freq="30min", tz="Europe/Berlin").tz_localize(None)
+    with pytest.raises(ValueError, match=r'tz_localize\(zone, ambiguous="infer"\)'):
+        Series.of(pd.Series(np.arange(200.0), index=autumn))
+
+
+def test_time_stamps_among_the_columns_are_told_to_be_the_index() -> None:
+    for stamps in (HOURS, HOURS.astype(str), HOURS.strftime("%d.%m.%Y %H:%M")):
+        with pytest.raises(TypeError, match=r"row 0, column time holds .* make them the index \(set_index in pandas\)"):
+            Series.of(FRAME.assign(time=stamps))
+    with pytest.raises(TypeError, match=r"pandas\.to_numeric"):
+        Series.of(FRAME.assign(state=["on", "5"] * 50))

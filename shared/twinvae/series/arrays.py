@@ -1,7 +1,9 @@
 """The values of whatever the user has, as an array of float32 or float64, and what its channels are called."""
 
 import decimal
+import re
 import sys
+from datetime import datetime
 from numbers import Real
 from typing import Any
 
@@ -9,6 +11,8 @@ import numpy as np
 
 from twinvae.files.out_of_core import TimeByChannel, by_rows
 from twinvae.process.notices import shortened
+
+_TIME = re.compile(r"\d[/.:-]\d{1,2}[/.:-]\d")  # 2026-01-31, 31.01.2026, 12:30:00
 
 
 def channel_names(series: Any, channels: int) -> tuple[str, ...]:
@@ -89,9 +93,18 @@ def _of_objects(array: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
             else:
                 raise TypeError(
                     f"the series must hold real numbers: row {row}, column {name} holds {shortened(repr(value))} of "
-                    f"type {type(value).__name__}: leave the column out, or convert it"
+                    f"type {type(value).__name__}: {_advice(value)}"
                 )
     return result
+
+
+def _advice(value: Any) -> str:
+    """What to do about a value that is no number."""
+    if isinstance(value, (datetime, np.datetime64)) or (isinstance(value, str) and _TIME.search(value)):
+        return "if these are the time stamps, make them the index (set_index in pandas), else leave the column out"
+    if isinstance(value, str):
+        return 'leave the column out, or make numbers of it (pandas.to_numeric with errors="coerce")'
+    return "leave the column out, or convert it"
 
 
 def _as_float(value: Any, row: int, name: str) -> float:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,11 @@ def _check(pandas: Any, index: Any) -> None:
 
 def _order(index: Any, values: Any) -> str:
     row = int(np.argmax(np.asarray(values[1:] < values[:-1]))) + 1
-    return f"row {row} has an earlier index than the row before: {index[row]} after {index[row - 1]}: use sort_index()"
+    said = f"row {row} has an earlier index than the row before: {index[row]} after {index[row - 1]}: "
+    back = values[row - 1] - values[row]
+    if isinstance(back, timedelta) and back <= timedelta(hours=1) and values[row:].is_monotonic_increasing:
+        return f'{said}if clocks were set back, tz_localize(zone, ambiguous="infer"), else sort_index()'
+    return f"{said}use sort_index()"
 
 
 def _stamps(pandas: Any, index: Any) -> Any:
