@@ -21,6 +21,7 @@ CALLED_CSV = {
     "UTF-16": (TEXT.encode("utf-16"), "UTF-16 text: save it as UTF-8"),
     "UTF-16 without a mark": (TEXT.encode("utf-16-le"), "iconv -f UTF-16LE"),
     "UTF-16 of the other order": (TEXT.encode("utf-16-be"), "iconv -f UTF-16BE"),
+    "zeros": (bytes(5000), "nothing but zero bytes"),
     "a page": (b"<!DOCTYPE html>\n<html>", "a page of HTML"),
     "JSON": (b'[{"a": 1}, {"a": 2}]', "it is JSON"),
     "JSON lines": (b'{"time": 1, "a": 1}\n{"time": 2, "a": 1}\n', "JSON lines are for twinvae watch"),

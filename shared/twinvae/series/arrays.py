@@ -121,4 +121,4 @@ def _check_columns(values: Any) -> None:
     schema: Any = getattr(values, "schema", None)
     for name, dtype in schema.items() if hasattr(schema, "items") else ():
         if getattr(dtype, "is_temporal", bool)():
-            raise TypeError(f"the series must hold real numbers, column {name} holds {dtype}")
+            raise TypeError(f"the series must hold real numbers, column {name} holds {dtype}: leave it out (drop)")

@@ -45,9 +45,8 @@ def check_kind(path: Path) -> None:
 
 
 def _kind(head: bytes) -> str | None:
-    for begin, kind in _KINDS:
-        if head.startswith(begin):
-            return kind
+    if (kind := next((kind for begin, kind in _KINDS if head.startswith(begin)), None)) is not None:
+        return kind
     if head.startswith(b"PK\x03\x04"):
         is_workbook = b"xl/" in head or b"[Content_Types].xml" in head
         return "an Excel workbook: save the sheet as CSV (UTF-8)" if is_workbook else f"a zip archive: {_UNPACK}"
@@ -56,10 +55,14 @@ def _kind(head: bytes) -> str | None:
         return "a page of HTML or XML: was it downloaded as shown in a browser?"
     if text[:2] in (b'{"', b"[{") or (text[:1] in b"{[" and text[:1] and b'":' in text):
         return "JSON: write it as a CSV (JSON lines are for twinvae watch)"
-    if len(head) > 3 and (_is_utf_16(head[::2]) or _is_utf_16(head[1::2])):
-        order = "LE" if _is_utf_16(head[1::2]) else "BE"
-        return f"UTF-16 text: save it as UTF-8 (iconv -f UTF-16{order} -t UTF-8)"
-    return None
+    return _with_zeros(head) if len(head) > 3 else None
+
+
+def _with_zeros(head: bytes) -> str | None:
+    if not head.strip(b"\0"):
+        return "nothing but zero bytes: it was damaged, or never written to its end"
+    order = "LE" if _is_utf_16(head[1::2]) else "BE" if _is_utf_16(head[::2]) else None
+    return None if order is None else f"UTF-16 text: save it as UTF-8 (iconv -f UTF-16{order} -t UTF-8)"
 
 
 def _is_utf_16(every_other: bytes) -> bool:
