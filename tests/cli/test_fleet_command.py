@@ -135,7 +135,7 @@ def test_what_one_should_know_is_warned_of_once(
     assert len(warnings) == 3
     assert "left out 1 entries that are hidden, or no .csv or .parquet file" in warnings[0]
     assert "fitted on whole series: their anomalies count as normal; see --train-rows" in warnings[1]
-    assert "took a column of 0 and 1 as labels, not as a channel, in 2 series; see --columns" in warnings[2]
+    assert "as labels, not as a channel, in 2 series; see --labels and --columns" in warnings[2]
 
 
 def test_ray_that_is_not_installed_names_its_extra(

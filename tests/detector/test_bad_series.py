@@ -99,7 +99,7 @@ def test_a_score_that_overflows_is_refused_in_words(detector_class: Any, kind: A
     detector = detector_class(**SMALL).fit(PLAIN)
     series = PLAIN.copy()
     series[40] = 1e30
-    with pytest.raises(ValueError, match="overflows float32: remove the outlier or fit in float64"):
+    with pytest.raises(ValueError, match=r"overflows float32: mark the outlier as missing .*float64"):
         detector.decision_function(series, kind=kind)
 
 
@@ -161,3 +161,14 @@ def test_a_good_fit_and_score_warn_of_nothing(detector_class: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         detector_class(**SMALL, scaling="standard", validation_fraction=0.2).fit(CHANNELS).events(CHANNELS)
+
+
+def test_advice_on_a_fitted_model_is_what_can_be_done_with_it() -> None:
+    fitted = detector_of("torch")(window=5, hidden_dim=4, latent_dim=2, epochs=1).fit(PLAIN)
+    with pytest.raises(ValueError, match="fewer than the window of 5: score more rows at once"):
+        fitted.predict(PLAIN[:4])
+    with pytest.raises(ValueError, match="fewer than the window of 5: lower window"):
+        detector_of("torch")(window=5, epochs=1).fit(PLAIN[:4])
+    with pytest.raises(ValueError, match="row 7 is too large for float32: mark it as missing") as caught:
+        fitted.predict(np.where(np.arange(80) == 7, 1e300, PLAIN))
+    assert "scaling" not in str(caught.value)  # it is scaled

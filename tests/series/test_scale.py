@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import NO_DATA, ROOT, detector_of
-from twinvae.series.scaling import fit_scaler, measure, standardise, wild_values
+from twinvae.series.scaling import fit_scaler, measure, stand_in, standardise, wild_values
 
 STEPS = np.arange(900)
 SIGNAL = 20.0 + 5.0 * np.sin(STEPS * 2 * np.pi / 24) + 0.3 * np.random.default_rng(0).normal(size=900)
@@ -170,3 +170,31 @@ def test_an_anomaly_of_very_small_values_is_found(detector_class: Any, unit: flo
     again = detector_class.load(tmp_path / "m")
     assert again.predict(unit * spike())[700:706].any()
     assert not again.predict(unit * SIGNAL[600:]).any()
+
+
+WAVE = 20 + 5 * np.sin(np.arange(400) / 7)
+
+
+def with_some(value: float, every: int = 9) -> np.ndarray:
+    return np.where(np.arange(400) % every == 3, value, WAVE)
+
+
+@pytest.mark.parametrize("value", [-200.0, -999.0, -9999.0, 999.0, 99999.0, 65535.0, -32768.0, 1e30])
+def test_a_number_that_stands_for_missing_values_is_known_by_its_looks(value: float) -> None:
+    assert stand_in(with_some(value)) == (value, 45)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        WAVE,
+        with_some(-212.5),  # no number that programs write
+        with_some(-9.0),
+        with_some(100.0) * np.where(np.arange(400) % 2, 1, 9),  # the others vary as much
+        np.where(np.arange(400) < 200, 0.0, 999.0),  # two states
+        np.where(np.arange(400) == 7, -999.0, WAVE),  # once
+        np.full(400, np.nan),
+    ],
+)
+def test_what_is_far_off_but_may_be_a_value_is_none(values: np.ndarray) -> None:
+    assert stand_in(values) is None

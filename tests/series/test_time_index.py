@@ -84,7 +84,8 @@ def test_a_detection_is_all_answers_at_once(detector: Any) -> None:
 
 def test_a_series_with_gaps_in_its_index_or_numbers_for_it_keeps_it(detector: Any) -> None:
     some = FRAME.drop(FRAME.index[10:20])
-    assert detector.predict(some).index.equals(some.index)
+    with pytest.warns(UserWarning, match=r'10 rows are absent .* see missing="mask"'):
+        assert detector.predict(some).index.equals(some.index)
     numbered = FRAME.set_axis(np.arange(100) * 7, axis=0)
     assert list(detector.predict(numbered).index[:2]) == [0, 7]
     assert detector.decision_function(numbered).index.equals(numbered.index)
@@ -137,3 +138,47 @@ def test_a_series_is_made_once_and_is_cut_with_its_index() -> None:
     assert part.stamp(0) == "2026-03-01 10:00:00"
     assert part.stamps(slice(0, 2)).to_list() == list(HOURS[10:12])
     np.testing.assert_array_equal(part.values, VALUES[10:20])
+
+
+# An index is held to what the command asks of a column of time stamps.
+
+PANEL = pd.concat(dict.fromkeys("AB", FRAME), names=["machine", "time"])
+BAD_INDEX = {
+    "newest first": (FRAME[::-1], r"row 1 has an earlier index than the row before.*sort_index\(\)"),
+    "shuffled": (FRAME.sample(frac=1, random_state=0), r"sort_index\(\)"),
+    "numbers, newest first": (FRAME.reset_index(drop=True)[::-1], r"sort_index\(\)"),
+    "text, newest first": (FRAME.set_axis(HOURS.astype(str))[::-1], r"sort_index\(\)"),
+    "periods, newest first": (FRAME.set_axis(HOURS.to_period("h"))[::-1], r"sort_index\(\)"),
+    "twice": (FRAME.set_axis(HOURS[:50].append(HOURS[49:99])), r"row 50 has the same time stamp.*2026-03-03 01:00"),
+    "no time": (FRAME.set_axis(HOURS[:50].append(pd.DatetimeIndex([None])).append(HOURS[51:])), r"row 50: .*\(NaT\)"),
+    "a panel": (PANEL, r"2 levels \(machine, time\).*VAEFleet"),
+    "a column of a panel": (PANEL["a"], "VAEFleet"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INDEX)
+def test_an_index_that_is_not_in_the_order_of_time_is_refused_with_the_remedy(name: str) -> None:
+    series, message = BAD_INDEX[name]
+    with pytest.raises(ValueError, match=rf"^[^\n]*{message}"):
+        Series.of(series)
+
+
+def test_an_index_that_is_no_time_may_be_anything() -> None:
+    parts = pd.concat([FRAME.reset_index(drop=True)] * 2)
+    words = FRAME.set_axis([f"row {row % 7}" for row in range(100)])
+    for frame in (parts, words, FRAME.set_axis(range(100, 200)), FRAME.set_axis(np.arange(100) * 0.5)):
+        assert Series.of(frame).instants is None
+
+
+def test_an_hour_that_comes_twice_is_told_from_a_frame_out_of_order() -> None:
+    autumn = pd.date_range("2026-10-24", periods=200, freq="30min", tz="Europe/Berlin").tz_localize(None)
+    with pytest.raises(ValueError, match=r'tz_localize\(zone, ambiguous="infer"\)'):
+        Series.of(pd.Series(np.arange(200.0), index=autumn))
+
+
+def test_time_stamps_among_the_columns_are_told_to_be_the_index() -> None:
+    for stamps in (HOURS, HOURS.astype(str), HOURS.strftime("%d.%m.%Y %H:%M")):
+        with pytest.raises(TypeError, match=r"row 0, column time holds .* make them the index \(set_index in pandas\)"):
+            Series.of(FRAME.assign(time=stamps))
+    with pytest.raises(TypeError, match=r"pandas\.to_numeric"):
+        Series.of(FRAME.assign(state=["on", "5"] * 50))

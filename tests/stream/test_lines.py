@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from twinvae.stream.lines import LineReader, Point, UnsuitedHeaderError
+from twinvae.stream.lines import LineReader
+from twinvae.stream.points import Point, UnsuitedHeaderError
 
 NAN: Any = pytest.approx(float("nan"), nan_ok=True)
 

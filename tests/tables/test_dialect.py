@@ -13,7 +13,8 @@ from tests.helpers.watching import watch
 from tests.stream.test_stream import model
 from twinvae.files.atomic import write_bytes
 from twinvae.model import file as model_file
-from twinvae.stream.lines import LineReader, Point
+from twinvae.stream.lines import LineReader
+from twinvae.stream.points import Point
 from twinvae.tables.dialect import SEPARATORS, cells_of, is_header, number_of, separator_of
 from twinvae.tables.table import read_table
 

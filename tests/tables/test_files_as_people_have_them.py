@@ -311,3 +311,39 @@ def test_the_differences_of_a_counter_pass_a_wrap(tmp_path: Path, bits: int) -> 
 def test_a_counter_that_is_set_back_is_missing_once(tmp_path: Path) -> None:
     table, _ = read(tmp_path, "time,n\n1,100\n2,150\n3,20\n4,70\n", difference=["n"])
     np.testing.assert_array_equal(table.values[:, 0], [math.nan, 50, math.nan, 50])
+
+
+# What is found out may be overruled.
+
+
+def test_the_separator_may_be_said(tmp_path: Path) -> None:
+    text = "time:a,x:b\n1:2,5:3\n2:3,5:4\n"
+    assert read(tmp_path, text, separator=":", decimal=",")[0].values.tolist() == [[2.5, 3], [3.5, 4]]
+    assert read(tmp_path, "title: x\n" + text, separator=":", skip_rows=1, decimal=",")[0].names == ("a,x", "b")
+    with pytest.raises(ValueError, match="the separator must be one character"):
+        read(tmp_path, text, separator="::")
+
+
+def test_a_file_without_a_header_is_read_with_names(tmp_path: Path) -> None:
+    text = "1,2,3\n2,3,4\n3,4,5\n"
+    with pytest.raises(ValueError, match=r"must name the columns; .*--header TIME,A,B"):
+        read(tmp_path, text)
+    table, said = read(tmp_path, text, header=["time", "a", "b"])
+    assert (table.names, len(table), table.stamp(0), said) == (("a", "b"), 3, "1", [])
+    assert read(tmp_path, "x\n" + text, header=["time", "a", "b"], skip_rows=1)[0].values[0].tolist() == [2, 3]
+    with pytest.raises(ValueError, match="2 names are given for 3 columns"):
+        read(tmp_path, text, header=["time", "a"])
+
+
+def test_a_row_of_words_for_missing_values_is_no_row_of_units(tmp_path: Path) -> None:
+    table, said = read(tmp_path, "a,b\nn.i.B.,n.i.B.\n1,2\n2,3\n", missing_values=["n.i.B."])
+    assert (len(table), said) == (3, [])
+
+
+def test_who_has_chosen_the_columns_is_not_told_to(tmp_path: Path) -> None:
+    text = "time,a\n1,2\n2,x\n3,5\n"
+    with pytest.raises(ValueError, match="choose the numeric columns"):
+        read(tmp_path, text)
+    with pytest.raises(ValueError, match="--missing-values=x") as caught:
+        read(tmp_path, text, columns=["a"])
+    assert "choose" not in str(caught.value)

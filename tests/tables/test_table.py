@@ -11,6 +11,7 @@ import pytest
 from twinvae.cli import main as cli
 from twinvae.plots.figure import short_stamps
 from twinvae.series.series import Series
+from twinvae.tables import long_parquet
 from twinvae.tables.table import read_table
 
 QUICK = ("--epochs", "2", "--window", "5", "--hidden-dim", "4", "--latent-dim", "2")
@@ -152,3 +153,15 @@ def test_a_panic_of_polars_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(pl, "read_parquet", panic)
     with pytest.raises(ValueError, match=r"data\.parquet: cannot be read: the file is damaged"):
         read_table(tmp_path / "data.parquet")
+
+
+def test_absent_rows_of_a_file_that_is_read_part_by_part_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = pl.datetime_range(pl.datetime(2026, 1, 1), pl.datetime(2026, 1, 20), "1h", eager=True)
+    frame = pl.DataFrame({"time": times, "a": np.sin(np.arange(len(times)))})
+    pl.concat([frame[:100], frame[130:]]).write_parquet(tmp_path / "x.parquet")
+    monkeypatch.setattr(long_parquet, "LONG", 10)
+    monkeypatch.setattr(long_parquet, "ROWS", 64)
+    with pytest.warns(UserWarning, match="30 rows are absent by the time stamps; in so long a file"):
+        read_table(tmp_path / "x.parquet")

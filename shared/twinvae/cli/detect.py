@@ -8,7 +8,7 @@ from twinvae.cli.options import SERIES_FILE, add_detector, chosen_detector, coun
 from twinvae.cli.text import events_text, print_result, quality_text
 from twinvae.data.datasets import DATASETS, load_dataset
 from twinvae.detector.detector import VAEDetector
-from twinvae.detector.preparation import gap_warnings
+from twinvae.detector.preparation import gap_warnings, hole_warnings
 from twinvae.detector.report import DETECTION_FILES, write_detection
 from twinvae.files.atomic import check_output
 from twinvae.process.notices import collected, warn
@@ -63,7 +63,10 @@ def _fit_on_a_part(detector: VAEDetector, normal: Series) -> None:
         with collected() as said:
             detector.fit(normal)
     finally:
-        known = gap_warnings(normal, detector.missing)
+        known = (
+            *gap_warnings(normal, detector.missing),
+            *hole_warnings(normal, detector.resolved().missing),
+        )
         for message in (message for message in said if message not in known):
             warn(message)
 

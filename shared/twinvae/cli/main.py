@@ -14,7 +14,9 @@ from typing import Any, NoReturn
 
 from twinvae.cli.text import complain
 from twinvae.files.cache import cache_folder
+from twinvae.process.notices import one_line, printable
 
+SCORING = ("score", "watch", "export")  # with a model that is fitted
 FAILED, WRONG_USE, FAULT, INTERRUPTED = 1, 2, 70, 130
 
 # Each is a file of this folder, imported only when it is asked for: what it does, and an example.
@@ -119,19 +121,24 @@ def _run(arguments: Sequence[str]) -> int:
         except Exception as error:
             if options.traceback or os.environ.get("TWINVAE_TRACEBACK", "0") not in ("", "0"):
                 traceback.print_exception(error)
-            message, code = _explained(error)
+            message, code = _explained(error, options.command)
             complain("error", message)
             return code
     return 0
 
 
-def _explained(error: Exception) -> tuple[str, int]:
+def _explained(error: Exception, command: str) -> tuple[str, int]:
     """What to say of an error, and the exit code. Whatever is not raised for people is a fault of twinvae."""
     if isinstance(error, OSError):
         return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", FAILED
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))):
         said = f" ({error})" if str(error) else ""
-        return f"not enough memory: lower batch_size, hidden_dim or window, or fit on fewer rows{said}", FAILED
+        advice = (
+            "score fewer rows at once"
+            if command in SCORING
+            else "lower batch_size, hidden_dim or window, or fit on fewer rows"
+        )
+        return f"not enough memory: {advice}{said}", FAILED
     if isinstance(error, ValueError | Warning):
         return str(error), FAILED
     if isinstance(error, ImportError) and not (error.name or "twinvae").startswith(("twinvae", "vae_")):
@@ -170,7 +177,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **arguments)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(WRONG_USE, f"{self.prog}: error: {printable(one_line(message))} (see {self.prog} --help)\n")
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

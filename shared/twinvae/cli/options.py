@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, resolve
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
-from twinvae.process.notices import shortened
+from twinvae.process.notices import shortened, warn
 
 if TYPE_CHECKING:
     from twinvae.detector.detector import VAEDetector
@@ -19,7 +18,10 @@ if TYPE_CHECKING:
 SERIES_FILE = "a CSV, Parquet or .npy file, one row per time step"
 MOST_DIGITS = 20  # of a whole number
 TIME_HELP = "the time stamps; default: timestamp, time, date or another usual name; none: there are none"
-READING = ("missing_values", "decimal", "skip_rows", "time_format", "time_zone", "difference")  # of `read_table`
+# Of `read_table`.
+READING = (
+    "missing_values", "decimal", "skip_rows", "time_format", "time_zone", "difference", "separator", "header"
+)  # fmt: skip
 
 # Types.
 
@@ -56,6 +58,17 @@ def names(text: str) -> tuple[str, ...]:
     return found
 
 
+def _separator(text: str) -> str:
+    from twinvae.tables.dialect import check_separator
+
+    separator = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}.get(text.lower(), text)
+    try:
+        check_separator(separator)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return separator
+
+
 def choices(name: str) -> tuple[str, ...]:
     """The values that a hyperparameter may have."""
     return get_args(next(field.type for field in fields(Config) if field.name == name))
@@ -85,9 +98,8 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how the file is written", "default: found out")
     add_cells(parser, group)
     add = group.add_argument
-    add("--skip-rows", type=_whole(0), metavar="N", help="lines before the header")
+    add("--header", type=names, default=(), metavar="A,B", help="the columns' names, if no line of the file has them")
     add("--time-format", metavar="FORMAT", help="of the time stamps, as strftime has it: %%m/%%d/%%Y %%H:%%M")
-    add("--time-zone", metavar="ZONE", help="of local time stamps without an offset: Europe/Berlin")
     add(
         "--difference", type=names, default=(), metavar="A,B",
         help="counters: what they rise by is the channel, wraps allowed for",
@@ -103,6 +115,9 @@ def add_cells(parser: argparse.ArgumentParser, group: "argparse._ArgumentGroup |
         help="cells or numbers without a value, beside the usual words: n.i.B.,-999",
     )  # fmt: skip
     add("--decimal", choices=(".", ","), help="the decimal mark")
+    add("--separator", type=_separator, metavar="C", help="between cells: one character, or tab")
+    add("--skip-rows", type=_whole(0), metavar="N", help="lines before the header")
+    add("--time-zone", metavar="ZONE", help="of local time stamps without an offset: Europe/Berlin")
 
 
 def reading(options: argparse.Namespace) -> dict[str, Any]:
@@ -162,5 +177,6 @@ def read_series(path: Path, options: argparse.Namespace) -> "Series":
 
     table = read_table(path, columns=options.columns, time=options.time, labels=options.labels, **reading(options))
     if table.labels is not None and options.labels is None:
-        warnings.warn(f"{path}: took a column of 0 and 1 as labels, not as a channel; see --columns", stacklevel=1)
+        column = shortened(table.labels_name)
+        warn(f"{path}: took column {column} as labels, not as a channel; see --labels and --columns")
     return table

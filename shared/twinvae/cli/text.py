@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twinvae.process.notices import one_line, printable
+
 if TYPE_CHECKING:
     from twinvae.fleet.tables import Tables
     from twinvae.scoring.false_alarms import FalseAlarms
@@ -16,7 +18,7 @@ MOST_SERIES = 10  # with the most events, and of those that failed; all are in t
 
 def complain(what: str, message: object) -> None:
     """Prints a line on stderr."""
-    print(f"twinvae: {what}: {' '.join(str(message).split())}", file=sys.stderr)
+    print(printable(f"twinvae: {what}: {one_line(message)}"), file=sys.stderr)
 
 
 def print_result(options: argparse.Namespace, result: dict[str, Any], text: str) -> None:
@@ -25,7 +27,7 @@ def print_result(options: argparse.Namespace, result: dict[str, Any], text: str)
         from twinvae.files.atomic import as_json
 
         text = as_json(result).rstrip()
-    print(text)
+    print(printable(text))
 
 
 def events_text(events: Sequence[dict[str, Any]]) -> str:

@@ -10,7 +10,8 @@ from twinvae.cli.options import TIME_HELP, add_cells, choices, count, names
 from twinvae.cli.text import complain
 from twinvae.files.atomic import check_output
 from twinvae.files.lock import locked_beside
-from twinvae.stream.lines import LINE_FORMATS, LineReader
+from twinvae.stream.lines import LineReader
+from twinvae.stream.points import LINE_FORMATS
 from twinvae.stream.stream import Stream
 from twinvae.stream.watch import Watch
 
@@ -40,7 +41,8 @@ def run(options: argparse.Namespace) -> None:
     stream = Stream.load(options.model, missing=options.missing)
     reader = LineReader(
         stream.channels, form=options.format, columns=options.columns, time=options.time,
-        missing_values=options.missing_values, decimal=options.decimal,
+        missing_values=options.missing_values, decimal=options.decimal, separator=options.separator,
+        skip_rows=options.skip_rows, time_zone=options.time_zone,
     )  # fmt: skip
     in_use = f"{options.state}: another process keeps its state there: choose another --state, or end it"
     with locked_beside(options.state, in_use) if options.state else nullcontext():

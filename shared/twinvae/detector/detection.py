@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int8
 
 from twinvae.config import KINDS, Kind
-from twinvae.detector.preparation import check_scores, gap_warnings, scaled_series
+from twinvae.detector.preparation import check_scores, gap_warnings, hole_warnings, scaled_series
 from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, number
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend, Statistic
@@ -141,7 +141,11 @@ class Detection:
     @cached_property
     def gap_warnings(self) -> tuple[str, ...]:
         """What the user should know of the series alone."""
-        return gap_warnings(self.series, self.model.overrides.get("missing"))
+        model = self.model
+        return (
+            *gap_warnings(self.series, model.overrides.get("missing")),
+            *hole_warnings(self.series, model.config.missing),
+        )
 
     @cached_property
     def _statistics(self) -> Statistics:

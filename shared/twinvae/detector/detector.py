@@ -13,7 +13,8 @@ from twinvae.config import HYPERPARAMETERS, KINDS, Config, Device, Kind, Missing
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.detection import Detection
 from twinvae.detector.outcome import checked_scores
-from twinvae.detector.preparation import Prepared, prepare, to_score
+from twinvae.detector.preparation import Prepared, prepare
+from twinvae.detector.rows import detected
 from twinvae.detector.windows import Scorer, window_scorer
 from twinvae.files.atomic import write_bytes
 from twinvae.model import file as model_file
@@ -49,7 +50,9 @@ class VAEDetector(Estimator):
     same seed gives the same initial weights, shuffles and noise in both backends.
 
     What comes back for a pandas object or a darts series has its index: a Series, a DataFrame, or events with time
-    stamps. For anything else it is a NumPy array.
+    stamps. For anything else it is a NumPy array. Where the time stamps have an even step and rows are absent, missing
+    values stand for them, so that no window goes across such a hole as if it was not there; a warning says so, and
+    results are of the rows that there are.
 
     After `fit`: `model_`, and parts of it as `threshold_`, `thresholds_` (of each score and of a single window),
     `parameters_`, `scaler_`, `config_`, `channels_` (names), `calibration_`; `decision_scores_` and `labels_` of the
@@ -110,6 +113,7 @@ class VAEDetector(Estimator):
             thresholds, calibration,
         )  # fmt: skip
         scores = checked_scores(self.backend, model, prepared, statistics, scores)
+        scores = scores if prepared.rows is None else scores[prepared.rows]
         labels = model.labels(scores, config.kind)
         self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels
 
@@ -177,7 +181,7 @@ class VAEDetector(Estimator):
         return self._detection(normal, kind).false_alarms
 
     def latent(self, series: Any) -> Float[np.ndarray, "n latent"]:
-        """The posterior mean of each window of the series, n = time - window + 1."""
+        """The posterior mean of each window of the series, n = time - window + 1, where absent rows count as time."""
         return self._detection(series, scored=False).latent
 
     def reconstruct(self, series: Any) -> Any:
@@ -208,7 +212,7 @@ class VAEDetector(Estimator):
         model = self._fitted
         chosen = model.config.kind if kind is None else kind
         check_kind(chosen)
-        found = Detection(model, self.backend, to_score(Series.of(series), model), chosen, explained)
+        found = detected(model, self.backend, Series.of(series), chosen, explained=explained)
         for message in found.warnings if scored else found.gap_warnings:
             warn(message, stacklevel=3)  # of the public method's caller
         return found

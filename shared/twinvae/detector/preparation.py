@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Int
 
 from twinvae.config import Config
 from twinvae.detector.arguments import Estimator
@@ -13,7 +14,8 @@ from twinvae.network.net import Net
 from twinvae.network.training import held_out_steps
 from twinvae.process.notices import warn
 from twinvae.scoring.threshold import check_enough
-from twinvae.series.scaling import Scaler, Spread, fit_scaler, measure, standardise, wild_values
+from twinvae.series.holes import kept
+from twinvae.series.scaling import Scaler, Spread, fit_scaler, measure, stand_in, standardise, wild_values
 from twinvae.series.series import Series, are_numbers
 from twinvae.windowing.geometry import fully_covered
 
@@ -27,6 +29,7 @@ class Prepared:
     scaler: Scaler
     config: Config  # with the window, the epochs and the learning rate that suit the series
     net: Net
+    rows: Int[np.ndarray, " row"] | None = None  # the steps that the series had rows for, if absent ones were filled in
     whole: Series | None = None  # the series with its wild values, if some were left out
 
 
@@ -40,9 +43,9 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
         TypeError, ValueError: if an argument or the series is not fit for use.
     """
     config = arguments.resolved()
-    given = series.checked(config.missing)
+    given = to_use(series, config)
     raw, names = given.values, given.names
-    for message in gap_warnings(given, arguments.missing):
+    for message in (*gap_warnings(series, arguments.missing), *hole_warnings(series, config.missing)):
         warn(message)
     whole = given.interpolated().values if has_missing(raw) else raw
     if arguments.preset == "auto":
@@ -50,7 +53,7 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
             config, whole, window=arguments.window is None, epochs=arguments.epochs is None,
             learning_rate=arguments.learning_rate is None,
         )  # fmt: skip
-    check_length(len(raw), config.window)
+    check_length(len(raw), config.window, "lower window (--window), or fit on more rows")
     check_constant(whole, names)
     check_enough(int((1 - config.trim) * least_scores(raw, config)), config)
     head = raw[: len(raw) - held_out_steps(len(raw), config)]
@@ -63,7 +66,22 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
     used = without_wild(given, head, spread, config)
     scaled = scaled_series(used.values, scaler, config)
     net = Net.of(config, len(names), masked=has_missing(scaled))
-    return Prepared(scaled, names, scaler, config, net, None if used is given else given)
+    rows = None if given.grid is None else given.grid.place
+    return Prepared(scaled, names, scaler, config, net, rows, None if used is given else given)
+
+
+def to_use(series: Series, config: Config) -> Series:
+    """A series that has passed its checks, with its missing values treated as the configuration says.
+
+    Where its time stamps say that rows are absent, missing values stand for them, unless those are refused.
+
+    Raises:
+        ValueError: if a value is infinite, or missing where that is refused.
+    """
+    on_grid = series if config.missing == "error" else series.on_grid()
+    if on_grid is not series:
+        series.checked("mask")  # whose messages count the rows of the series
+    return on_grid.checked(config.missing)
 
 
 def to_score(series: Series, model: Model) -> Series:
@@ -72,11 +90,14 @@ def to_score(series: Series, model: Model) -> Series:
     Raises:
         ValueError: if it is not fit for use, shorter than a window, or has other channels than the fitted one.
     """
-    checked, channels = series.checked(model.config.missing), model.channels
+    checked, channels = to_use(series, model.config), model.channels
     if len(checked.names) != len(channels):
         raise ValueError(f"the series has {len(checked.names)} channels, the detector was fitted on {len(channels)}")
     check_names(checked.names, channels)
-    check_length(len(checked), model.config.window)
+    check_length(
+        len(checked), model.config.window, "score more rows at once, those before them perhaps, or fit a model of a "
+        "shorter window",
+    )  # fmt: skip
     return checked
 
 
@@ -88,10 +109,10 @@ def check_names(names: tuple[str, ...], channels: tuple[str, ...]) -> None:
         )
 
 
-def check_length(length: int, window: int) -> None:
+def check_length(length: int, window: int, advice: str) -> None:
     """Raises ValueError if the series is shorter than a window."""
     if length < window:
-        raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: lower window")
+        raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: {advice}")
 
 
 def gap_warnings(series: Series, asked: str | None) -> tuple[str, ...]:
@@ -104,6 +125,31 @@ def gap_warnings(series: Series, asked: str | None) -> tuple[str, ...]:
     return (
         f"{missing} missing values ({missing / values.size:.1%}) are left out, the first at row {row}, column "
         f'{series.names[column]}: missing="mask" says that this is meant, "error" refuses them',
+    )
+
+
+def hole_warnings(series: Series, missing: str) -> tuple[str, ...]:
+    """One line that says where the time stamps have no row, and what is done about it."""
+    holes = series.holes
+    if holes is None:
+        return ()
+    first, places = int(holes.after[0]), len(holes.after)
+    longest = int(holes.after[np.argmax(holes.absent)])
+    if not holes.fill:
+        return (
+            f"no row for {holes.longest} after row {longest} ({series.stamp(longest)}), {holes.times:.3g} times the "
+            "usual step, and steps that vary: windows go across as if nothing was absent; cut the series there, or "
+            "bring it to even steps",
+        )
+    absent = f"{holes.absent.sum()} rows are absent at {places} {'places' if places > 1 else 'place'}, the first after "
+    absent += f"row {first} ({series.stamp(first)})"
+    if missing == "error":
+        return (f'{absent}: windows go across as if they were not; see missing="mask" (--missing mask)',)
+    part = int(kept(holes, len(series)).sum())
+    shortened = f", each long hole shortened to {kept(holes, len(series)).max()}" if part < holes.absent.sum() else ""
+    return (
+        f"{absent}: filled in as missing values{shortened}; to take the rows as they stand, leave the time stamps out "
+        "(--time none, or give the values alone)",
     )
 
 
@@ -167,6 +213,12 @@ def without_wild(series: Series, head: TimeByChannel, spread: Spread, config: Co
     for channel, name in enumerate(names):
         wild = None if config.scaling == "none" else wild_values(head, channel, spread)
         if wild is None:
+            if (guess := stand_in(head[:, channel])) is not None:
+                value, count = guess
+                warn(
+                    f"{count} of {len(head)} values of column {name} are {value:.15g}, far from all others: if that "
+                    f"stands for a missing value, mark it as one (NaN; --missing-values={value:.15g})"
+                )
             continue
         found, counts = np.unique(np.asarray(head[:, channel][wild.row]), return_counts=True)
         most = [f"{found[index]:g}" for index in np.argsort(-counts, kind="stable")[:3]]
@@ -199,7 +251,12 @@ def scaled_series(series: TimeByChannel, scaler: Scaler, config: Config) -> Time
     masked = config.missing == "mask"
     row = first_row(lambda new, old: ~(np.isfinite(new) | np.isnan(old) & masked), scaled, series)
     if row is not None:
-        raise ValueError(f'the value at row {row} is too large for {config.dtype}: use scaling="standard" or float64')
+        advice = "mark it as missing (NaN, an empty cell)"
+        if config.dtype == "float32":
+            advice += ', or fit with dtype="float64" (--dtype float64)'
+        if config.scaling == "none":
+            advice += ' or scaling="standard" (--scaling standard)'
+        raise ValueError(f"the value at row {row} is too large for {config.dtype}: {advice}")
     return scaled
 
 
@@ -209,4 +266,7 @@ def check_scores(contributions: TimeByChannel, scaled: TimeByChannel, config: Co
         return
     row = first_row(lambda part, x: np.isinf(part) | (np.isnan(part) & ~np.isnan(x)), contributions, scaled)
     if row is not None:
-        raise ValueError(f"the score at row {row} overflows {config.dtype}: remove the outlier or fit in float64")
+        wider = ', or fit with dtype="float64" (--dtype float64)' if config.dtype == "float32" else ""
+        raise ValueError(
+            f"the score at row {row} overflows {config.dtype}: mark the outlier as missing (NaN, an empty cell){wider}"
+        )

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.detector.detector import VAEDetector
+from twinvae.detector.rows import DetectionOfRows
 from twinvae.detector.score_files import write_scores
 from twinvae.files.atomic import as_json, write_text
 from twinvae.files.out_of_core import on_disk
@@ -52,7 +53,6 @@ def write_detection(
     """
     found = detector.detect(table)
     scores, events, names = found.scores, found.events, detector.channels_
-    spans = [(event.start, event.end) for event in events]
     out.mkdir(parents=True, exist_ok=True)
 
     write_scores(out / f"scores{scores_suffix}", found)
@@ -71,12 +71,20 @@ def write_detection(
     totals = [sum(event.channels[name] for event in events) for name in names]
     order = sorted(range(len(names)), key=lambda index: -totals[index])  # the first few channels tell the most
     series = replace(found.series, names=names, index=table.index)
+    expected, contributions = found.expected, found.contributions
+    if isinstance(found, DetectionOfRows):  # the pictures show its holes
+        grid, step = found.grid, found.grid.step
+        series = replace(series, values=grid.spread(series.values), index=None, instants=None, grid=grid)
+        scores, expected, contributions = map(grid.spread, (scores, expected, contributions))
+        events = [replace(e, start=step(e.start), end=step(e.end - 1) + 1, peak=step(e.peak)) for e in events]
+        train_rows = step(train_rows - 1) + 1 if train_rows else 0
+    spans = [(event.start, event.end) for event in events]
     ordered = replace(series, values=series.values[:, order], names=tuple(names[index] for index in order))
     common: dict[str, Any] = {"shaded": spans, "shaded_as": f"detected event ({len(events)})"}
     plots.plot_series(out / "signal.png", ordered, title=name, train_rows=train_rows, **common)
     plots.plot_series(
         out / "reconstruction.png", ordered, title=f"{name}: reconstruction",
-        reconstruction=found.expected[:, order], train_rows=train_rows, **common,
+        reconstruction=expected[:, order], train_rows=train_rows, **common,
     )  # fmt: skip
     plots.plot_score(
         out / "score.png", ordered, scores, detector.threshold_,
@@ -85,7 +93,7 @@ def write_detection(
     )  # fmt: skip
     if events:
         plot_events(
-            out / "events.png", series, found.expected, found.contributions, events,
+            out / "events.png", series, expected, contributions, events,
             title=name, threshold=detector.threshold_, margin=detector.config_.window,
         )  # fmt: skip
     else:

@@ -10,7 +10,7 @@ from twinvae.detector.preparation import check_names
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend
 from twinvae.network.net import Net
-from twinvae.series.series import channel_names
+from twinvae.series.arrays import channel_names
 
 Scorer = Callable[[Any], Float64[np.ndarray, " n"]]
 

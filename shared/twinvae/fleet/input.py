@@ -11,6 +11,7 @@ from twinvae.files.atomic import replacing
 from twinvae.series.series import Series
 from twinvae.tables.columns import plain
 from twinvae.tables.dialect import Dialect, counter_of
+from twinvae.tables.file_kinds import check_kind
 from twinvae.tables.long_parquet import ROWS, reading
 from twinvae.tables.roles import Columns, choose_columns
 from twinvae.tables.table import as_table, read_frame, read_table
@@ -185,11 +186,15 @@ def _open_long(
 
     files = {path.name: _version(path)}
     lazily = path.suffix.lower() == ".parquet"
+    check_kind(path)
     with reading(path):
         whole = pl.scan_parquet(path, glob=False) if lazily else read_frame(path, dialect).lazy()
         available = whole.collect_schema().names()
     if key not in available:
         raise ValueError(f"{path}: no column {key!r}: the file has {', '.join(available)}")
+    kind = whole.collect_schema()[key]
+    if kind.is_nested() or kind in (pl.Object, pl.Binary):
+        raise ValueError(f"{path}: column {key} holds {kind}, which cannot be the keys of series: name one of words")
     available.remove(key)
 
     def parts(name: str) -> Iterator[pl.Series]:

@@ -13,6 +13,7 @@ from twinvae.fleet.plan import DamagedError, Plan
 from twinvae.fleet.rows import Row, failed_row, reason
 from twinvae.fleet.stems import file_stems
 from twinvae.fleet.work import Result, Settings, Task, work
+from twinvae.process.notices import shortened
 
 Report = Callable[[int, int], None]  # takes the number of finished series, and of failed ones among them
 Warn = Callable[[str], None]
@@ -37,19 +38,23 @@ def make_plan(
     """
     resolve(settings.preset, settings.hyperparameters)
     detector = settings.detector()
-    needs, refused, labelled = {}, dict(source.refused), 0
+    needs, refused = {}, dict(source.refused)
+    labelled: list[str | None] = []
     for name in source.names:
         try:
             table = source.read(name)
             needs[name] = need(detector, settings.training_part(table))
-            labelled += table.labels is not None
+            labelled += [] if table.labels is None else [table.labels_name]
         except (TypeError, ValueError) as error:
             if isinstance(source, LongTable) and isinstance(error, ChangedError):
                 raise
             refused[name] = reason(error)
         report(len(needs) + len(refused), len(refused))
     if labelled and recorded.get("labels") is None:
-        warn(f"took a column of 0 and 1 as labels, not as a channel, in {labelled} series; see --columns")
+        columns = ", ".join(map(shortened, dict.fromkeys(labelled)))
+        warn(
+            f"took column {columns} as labels, not as a channel, in {len(labelled)} series; see --labels and --columns"
+        )
     return Plan(dict(recorded), dict(source.files), tuple(map(tuple, cut(needs, together))), refused)
 
 

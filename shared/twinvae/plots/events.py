@@ -70,8 +70,9 @@ def plot_events(
 
 
 def _headline(event: Event, series: Series, threshold: float) -> str:
-    since = "" if series.index is None else f", from {series.stamp(event.start)}"
-    text = f"rows [{event.start}, {event.end}){since}: score {_number(event.score)}"
+    since = f", from {series.stamp(event.start)}" if series.has_stamps else ""
+    row = int if series.grid is None else series.grid.row
+    text = f"rows [{row(event.start)}, {row(event.end)}){since}: score {_number(event.score)}"
     if threshold > 0:
         text += f", {_number(event.score / threshold)} times the threshold"
     first, share = next(iter(event.channels.items()))
@@ -110,12 +111,12 @@ def _label_time(axis: "Axes", series: Series) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    if series.index is None:
+    if not series.has_stamps:
         axis.xaxis.set_major_formatter("{x:,.0f}")
         return
     low, high = (min(max(round(x), 0), len(series) - 1) for x in axis.get_xlim())
-    tick = short_stamps(series.rows(slice(low, high + 1)))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(round(x) - low) if low <= x <= high else ""))
+    tick = short_stamps(series, low, high)
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(round(x)) if low <= x <= high else ""))
 
 
 def _number(value: float) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, RED, GREY, BLACK = "#0072B2", "#E69F00", "#D55E00", "#7F7F7F", "#000000"
 
+MOST_HOLES = 500  # shorter stretches without rows are a break in the line alone
+
 Intervals = Sequence[tuple[int, int]]
 
 
@@ -115,6 +117,15 @@ def shade(axis: "Axes", intervals: Intervals, label: str) -> None:
         axis.axvspan(start, end, color=ORANGE, alpha=0.3, linewidth=0.8, label=label if index == 0 else None)
 
 
+def hatch_holes(axis: "Axes", series: Series) -> None:
+    """Hatches the steps that have no row, where they are wide enough to be seen."""
+    absent = [] if series.grid is None else series.grid.absent
+    wide = [(start, end) for start, end in absent if end - start > len(series) / MOST_HOLES]
+    for index, (start, end) in enumerate(wide):
+        label = "no rows" if index == 0 else None
+        axis.axvspan(start - 0.5, end - 0.5, facecolor="none", edgecolor=GREY, hatch="///", linewidth=0.0, label=label)
+
+
 def mark_end(axis: "Axes", rows: int, label: str) -> None:
     """Draws a line after the first rows, if there are any."""
     if rows:
@@ -125,7 +136,7 @@ def label_time(axis: "Axes", series: Series) -> None:
     """Writes the time stamps of a series along an axis that shows all of it, or its row numbers if it has none."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    if series.index is None:
+    if not series.has_stamps:
         axis.set_xlabel("time step")
         axis.xaxis.set_major_formatter("{x:,.0f}")
         return
@@ -135,10 +146,11 @@ def label_time(axis: "Axes", series: Series) -> None:
     axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(min(round(x), last)) if x >= 0 else ""))
 
 
-def short_stamps(series: Series) -> Callable[[int], str]:
-    """The time stamp of a row, as short as the time that the series spans allows; whole where it is no ISO date."""
+def short_stamps(series: Series, begin: int = 0, end: int | None = None) -> Callable[[int], str]:
+    """The time stamp of a row, as short as the time from `begin` to `end` allows; whole where it is no ISO date."""
     try:
-        first, last = (datetime.fromisoformat(series.stamp(row)) for row in (0, len(series) - 1))
+        ends = (begin, len(series) - 1 if end is None else end)
+        first, last = (datetime.fromisoformat(series.stamp(row)) for row in ends)
     except ValueError:
         return series.stamp
     days = (last - first).days

@@ -13,6 +13,7 @@ from twinvae.plots.figure import (
     RED,
     Intervals,
     draw_line,
+    hatch_holes,
     label_time,
     literal,
     mark_end,
@@ -45,6 +46,7 @@ def plot_series(
             if reconstruction is not None:
                 _line(axis, reconstruction[:, channel], color=RED, linestyle="--", label="reconstruction")
             shade(axis, shaded, shaded_as)
+            hatch_holes(axis, series)
             mark_end(axis, train_rows, "end of the training part")
             axis.set_ylabel("value" if series.names == ("0",) else literal(series.names[channel]))
         label_time(axes[-1], series)
@@ -69,6 +71,7 @@ def plot_score(
         _line(axis, np.maximum(scores, floor), color=BLUE, label="score")
         axis.axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
         shade(axis, shaded, shaded_as)
+        hatch_holes(axis, series)
         axis.set_yscale("log")
         decades = np.log10(max(float(np.nanmax(scores)), threshold) / floor)
         axis.yaxis.set_major_formatter("{x:g}")

@@ -1,5 +1,6 @@
 """Warnings for the caller or, where many series are worked on at once, kept with the series that they are of."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,18 @@ def warn(message: str, *, stacklevel: int = 1) -> None:
         warnings.warn(message, stacklevel=stacklevel + 1)
     else:
         found.append(message)
+
+
+# Control characters move the cursor or change the terminal, half surrogates cannot be written, and marks of direction
+# make a text look like another one.
+_UNPRINTABLE = re.compile(
+    "[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    """A text of lines as a terminal may have it, whatever is in names and cells: \\u001b, as in JSON, for an escape."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def one_line(message: object) -> str:

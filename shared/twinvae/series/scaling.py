@@ -21,6 +21,14 @@ LEAST_ROBUST = 1e-3  # of the standard deviation: below, the quartiles say nothi
 WILD, FEW, RULED = 50.0, 1 / 64, 3.0
 
 
+# Numbers that programs write where there is no value.
+_STAND_INS = {float(sign * n) for n in (99, 100, 200, 888, 999) for sign in (1, -1)} | {
+    *(-(10.0**n) + 1 for n in range(4, 13)), *(10.0**n - 1 for n in range(4, 13)), -8888.0, 8888.0,
+    32767.0, -32768.0, 65535.0, 2.0**31 - 1, -(2.0**31), 2.0**32 - 1, 1e20, -1e20, 1e30, -1e30,
+}  # fmt: skip
+FAR_FROM_ALL = 2.0  # times the range of the others: so far off is a number that stands for no value
+
+
 class Scaler(NamedTuple):
     """What to subtract from each channel, and what to divide it by."""
 
@@ -123,6 +131,25 @@ def wild_values(series: TimeByChannel, channel: int, spread: Spread) -> Wild | N
         return None
     deviation = float(measure(kept(values, by_rows(np.logical_not, row))[:, None]).deviation[0])
     return Wild(row, deviation) if RULED * deviation < spread.deviation[channel] else None
+
+
+def stand_in(values: Float[np.ndarray, " time"]) -> tuple[float, int] | None:
+    """A number that stands for missing values by its looks, such as -999, and how often; None if there is none.
+
+    It is one that programs write for no value, comes more than once, and lies far below or above all others.
+    """
+    known = [(np.fmin.reduce(part), np.fmax.reduce(part)) for part in (values[rows] for rows in pieces(values))]
+    for extreme in (float(np.fmin.reduce([low for low, _ in known])), float(np.fmax.reduce([top for _, top in known]))):
+        count = number(lambda part, at=extreme: part == at, values) if extreme in _STAND_INS else 0
+        if count < 2:
+            continue
+        rest = kept(values, by_rows(lambda part, at=extreme: ~np.isnan(part) & (part != at), values))
+        if count > len(rest):
+            continue
+        low, high = float(np.min(rest)), float(np.max(rest))
+        if min(abs(extreme - low), abs(extreme - high)) > FAR_FROM_ALL * (high - low) > 0:
+            return extreme, count
+    return None
 
 
 def _quartiles(values: Float[np.ndarray, " time"]) -> Float[np.ndarray, "3"]:

@@ -2,13 +2,17 @@
 
 import sys
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from jaxtyping import Int8
 
 from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, number
+from twinvae.series.arrays import array_of, channel_names
 from twinvae.series.gaps import interpolate
+from twinvae.series.holes import Grid, Holes, find_holes
+from twinvae.series.index import index_of, instants_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,6 +30,9 @@ class Series:
     names: tuple[str, ...]  # of the channels
     index: Any = None  # of a pandas object or a darts series, or the column of time stamps of a file; None: row numbers
     labels: Int8[np.ndarray, " time"] | None = None  # 1 is an anomaly, 0 is not
+    labels_name: str | None = None  # what the column of the labels is called in a file
+    instants: np.ndarray | None = None  # when each row is, as datetime64 or numbers; None where that is not known
+    grid: Grid | None = None  # where the rows stand that it is made of, if absent rows have been filled in
 
     @classmethod
     def of(cls, series: Any) -> "Series":
@@ -36,12 +43,14 @@ class Series:
 
         Raises:
             TypeError: if the values are not real numbers.
-            ValueError: if there are no values, or they have more than two dimensions.
+            ValueError: if there are no values, or they have more than two dimensions; or if an index of time is not in
+                order, or holds a time stamp twice or none.
         """
         if isinstance(series, Series):
             return series
-        values = _array(series)
-        return cls(values, channel_names(series, values.shape[1]), _index(series))
+        values = array_of(series)
+        index = index_of(series)
+        return cls(values, channel_names(series, values.shape[1]), index, instants=instants_of(index))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -94,10 +103,30 @@ class Series:
         """Some of the rows, with their part of the index and of the labels."""
         index = None if self.index is None else self.index[rows]
         labels = None if self.labels is None else self.labels[rows]
-        return replace(self, values=self.values[rows], index=index, labels=labels)
+        instants = None if self.instants is None else self.instants[rows]
+        return replace(self, values=self.values[rows], index=index, labels=labels, instants=instants)
+
+    @cached_property
+    def holes(self) -> Holes | None:
+        """Where the time stamps say that rows are absent."""
+        return None if self.instants is None else find_holes(self.instants)
+
+    def on_grid(self) -> Self:
+        """The series with missing values in place of rows that are absent; itself if there are none to be filled in."""
+        if self.holes is None or not self.holes.fill or self.instants is None:
+            return self
+        grid = Grid.of(self.holes, self.index, self.instants)
+        return replace(self, values=grid.spread(self.values), index=None, labels=None, instants=None, grid=grid)
+
+    @property
+    def has_stamps(self) -> bool:
+        """Whether its rows have time stamps."""
+        return self.index is not None or self.grid is not None
 
     def stamp(self, row: int) -> str:
         """The time stamp of a row as text, or its number."""
+        if self.grid is not None:
+            return self.grid.stamp(row)
         return str(row) if self.index is None else str(self.index[row])
 
     def stamps(self, rows: slice) -> "pl.Series":
@@ -134,65 +163,6 @@ class Series:
         return pandas.DataFrame(np.asarray(result), index=self.index, columns=list(columns))
 
 
-def _index(series: Any) -> Any:
-    """The index of a pandas object or a darts series, whatever its kind; None for anything else."""
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(series, (pandas.DataFrame, pandas.Series)):
-        return series.index
-    return series.time_index if hasattr(type(series), "time_index") else None
-
-
-def channel_names(series: Any, channels: int) -> tuple[str, ...]:
-    """The column names of a data frame or the name of its only column; "0", "1", ... for an array."""
-    columns = getattr(series, "columns", None)
-    if columns is None:
-        name = getattr(series, "name", None)
-        columns = None if name is None else [name]
-    if columns is None or len(columns) != channels:
-        columns = range(channels)
-    return tuple(str(column) for column in columns)
-
-
 def are_numbers(names: tuple[str, ...]) -> bool:
     """Whether these are the names of the channels of an array: 0, 1, ..."""
     return names == tuple(map(str, range(len(names))))
-
-
-def _array(values: Any) -> TimeByChannel:
-    _check_columns(values)
-    if hasattr(type(values), "all_values"):  # a darts series
-        samples = values.all_values()  # (time, component, sample)
-        if samples.shape[2] != 1:
-            raise ValueError(f"the series holds {samples.shape[2]} samples of each value: it must be deterministic")
-        values = samples[:, :, 0]
-    try:
-        if isinstance(values, np.ma.MaskedArray):
-            values = np.ma.filled(values.astype(np.float64), np.nan)
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError("the series is ragged: every time step must have the same number of channels") from error
-    if array.dtype == object or array.dtype.kind in "mMSUVc":
-        try:
-            if array.dtype != object:
-                raise TypeError
-            array = array.astype(np.float64)  # data frames with None or decimals
-        except (TypeError, ValueError):
-            kind = type(array.reshape(-1)[0]).__name__ if array.dtype == object and array.size else str(array.dtype)
-            raise TypeError(f"the series must hold real numbers, got values of type {kind}") from None
-    if array.ndim not in (1, 2):
-        raise ValueError(f"the series must have shape (time,) or (time, channel), got {array.ndim} dimensions")
-    if array.size == 0:
-        raise ValueError("the series is empty")
-    array = array.reshape(len(array), -1)
-    dtype = np.dtype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
-    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
-        return array
-    return by_rows(lambda part: np.ascontiguousarray(part, dtype=dtype), array)
-
-
-def _check_columns(values: Any) -> None:
-    """Refuses a polars frame with a column of dates, which would silently become numbers."""
-    schema: Any = getattr(values, "schema", None)
-    for name, dtype in schema.items() if hasattr(schema, "items") else ():
-        if getattr(dtype, "is_temporal", bool)():
-            raise TypeError(f"the series must hold real numbers, column {name} holds {dtype}")

@@ -4,22 +4,25 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any
 
-from twinvae.process.notices import shortened
+from twinvae.process.notices import shortened, warn
 from twinvae.series.series import are_numbers
 from twinvae.stream.json_values import number_of_json, stamp_of_json
+from twinvae.stream.local_times import LocalTimes
+from twinvae.stream.points import LINE_FORMATS, Counters, LineFormat, Point, UnsuitedHeaderError, one_or_all
 from twinvae.stream.reader_state import check_reader_state
 from twinvae.tables.dialect import (
     SEPARATORS,
     Decimal,
     cells_of,
+    check_separator,
     counter_of,
     decimal_of,
-    difference_of,
     is_header,
     is_missing,
     is_number,
+    is_row_of_units,
     missing_cells,
     number_of,
     separator_line,
@@ -35,24 +38,9 @@ from twinvae.tables.time_names import (
     time_parts,
 )
 
-LineFormat = Literal["auto", "jsonl", "csv"]
-LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
-
-
 # One number with a decimal comma. Epochs, which are time stamps before a comma, have nine digits and more.
 _BETWEEN, _DECIMAL = re.compile(r"\s*[;\t|]\s*"), re.compile(r"[+-]?\d+,\d+")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d{1,8},\d+")
-
-
-class Point(NamedTuple):
-    """One line: a number, or one for each channel in the order of the model; NaN is missing."""
-
-    values: float | list[float]
-    time: Any  # the time stamp as it stands in the line; None if there is none
-
-
-class UnsuitedHeaderError(ValueError):
-    """The first line names other columns than the model's: no line can be read."""
 
 
 class LineReader:
@@ -68,7 +56,8 @@ class LineReader:
     the column or key `time`, or the first called timestamp, time, datetime or date; "none" if there is none. It is
     passed on as it stands. A value is missing where JSON has null or NaN, or a cell is empty, says so (NaN, NA ...), or
     is one of `missing_values`. `decimal` is the decimal mark of a CSV; without it, the first number that shows one. A
-    channel called difference(NAME) is what the counter NAME has risen by since the line before.
+    channel called difference(NAME) is what the counter NAME has risen by since the line before. `separator` stands
+    between cells, `skip_rows` lines come before the header, and local time stamps get the offset of `time_zone`.
     """
 
     def __init__(
@@ -80,6 +69,9 @@ class LineReader:
         time: str | None = None,
         missing_values: Sequence[str] = (),
         decimal: Decimal | None = None,
+        separator: str | None = None,
+        skip_rows: int | None = None,
+        time_zone: str | None = None,
     ) -> None:
         if columns is not None and len(columns) != len(channels):
             raise ValueError(f"{len(columns)} columns are named, the detector was fitted on {len(channels)} channels")
@@ -87,14 +79,16 @@ class LineReader:
         self._named = columns is not None or not are_numbers(tuple(channels))
         self._time = time
         self._form: LineFormat = form
-        self._separator: str | None = None
+        check_separator(separator)
+        self._separator = self._given_separator = separator
+        self._zone = None if time_zone is None else LocalTimes(time_zone)
+        self._skip, self._is_second = skip_rows or 0, False  # lines still to skip; whether the last was the header
         self._header: list[str] | None = None
         self._places: list[int] | None = None  # of the channels in a row that has a header
         self._time_places: tuple[int, ...] = ()
         self._missing = missing_cells(missing_values)
         self._decimal: Decimal | None = decimal
-        self._counters = [at for at, name in enumerate(channels) if counter_of(name) is not None]
-        self._before: list[float] | None = None  # the values of the line before
+        self._counters = Counters(channels)
         self._width: int | None = None  # cells of a row that has no header
 
     def read(self, line: str) -> Point | None:
@@ -104,6 +98,9 @@ class LineReader:
             ValueError: if it is neither; the next line may be fine.
             UnsuitedHeaderError: if a header lacks a channel.
         """
+        if self._skip:
+            self._skip -= 1
+            return None
         text = line.strip(" \r\n\ufeff")
         if not text or (text.isspace() and self._separator != "\t"):  # a row of nothing but tabs has empty cells
             return None
@@ -115,24 +112,19 @@ class LineReader:
         if point is None:
             return None
         self._form = form
-        return self._with_differences(point) if self._counters else point
+        if self._zone:
+            point = point._replace(time=self._zone.stamp(point.time))
+        return self._counters.differences(point)
 
     def _take_preamble(self, text: str) -> None:
         """Takes note of a comment or `sep=;` before the header."""
         if (separator := separator_line(text)) is not None:
-            self._separator = separator
+            self._separator = self._given_separator or separator
             return
         names = cells_of(text.lstrip("#"), self._separator or separator_of(text))
         if self._named and set(self._channels) <= set(names):  # the header itself is a comment
             self._separator = self._separator or separator_of(text)
             self._take_header(names)
-
-    def _with_differences(self, point: Point) -> Point:
-        values = list(point.values) if isinstance(point.values, list) else [point.values]
-        before, self._before = self._before or [math.nan] * len(values), list(values)
-        for at in self._counters:
-            values[at] = difference_of(values[at], before[at])
-        return Point(_one(values), point.time)
 
     # JSON lines.
 
@@ -145,7 +137,7 @@ class LineReader:
         if isinstance(value, dict):
             return self._object(value)
         items = value if isinstance(value, list) else [value]
-        return Point(_one([self._known(number_of_json(item)) for item in items]), None)
+        return Point(one_or_all([self._known(number_of_json(item)) for item in items]), None)
 
     def _known(self, value: float) -> float:
         return math.nan if self._missing and value in self._missing else value
@@ -161,7 +153,7 @@ class LineReader:
             if name not in value:
                 raise ValueError(f"no channel {name!r}: the line has {shortened(', '.join(value))}; see --columns")
         values = [self._known(number_of_json(value[name])) for name in names]
-        return Point(_one(values), None if time is None else stamp_of_json(value[time]))
+        return Point(one_or_all(values), None if time is None else stamp_of_json(value[time]))
 
     def _time_name(self, names: Sequence[str]) -> str | None:
         """Which of the names is the time stamp."""
@@ -187,9 +179,14 @@ class LineReader:
             return None  # again, as in a log that is rotated
         if self._header is None:
             self._take_first(cells)
-            self._separator = separator if len(cells) > 1 else None
+            self._separator = self._given_separator or (separator if len(cells) > 1 else None)
+            self._is_second = bool(self._header)
             if self._header:
                 return None
+        elif self._is_second and self._are_units(cells):
+            warn("left out the row of units below the header")
+            return None
+        self._is_second = False
         if not self._header or self._places is None:
             if self._width not in (None, len(cells)):
                 raise ValueError(f"{len(cells)} cells, the first row has {self._width}: {shortened(text)}")
@@ -199,11 +196,15 @@ class LineReader:
                 advice = "say --decimal , or name the first with --time"
                 raise ValueError(f"{shortened(text)}: a decimal comma, or a time stamp and a value? {advice}")
             self._width = len(cells) if extra == has_time else None
-            return Point(_one(self._numbers(cells[has_time:])), cells[0] if has_time else None)
+            return Point(one_or_all(self._numbers(cells[has_time:])), cells[0] if has_time else None)
         if len(cells) != len(self._header):
             raise ValueError(f"{len(cells)} cells, the header has {len(self._header)}: {shortened(text)}")
         values = self._numbers([cells[place] for place in self._places])
-        return Point(_one(values), self._stamp(cells) if self._time_places else None)
+        return Point(one_or_all(values), self._stamp(cells) if self._time_places else None)
+
+    def _are_units(self, cells: Sequence[str]) -> bool:
+        values = [cells[at] for at in self._places or () if at < len(cells)]
+        return all(is_row_of_units(row, missing=self._missing) for row in (cells, values))
 
     def _numbers(self, cells: Sequence[str]) -> list[float]:
         if self._decimal == "." and not self._missing:  # nothing is left to be found out
@@ -230,8 +231,8 @@ class LineReader:
         named = set(self._channels) <= set(cells) or (not self._named and cells[0].lower() in TIME_NAMES)
         if not is_header(cells) or (self._may_be_data(cells) and not named):
             self._header = []
-        elif len(cells) == 1 < len(self._channels):
-            raise ValueError(f"neither a header nor numbers: {shortened(cells[0])}")
+        elif len(cells) < len(self._channels):
+            raise ValueError(f"neither a header nor numbers: {shortened(', '.join(cells))}; see --skip-rows")
         else:
             self._take_header(cells)
 
@@ -254,8 +255,8 @@ class LineReader:
         if absent or len(names) != len(self._channels):
             what = f"no column {absent[0]!r}" if absent else f"{len(names)} columns, not {len(self._channels)}"
             raise UnsuitedHeaderError(
-                f"{what}: the first line is {shortened(', '.join(cells))!r}; name the columns with --columns, or say "
-                "that these are JSON lines with --format jsonl"
+                f"{what}: the first line is {shortened(', '.join(cells))!r}; name the columns with --columns, skip "
+                "lines before the header with --skip-rows, or say that these are JSON lines with --format jsonl"
             )
         self._header, self._places = cells, [cells.index(name) for name in names]
         self._time_places = tuple(places)
@@ -272,10 +273,10 @@ class LineReader:
     @property
     def state(self) -> dict[str, Any]:
         """What was found out of the first lines."""
-        known = self._before if self._counters else None
         return {
             "form": self._form, "separator": self._separator, "header": self._header, "width": self._width,
-            "decimal": self._decimal, "before": [x if math.isfinite(x) else None for x in known or ()],
+            "decimal": self._decimal, "before": self._counters.state,
+            "instant": None if self._zone is None else self._zone.last, "below_header": self._is_second,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -287,14 +288,13 @@ class LineReader:
         check_reader_state(state, LINE_FORMATS)
         if state["form"] not in (self._form, "auto") and self._form != "auto":
             return  # the user has chosen another format
-        self._form, self._separator, self._width = state["form"], state["separator"], state["width"]
+        self._form, self._width, self._skip = state["form"], state["width"], 0
+        self._is_second = bool(state.get("below_header"))
+        self._separator = self._given_separator or state["separator"]
         self._decimal = self._decimal or state.get("decimal")
-        if state.get("before"):
-            self._before = [math.nan if count is None else float(count) for count in state["before"]]
+        self._counters.restore(state.get("before"))
+        if self._zone:
+            self._zone.last = state.get("instant")
         self._header = state["header"]  # an empty one says that there is none
         if self._header:
             self._take_header(self._header)
-
-
-def _one(values: list[float]) -> float | list[float]:
-    return values[0] if len(values) == 1 else values

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from twinvae.process.notices import shortened
 from twinvae.stream.event_tracker import Change
-from twinvae.stream.lines import LineReader, UnsuitedHeaderError
+from twinvae.stream.lines import LineReader
+from twinvae.stream.points import UnsuitedHeaderError
 from twinvae.stream.state import DamagedStateError
 from twinvae.stream.stream import MOST_POINTS, Step, Stream
 

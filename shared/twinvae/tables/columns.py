@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+LONGEST_WORD = 30  # that may stand for a missing value
 _LABEL_WORDS = {"normal": "0", "benign": "0", "false": "0", "no": "0"} | dict.fromkeys(
     ("attack", "a ttack", "anomaly", "anomalous", "abnormal", "fault", "true", "yes"), "1"
 )
@@ -52,8 +53,10 @@ def may_hold_numbers(column: "pl.Series") -> bool:
     return column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.String)
 
 
-def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.ndarray, " time"]:
-    """The values of a column, or of a part of it; NaN where a cell is empty."""
+def numbers(
+    path: Path | str, column: "pl.Series", begin: int = 0, *, asked: bool = False
+) -> Float[np.ndarray, " time"]:
+    """The values of a column, or of a part of it; NaN where a cell is empty. `asked`: it was chosen as a channel."""
     import polars as pl
 
     if column.dtype == pl.String:
@@ -62,10 +65,14 @@ def numbers(path: Path | str, column: "pl.Series", begin: int = 0) -> Float[np.n
         bad = (numbers.is_null() & text.is_not_null() & ~text.str.to_lowercase().is_in(list(MISSING_CELLS))).arg_true()
         if len(bad):
             cell = shortened(text[bad[0]])
-            because = no_number_because(text[bad[0]]) or (
-                f"; if it stands for a missing value, say so with missing_values (--missing-values={cell}); if the "
-                "column is no channel, choose the numeric columns with columns (--columns)"
-            )
+            is_word = cell.isprintable() and len(cell) <= LONGEST_WORD
+            because = no_number_because(text[bad[0]])
+            if not because and is_word:
+                because = f"; if it stands for a missing value, say so with missing_values (--missing-values={cell})"
+            elif not because:
+                because = ": the line is damaged"
+            if not asked and not no_number_because(text[bad[0]]):
+                because += "; if the column is no channel, choose the numeric columns with columns (--columns)"
             raise ValueError(f"{path}: row {begin + bad[0]}, column {column.name}: {cell!r} is not a number{because}")
         return numbers.fill_null(np.nan).to_numpy()
     if not may_hold_numbers(column):

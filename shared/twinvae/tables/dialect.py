@@ -44,11 +44,23 @@ class Dialect:
     time_format: str | None = None  # as strftime has it
     time_zone: str | None = None  # of local time stamps without an offset
     difference: tuple[str, ...] = ()  # counters, of which the differences are the channels
+    separator: str | None = None  # one character
+    header: tuple[str, ...] = ()  # the names of the columns, of a file without a line that names them
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the separator is none."""
+        check_separator(self.separator)
 
     @property
     def missing(self) -> "frozenset[str | float]":
         """The cells and the numbers that stand for a missing value."""
         return missing_cells(self.missing_values)
+
+
+def check_separator(separator: str | None) -> None:
+    """Raises ValueError if this cannot stand between cells."""
+    if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '"\r\n.'):
+        raise ValueError(f"the separator must be one character such as ; or a tab, got {separator!r}")
 
 
 FOUND_OUT = Dialect()  # all of it
@@ -172,7 +184,7 @@ def separator_line(text: str) -> str | None:
     return found[1] if found else None
 
 
-def header_of(lines: Sequence[str], skip_rows: int | None = None) -> Header | None:
+def header_of(lines: Sequence[str], skip_rows: int | None = None, separator: str | None = None) -> Header | None:
     """The header of a file that begins with these lines; None if all are blank.
 
     Lines before it are left out where it is plain that they are no header: comments (#), `sep=;`, and lines that have
@@ -185,9 +197,8 @@ def header_of(lines: Sequence[str], skip_rows: int | None = None) -> Header | No
     filled = [(at, text) for at, line in enumerate(lines) if at >= (skip_rows or 0) and (text := line.strip("\r\n"))]
     if not filled:
         return None
-    separator = separator_line(filled[0][1])
-    if separator is not None:
-        filled = filled[1:] or filled
+    if (said := separator_line(filled[0][1])) is not None:
+        separator, filled = separator or said, filled[1:] or filled
     first = next((at for at, (_, text) in enumerate(filled) if not text.startswith("#")), 0)
     if skip_rows is not None:
         first = 0
@@ -198,16 +209,16 @@ def header_of(lines: Sequence[str], skip_rows: int | None = None) -> Header | No
         if len(commented) == len(names) and is_header(commented):
             return Header(filled[first - 1][0], filled[first - 1][1], separator, commented)
     table = filled[first:]
-    if skip_rows is None and len(table) > 2 and (later := _later_header(table)):
+    if skip_rows is None and len(table) > 2 and (later := _later_header(table, separator)):
         return later
     return Header(table[0][0], table[0][1], separator, names)
 
 
-def _later_header(lines: Sequence[tuple[int, str]]) -> Header | None:
+def _later_header(lines: Sequence[tuple[int, str]], separator: str | None) -> Header | None:
     """The header, if the first line is plainly none: it has fewer cells, or a later line alone names the time."""
     body = [text for _, text in lines[len(lines) // 2 :]]
     separators = list(map(separator_of, body))
-    separator = max(SEPARATORS, key=separators.count)
+    separator = separator or max(SEPARATORS, key=separators.count)
     try:
         cells = [cells_of(text, separator) for _, text in lines]
     except ValueError:
@@ -247,10 +258,13 @@ def _may_be_of_a_row(cell: str) -> bool:
     return cell.lower() in _OF_A_ROW or is_number(cell)
 
 
-def is_row_of_units(first: Sequence[str | None], *after: Sequence[str | None]) -> bool:
-    """Whether the first row has only words, where the rows after it have numbers."""
+def is_row_of_units(
+    first: Sequence[str | None], *after: Sequence[str | None], missing: "Collection[str | float]" = ()
+) -> bool:
+    """Whether the first row has only words, none for a missing value, where the rows after it have numbers."""
     words = [at for at, cell in enumerate(first) if cell and cell.strip()]
     numbers = [at for at in words if all(is_number((row[at] or "").strip()) for row in after)]
+    cells = [(first[at] or "").strip() for at in words]
     return bool(numbers) and not any(
-        is_number_or_missing((first[at] or "").strip()) or (first[at] or "").strip()[:1].isdigit() for at in words
+        is_number_or_missing(cell) or cell.lower() in missing or cell[:1].isdigit() for cell in cells
     )

@@ -13,7 +13,10 @@ import numpy as np
 from jaxtyping import Float32, Int8
 
 from twinvae.files.out_of_core import temporary_zeros
+from twinvae.process.notices import warn
+from twinvae.series.holes import find_holes
 from twinvae.tables.columns import filled_rows, label_values, numbers
+from twinvae.tables.file_kinds import bad_bytes, check_kind
 from twinvae.tables.times import check_times
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class LongParquet:
         import polars as pl
 
         self.path = path
+        check_kind(path)
         with reading(path):
             self._scan = pl.scan_parquet(path, glob=False)
             self.columns = self._scan.collect_schema().names()
@@ -77,7 +81,7 @@ def reading(path: Path) -> Iterator[None]:
     except pl.exceptions.NoDataError:
         raise ValueError(f"{path}: the file is empty") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: cannot be read: it is not UTF-8 text") from None
+        raise ValueError(f"{path}: {bad_bytes(path) or 'it is not UTF-8 text'}") from None
     except pl.exceptions.PanicException:  # no Exception: it would pass every handler of ours
         raise ValueError(f"{path}: cannot be read: the file is damaged") from None
     except pl.exceptions.PolarsError as error:
@@ -146,15 +150,22 @@ def spooled_stamps(file: LongParquet, name: str, *, in_order: bool) -> Stamps:
     import polars as pl
 
     before: pl.Series | None = None
-    longest = 1
+    longest, absent = 1, 0
     for begin, frame in file.frames([name]):
         column = frame[name]
         with_last = column if before is None else before.append(column)
-        check_times(file.path, with_last, begin + len(column) - len(with_last), in_order=in_order)
+        instants = check_times(file.path, with_last, begin + len(column) - len(with_last), in_order=in_order)
+        holes = None if instants is None else find_holes(instants)
+        absent += 0 if holes is None else int(holes.absent.sum())
         before = column[-1:].clone()
         if column.dtype == pl.String:
             longest = max(longest, column.str.len_bytes().max())  # type: ignore[type-var, assignment]
     assert before is not None
+    if absent:
+        warn(
+            f"{file.path}: {absent} rows are absent by the time stamps; in so long a file they are not filled in, and "
+            "windows go across: write rows of empty cells for them"
+        )
     is_text = before.dtype == pl.String
     kind = np.dtype(f"S{longest}") if is_text else before.to_physical().to_numpy().dtype
     if kind == np.dtype(object):

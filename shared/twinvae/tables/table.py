@@ -6,13 +6,11 @@ Every function raises ValueError, with the name of the file, where it cannot be 
 import csv
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinvae.files.out_of_core import by_rows
 from twinvae.process.notices import warn
 from twinvae.series.series import Series
 from twinvae.tables.columns import differences, filled_rows, label_values, numbers, plain
@@ -29,9 +27,10 @@ from twinvae.tables.dialect import (
     is_number_or_missing,
     is_row_of_units,
 )
+from twinvae.tables.file_kinds import bad_bytes, check_kind
 from twinvae.tables.long_parquet import LongParquet, is_long, reading, spooled_labels, spooled_stamps, spooled_values
+from twinvae.tables.npy import read_npy
 from twinvae.tables.roles import Columns, choose_columns, time_names, with_joined_time
-from twinvae.tables.time_names import NO_TIME
 from twinvae.tables.times import check_times, with_offsets
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ def read_table(
     time_format: str | None = None,
     time_zone: str | None = None,
     difference: Sequence[str] = (),
+    separator: str | None = None,
+    header: Sequence[str] = (),
 ) -> Series:
     """Reads a CSV, Parquet or .npy file. Rows count from 0, without the header; empty rows at the end do not count.
 
@@ -63,7 +64,8 @@ def read_table(
     `in_order=False`, time stamps may come twice or go back, as in some public series.
 
     `missing_values` are cells, or numbers like "-999", that hold no value, beside the usual words. `decimal` is the
-    decimal mark, found out if it is not given. `skip_rows` is the number of lines before the header. `time_format` is
+    decimal mark, found out if it is not given. `skip_rows` is the number of lines before the header. `separator` is the
+    character between cells, and `header` the names of the columns of a file that begins without them. `time_format` is
     that of the time stamps, as strftime has it. `time_zone` is that of local time stamps, as in Europe/Berlin: each
     gets the offset from UTC that it had. `difference` names counters: a channel difference(NAME), what the counter has
     risen by, takes the place of each; a wrap at 2^32 or 2^64 is allowed for, another fall is a missing value.
@@ -75,9 +77,11 @@ def read_table(
         ValueError: if the file cannot be read, a column is unknown, twice there or not numeric, or time stamps are
             missing, not in order or twice there.
     """
-    dialect = Dialect(tuple(missing_values), decimal, skip_rows, time_format, time_zone, tuple(difference))
+    dialect = Dialect(
+        tuple(missing_values), decimal, skip_rows, time_format, time_zone, tuple(difference), separator, tuple(header)
+    )
     if path.suffix.lower() == ".npy":
-        return _read_npy(path, columns, time, labels, dialect)
+        return read_npy(path, columns, time, labels, dialect)
     if path.suffix.lower() == ".parquet" and path.is_file():
         long = LongParquet(path)
         if is_long(long.rows * len(long.columns)):
@@ -86,27 +90,37 @@ def read_table(
     chosen = choose_columns(
         path, frame.columns, lambda name: iter([frame[name]]), columns, time, labels, dialect.difference
     )
-    return as_table(path, frame, chosen, dialect, in_order=in_order)
+    return as_table(path, frame, chosen, dialect, in_order=in_order, asked=columns is not None)
 
 
 def as_table(
-    source: Path | str, frame: "pl.DataFrame", columns: Columns, dialect: Dialect = FOUND_OUT, *, in_order: bool = True
+    source: Path | str,
+    frame: "pl.DataFrame",
+    columns: Columns,
+    dialect: Dialect = FOUND_OUT,
+    *,
+    in_order: bool = True,
+    asked: bool = False,
 ) -> Series:
-    """The series that some columns of a frame are. Messages begin with its `source`."""
+    """The series that some columns of a frame are, which the user or a model has asked for, or not.
+
+    Messages begin with its `source`.
+    """
     names, time, labels = columns
-    stamps = frame[time] if time else None
+    stamps, instants = frame[time] if time else None, None
     if stamps is not None and dialect.time_zone:
         stamps = with_offsets(source, stamps, dialect)
-        check_times(source, stamps, in_order=in_order)
+        instants = check_times(source, stamps, in_order=in_order)
     elif stamps is not None:
-        check_times(source, stamps, in_order=in_order, dialect=dialect)
+        instants = check_times(source, stamps, in_order=in_order, dialect=dialect)
     values = [
-        differences(numbers(source, frame[counter]))
+        differences(numbers(source, frame[counter], asked=asked))
         if (counter := counter_of(name)) is not None and name not in frame.columns
-        else numbers(source, frame[name])
+        else numbers(source, frame[name], asked=asked)
         for name in names
     ]
-    return Series(np.stack(values, axis=1), names, stamps, label_values(source, frame[labels]) if labels else None)
+    marks = label_values(source, frame[labels]) if labels else None
+    return Series(np.stack(values, axis=1), names, stamps, marks, labels, instants)
 
 
 def _read_long(
@@ -128,53 +142,7 @@ def _read_long(
     names, time, labels = choose_columns(file.path, file.columns, file.parts, columns, time, labels)
     values = spooled_values(file, names)
     stamps = spooled_stamps(file, time, in_order=in_order) if time else None
-    return Series(values, names, stamps, spooled_labels(file, labels) if labels else None)
-
-
-def _read_npy(
-    path: Path, columns: Sequence[str] | None, time: str | None, labels: str | None, dialect: Dialect
-) -> Series:
-    """A file of `np.save`, of shape (time,) or (time, channel), mapped into memory; channels are called 0, 1, ..."""
-    if labels is not None or (time is not None and time.lower() != NO_TIME):
-        raise ValueError(f"{path}: a .npy file has neither time stamps nor labels")
-    with reading(path):
-        try:
-            with path.open("rb") as file:
-                if file.read(6) != b"\x93NUMPY":  # a zip file, say, which NumPy would open
-                    raise ValueError
-            values = np.load(path, mmap_mode="r", allow_pickle=False)
-        except OSError:
-            raise
-        except Exception:  # NumPy parses the header as Python, which fails in many ways
-            raise ValueError(f"{path}: not a .npy file of numbers that can be mapped") from None
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub" or values.ndim not in (1, 2):
-        raise ValueError(f"{path}: must hold numbers of shape (time,) or (time, channel)")
-    if values.size == 0:
-        raise ValueError(f"{path}: the file has no rows of data")
-    values = values.reshape(len(values), -1)
-    names = tuple(map(str, range(values.shape[1])))
-    if columns is not None:
-        if unknown := [name for name in columns if name not in names]:
-            raise ValueError(f"{path}: no column {unknown[0]!r}: the file has {', '.join(names)}")
-        chosen = [int(name) for name in columns]
-        names, values = tuple(columns), by_rows(lambda part: part[:, chosen], values)
-    values = np.asarray(values) if is_long(values.size) else np.array(values)
-    series = replace(Series.of(values), names=names)
-    return _marked(path, series, dialect) if dialect.missing or dialect.difference else series
-
-
-def _marked(path: Path, series: Series, dialect: Dialect) -> Series:
-    """An array with NaN for the numbers that stand for missing values, and differences in place of counters."""
-    missing = [number for number in dialect.missing if isinstance(number, float)]
-    values = by_rows(lambda part: np.where(np.isin(part, missing), np.nan, part), series.values)
-    names = list(series.names)
-    for counter in dialect.difference:
-        if counter not in names:
-            raise ValueError(f"{path}: no column {counter!r}: the file has {', '.join(series.names)}")
-        place = names.index(counter)
-        values[:, place] = differences(values[:, place])
-        names[place] = f"difference({counter})"
-    return replace(series, values=values, names=tuple(names))
+    return Series(values, names, stamps, spooled_labels(file, labels) if labels else None, labels)
 
 
 def read_frame(
@@ -184,7 +152,7 @@ def read_frame(
     frame, separator = _read_whole(path, dialect)
     frame = frame.head(filled_rows(frame))
     if separator is not None:
-        frame = _without_other_headers(path, frame)
+        frame = _without_other_headers(path, frame, dialect)
     if frame.height == 0:
         raise ValueError(f"{path}: the file has no rows of data")
     frame = with_joined_time(path, frame, columns, time)
@@ -199,17 +167,23 @@ def _read_whole(path: Path, dialect: Dialect) -> "tuple[pl.DataFrame, str | None
         raise ValueError(f"{path}: a folder, not a file")
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise ValueError(f"{path}: not a .csv, .parquet or .npy file")
+    check_kind(path)
     with reading(path):
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False), None
-        found = _header(path, dialect.skip_rows)
+        found = _header(path, dialect)
         separator, header = found.separator, found.names
-        if found.line and dialect.skip_rows is None:
+        if found.line and dialect.skip_rows is None and not dialect.header:
             warn(f"{path}: took line {found.line + 1} as the header; see --skip-rows")
         try:  # everything as text, so that a message can name the cell that is no number, and stamps stay as they are
-            frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator, skip_lines=found.line)
+            frame = pl.read_csv(
+                path, infer_schema=False, glob=False, separator=separator, skip_lines=found.line,
+                has_header=not dialect.header,
+            )  # fmt: skip
         except pl.exceptions.ComputeError as error:
             raise ValueError(_unreadable(path, found, str(error))) from None
+        if dialect.header and len(header) != frame.width:
+            raise ValueError(f"{path}: {len(header)} names are given for {frame.width} columns (--header)")
         if header.count("") > 1:  # separators at the end of each line
             empty = [at for at, name in enumerate(header) if not name and filled_rows(frame[:, [at]]) == 0]
             frame = frame[:, [at for at in range(len(header)) if at not in empty]]
@@ -222,7 +196,7 @@ def _read_whole(path: Path, dialect: Dialect) -> "tuple[pl.DataFrame, str | None
         return frame.with_columns(pl.col(quoted).str.replace(r'^\s*"(.*)"\s*$', "${1}")), separator
 
 
-def _without_other_headers(path: Path, frame: "pl.DataFrame") -> "pl.DataFrame":
+def _without_other_headers(path: Path, frame: "pl.DataFrame", dialect: Dialect) -> "pl.DataFrame":
     """A frame of text without rows that repeat the header, and without one of units below it; both are said."""
     import polars as pl
 
@@ -235,7 +209,7 @@ def _without_other_headers(path: Path, frame: "pl.DataFrame") -> "pl.DataFrame":
         frame = frame.filter(~again)
         if frame.height < rows:
             warn(f"{path}: left out {rows - frame.height} rows that repeat the header")
-    if frame.height > 2 and is_row_of_units(frame.row(0), frame.row(1), frame.row(2)):
+    if frame.height > 2 and is_row_of_units(*frame.head(3).rows(), missing=dialect.missing):
         warn(f"{path}: left out the row of units below the header")
         frame = frame.slice(1)
     return frame
@@ -248,25 +222,31 @@ def read_header(path: Path) -> tuple[str, list[str]]:
         ValueError: if the first line is a row of numbers: a file without a header.
         OSError, UnicodeDecodeError: if the file cannot be read.
     """
-    found = _header(path, None)
+    found = _header(path, FOUND_OUT)
     return found.separator, found.names
 
 
-def _header(path: Path, skip_rows: int | None) -> Header:
+def _header(path: Path, dialect: Dialect) -> Header:
+    skip_rows = dialect.skip_rows
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = list(itertools.islice(file, LINES_AHEAD + (skip_rows or 0)))
     try:
-        found = header_of(lines, skip_rows)
+        found = header_of(lines, skip_rows, dialect.separator)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {bad_bytes(path) or error}") from None
     if found is None:
         return Header(0, "", ",", [])
+    if dialect.header:
+        return found._replace(line=skip_rows or 0, names=list(dialect.header))
     if not is_header(found.names):
         later = next((at for at in range(found.line + 1, len(lines)) if _may_be_header(lines, at)), None)
         hint = (
             "" if later is None else f"; line {later + 1} seems to: skip {later} with skip_rows (--skip-rows {later})"
         )
-        raise ValueError(f"{path}: the first line is {found.text.strip()[:40]!r}: it must name the columns{hint}")
+        raise ValueError(
+            f"{path}: the first line is {found.text.strip()[:40]!r}: it must name the columns{hint}; a file without "
+            "such a line is read with header (--header TIME,A,B)"
+        )
     return found
 
 
@@ -277,6 +257,8 @@ def _may_be_header(lines: Sequence[str], at: int) -> bool:
 
 def _unreadable(path: Path, header: Header, reason: str) -> str:
     """Names the first row whose number of cells is not the header's, else passes the parser's first line on."""
+    if (bad := bad_bytes(path)) is not None:
+        return f"{path}: {bad}"
     width = len(header.names)
     with path.open(newline="", encoding="utf-8", errors="replace") as lines:
         row, rows = -1, itertools.islice(csv.reader(lines, delimiter=header.separator), header.line, None)

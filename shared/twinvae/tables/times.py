@@ -5,18 +5,23 @@ Messages begin with the `source`, and count rows from `begin`, the row of the fi
 
 import itertools
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
+
 from twinvae.process.notices import shortened, warn
 from twinvae.tables.dialect import FOUND_OUT, Dialect
+from twinvae.tables.time_text import compact, normal, seconds
 
 if TYPE_CHECKING:
     import polars as pl
 
 _DAYS = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日"),
+    *("%G-W%V-%u", "%Y-%j", "%y-%m-%d", "%y/%m/%d"),
     *("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%d-%m-%y", "%d.%m.%y"),
     *("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y", "%m-%d-%y"),
     *("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%d %B %Y", "%b %d %Y", "%b %d, %Y", "%B %d, %Y", "%a %b %d %Y"),
@@ -31,8 +36,11 @@ _OFFSET = re.compile(r"[+-]\d\d(:?\d\d)?$")
 
 def check_times(
     source: Path | str, column: "pl.Series", begin: int = 0, *, in_order: bool, dialect: Dialect = FOUND_OUT
-) -> None:
-    """Refuses time stamps that are missing or unknown and, where they must be in order, come twice or go back."""
+) -> np.ndarray | None:
+    """Refuses time stamps that are missing or unknown and, where they must be in order, come twice or go back.
+
+    Returns when they are, as datetime64 or numbers; None where that is not known, or they need not be in order.
+    """
     import polars as pl
 
     if column.dtype.is_nested() or column.dtype == pl.Object:
@@ -40,8 +48,11 @@ def check_times(
     if column.null_count():
         raise ValueError(f"{source}: row {begin + column.is_null().arg_true()[0]}: the time stamp is missing")
     order = instants(source, column, dialect, begin) if column.dtype == pl.String else column
+    if order is not None and order.dtype.is_integer():
+        dates = compact(order.cast(pl.String))
+        order = order if dates is None else dates
     if order is None or not in_order:
-        return
+        return None
     before, after = order[:-1], order[1:]
     for wrong, what in (
         ((after == before), "the same time stamp as"),
@@ -52,6 +63,11 @@ def check_times(
             raise ValueError(
                 f"{source}: row {begin + row} has {what} the row before: {column[row]}{_set_back(order, row)}"
             )
+    if order.dtype in (pl.Date, pl.Datetime):
+        return order.dt.epoch("us").to_numpy().view("M8[us]")  # UTC, if it has a zone
+    if order.dtype.is_numeric() or order.dtype.is_temporal():
+        return order.to_physical().cast(pl.Float64).to_numpy()
+    return None
 
 
 def _set_back(order: "pl.Series", row: int) -> str:
@@ -86,7 +102,9 @@ def instants(
             raise ValueError(f"{source}: {dialect.time_format!r} is no format of time stamps: see strftime")
     else:
         order = text.cast(pl.Float64, strict=False)
-        if order.null_count():
+        if order.null_count() == 0 and (dates := compact(text)) is not None:
+            order = dates
+        if order.null_count() > len(order) / 2:  # else the cells that are no numbers are named
             order = _of_known_format(source, column.name, text)
     if order is None or (order.null_count() == len(order) and not dialect.time_format):
         warn(
@@ -151,32 +169,38 @@ def _inferred(text: "pl.Series") -> "pl.Series | None":
 
 def _candidates(text: "pl.Series") -> "list[tuple[str, pl.Series]]":
     """What the column is in each format that its first cell has, those of ISO first."""
-    first = text[0]
-    if not _DAY_OR_MONTH_FIRST.match(first):
-        order = _inferred(text)
-        if order is not None and order.null_count() < len(order):
-            return [("", order)]
+    inferred = None if _DAY_OR_MONTH_FIRST.match(text[0]) else _inferred(text)
+    if inferred is not None and inferred.null_count() == 0:
+        return [("", inferred)]
+    text, next_day = normal(text)
     zone = ""
-    if re.search(r"(?i) ?(UTC|GMT|Z)$", first):
-        text, zone = text.str.replace(r"(?i) ?(UTC|GMT|Z)$", "+0000"), "%z"
-    elif ":" in first and _OFFSET.search(first):
+    if " " in text[0] and _OFFSET.search(text[0]):
         text, zone = text.str.replace(r" ?([+-]\d\d):?(\d\d)?$", "${1}${2}"), "%z"
         text = text.str.replace(r"([+-]\d\d)$", "${1}00")
-    text = (
-        text.str.replace(r"(\d)T(\d)", "${1} ${2}").str.replace(r"(?i)a\.m\.$", "AM").str.replace(r"(?i)p\.m\.$", "PM")
-    )
-    head, found = text[:1], []
+    head, found = text[:1], [] if inferred is None else [("", inferred)]
     for day, clock in itertools.product(_DAYS, _CLOCKS):
         form = day + clock + zone
         one = _parsed(head, form)
         if one is not None and one.null_count() == 0 and one[0].year >= 1000:
             order = _parsed(text, form)
             if order is not None:
-                found.append((form, order))
+                found.append((form, _later(order, next_day) if next_day.any() else order))
     return found
 
 
+def _later(order: "pl.Series", next_day: "pl.Series") -> "pl.Series":
+    """The instants, those that are the end of their day a day later."""
+    return (order.dt.epoch("us") + next_day.cast(int) * 86_400_000_000).cast(order.dtype)
+
+
+def _span(order: "pl.Series") -> timedelta:
+    first, last = order.min(), order.max()
+    return last - first  # type: ignore[operator, return-value]
+
+
 def _of_known_format(source: Path | str, name: str, text: "pl.Series") -> "pl.Series | None":
+    if (passed := seconds(text)) is not None:
+        return passed
     found = sorted(_candidates(text), key=lambda one: one[1].null_count())
     if not found:
         return None
@@ -185,9 +209,10 @@ def _of_known_format(source: Path | str, name: str, text: "pl.Series") -> "pl.Se
         return found[0][1]
     rising = [one for one in whole if one[1].is_sorted()] or whole
     form, order = min(rising, key=lambda one: one[1].diff().max() or 0)
-    others = [other for other, values in rising if not values.equals(order)]
+    longest = 31 * _span(order) + timedelta(days=366)  # else the two digits of a year are taken for a day
+    others = [other for other, values in rising if not values.equals(order) and _span(values) <= longest]
     if others:
-        which = "month" if form.startswith("%m") else "day"
+        which = {"%m": "month", "%y": "year", "%Y": "year"}.get(form[:2], "day")
         warn(
             f"{source}: column {name}: {shortened(text[0])!r} may have the day or the month first: read with the "
             f"{which} first; say so with time_format (--time-format '{form}', or '{others[0]}')"

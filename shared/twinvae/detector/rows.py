@@ -1,0 +1,92 @@
+"""The detection of a series with holes: scored with missing values in them, it answers for the rows that there are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int8
+
+from twinvae.config import Kind
+from twinvae.detector.detection import Detection
+from twinvae.detector.preparation import to_score
+from twinvae.files.out_of_core import TimeByChannel
+from twinvae.model.model import Model
+from twinvae.network.backend import Backend
+from twinvae.scoring.events import Event
+from twinvae.series.holes import Grid
+from twinvae.series.series import Series
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionOfRows(Detection):
+    """What a detection on a grid says of the rows that the series has; `latent` has all windows of the grid."""
+
+    whole: Detection  # on the grid
+    grid: Grid
+
+    @cached_property
+    def contributions(self) -> TimeByChannel:
+        """The score of each channel at each row."""
+        return self.whole.contributions[self.grid.place]
+
+    @cached_property
+    def scores(self) -> Float[np.ndarray, " time"]:
+        """The score of each row."""
+        return self.whole.scores[self.grid.place]
+
+    @cached_property
+    def labels(self) -> Int8[np.ndarray, " time"]:
+        """1 where the score is strictly above the threshold of its kind, else 0."""
+        return self.whole.labels[self.grid.place]
+
+    @cached_property
+    def expected(self) -> TimeByChannel:
+        """What the model expects at each row."""
+        return self.whole.expected[self.grid.place]
+
+    @cached_property
+    def latent(self) -> Float[np.ndarray, "n latent"]:
+        """The posterior mean of each window of the grid."""
+        return self.whole.latent
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """The anomalies as intervals of rows; one that lies in a hole is none."""
+        return list(self._events())
+
+    def _events(self) -> Iterator[Event]:
+        stamp = self.series.index if self.series.on_pandas else None
+        for event in self.whole.events:
+            start, end = self.grid.row(event.start), self.grid.row(event.end)
+            scores = self.scores[start:end]
+            if start == end or np.isnan(scores).all():
+                continue
+            peak = start + int(np.nanargmax(scores))
+            assert event.contributions is not None
+            found = replace(
+                event, start=start, end=end, peak=peak, score=float(self.scores[peak]),
+                contributions=event.contributions[self.grid.place[start:end] - event.start],
+            )  # fmt: skip
+            if event.expected is not None:
+                channel = self.model.channels.index(next(iter(event.channels)))
+                value = float(self.series.values[peak, channel])
+                expected = float(self.expected[peak, channel])
+                found = replace(found, value=None if np.isnan(value) else value, expected=expected)
+            if stamp is not None:
+                found = replace(found, start_time=stamp[start], last_time=stamp[end - 1], peak_time=stamp[peak])
+            yield found
+
+
+def detected(model: Model, backend: Backend, series: Series, kind: Kind, *, explained: bool) -> Detection:
+    """The detection of a series; of one with holes, where missing values stand for the rows that are absent.
+
+    Raises:
+        ValueError: if the series is not fit for use, shorter than a window, or has other channels than the fitted one.
+    """
+    used = to_score(series, model)
+    whole = Detection(model, backend, used, kind, explained)
+    if used.grid is None:
+        return whole
+    rows = replace(series, values=used.values[used.grid.place])
+    return DetectionOfRows(model, backend, rows, kind, explained, whole, used.grid)

@@ -1,0 +1,55 @@
+"""What a line comes to: the values of one time step, with its time stamp; counters become differences."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, get_args
+
+from twinvae.tables.dialect import counter_of, difference_of
+
+LineFormat = Literal["auto", "jsonl", "csv"]
+LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
+
+
+class Point(NamedTuple):
+    """One line: a number, or one for each channel in the order of the model; NaN is missing."""
+
+    values: float | list[float]
+    time: Any  # the time stamp as it stands in the line; None if there is none
+
+
+class UnsuitedHeaderError(ValueError):
+    """The first line names other columns than the model's: no line can be read."""
+
+
+def one_or_all(values: list[float]) -> float | list[float]:
+    """The values as a point has them."""
+    return values[0] if len(values) == 1 else values
+
+
+class Counters:
+    """Takes the differences of the channels that are called difference(NAME): by how much NAME has risen."""
+
+    def __init__(self, channels: Sequence[str]) -> None:
+        self._places = [at for at, name in enumerate(channels) if counter_of(name) is not None]
+        self._before: list[float] | None = None  # the values of the line before
+
+    def differences(self, point: Point) -> Point:
+        """The point with differences in place of counters."""
+        if not self._places:
+            return point
+        values = list(point.values) if isinstance(point.values, list) else [point.values]
+        before, self._before = self._before or [math.nan] * len(values), list(values)
+        for at in self._places:
+            values[at] = difference_of(values[at], before[at])
+        return point._replace(values=one_or_all(values))
+
+    @property
+    def state(self) -> list[float | None]:
+        """The values of the line before, None where one is missing; nothing without counters."""
+        known = self._before if self._places else None
+        return [x if math.isfinite(x) else None for x in known or ()]
+
+    def restore(self, before: Sequence[float | None] | None) -> None:
+        """Takes over the values of the line before."""
+        if before:
+            self._before = [math.nan if count is None else float(count) for count in before]
