@@ -69,15 +69,15 @@ def test_an_unknown_kind_is_refused(fitted: Any, method: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_label_is_a_score_strictly_above_the_threshold(fitted: Any, kind: Any) -> None:
+def test_an_alarm_is_a_score_strictly_above_the_threshold(fitted: Any, kind: Any) -> None:
     copy = pickle.loads(pickle.dumps(fitted))
     scores = copy.decision_function(SPIKE, kind=kind)
     middle = sorted(set(scores.tolist()))[len(set(scores.tolist())) // 2]
     copy.thresholds_[kind] = middle
-    labels = copy.predict(SPIKE, kind=kind)
+    alarms = copy.detect(SPIKE, kind=kind).alarms
     start = 4 if kind == "causal" else 0
-    assert labels[start:].tolist() == (scores > middle)[start:].astype(int).tolist()
-    assert labels[start:][scores[start:] == middle].tolist() == [0]
+    assert alarms[start:].tolist() == (scores > middle)[start:].astype(int).tolist()
+    assert alarms[start:][scores[start:] == middle].tolist() == [0]
 
 
 def test_the_first_steps_of_causal_are_warming_up(fitted: Any) -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twinvae.config import Config
 from twinvae.scoring.anomalies import SPLIT
-from twinvae.scoring.events import Alarms, anomalies, find_events
+from twinvae.scoring.events import Alarms, anomalies, event_labels
 from twinvae.windowing.intervals import intervals
 
 heights = st.sampled_from([0.5, 1.5, 2.0, 3.0, 5.0, 8.0, 30.0, 60.0, 900.0, 2e4])
@@ -24,11 +25,9 @@ def alarms_of(scores: np.ndarray, smear: int) -> Alarms:
     return Alarms((scores > 1.0).astype(np.int8), scores, smear)
 
 
-def places(scores: Any, **options: Any) -> list[tuple[int, int]]:
-    scores = np.asarray(scores, np.float64)
-    chosen: dict[str, Any] = {"min_length": 1, "merge_gap": 0, "least_height": 0.1, "smear": 99} | options
-    found = find_events((scores > 1.0).astype(np.int8), scores[:, None], ("a",), **chosen)
-    return [(event.start, event.end) for event in found]
+def places(scores: Any, *, smear: int = 99, only_past: bool = False, **options: Any) -> list[tuple[int, int]]:
+    config = Config(**{"merge_gap": 0, "least_height": 0.1} | options)
+    return intervals(event_labels(alarms_of(np.asarray(scores, np.float64), smear), config, only_past=only_past))
 
 
 def test_a_lower_anomaly_in_the_run_of_a_higher_one_has_its_event() -> None:

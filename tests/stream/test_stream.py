@@ -74,7 +74,7 @@ def test_a_stream_scores_labels_and_finds_what_the_batch_does(
     steps = [stream.step(point) for point in series]
     scores = np.array([step.score for step in steps])
     assert np.abs(scores - batch).max() <= tolerance * np.ptp(batch)
-    assert [step.label for step in steps] == detector.predict(series, kind="causal").tolist()
+    assert [step.label for step in steps] == detector.detect(series, kind="causal").alarms.tolist()
     changes = [change for step in steps for change in step.changes] + stream.tracker.finish()
     closed = [change.event for change in changes if change.what == "close"]
     expected = detector.events(series, kind="causal")
@@ -114,7 +114,7 @@ def test_gaps_are_left_out_as_the_batch_does(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # gaps are left out; steps without a value near
         batch, expected = (f(series, kind="causal") for f in (detector.decision_function, detector.events))
-        labels = detector.predict(series, kind="causal")
+        alarms = detector.detect(series, kind="causal").alarms
         filled = detector.decision_function(np.nan_to_num(series), kind="causal")
     stream = detector.stream()
     steps = [stream.step(point) for point in series]
@@ -124,7 +124,7 @@ def test_gaps_are_left_out_as_the_batch_does(
     largest = np.nanmax(batch)
     assert np.nanmax(np.abs(scores - batch)) <= tolerance * largest
     assert np.nanmax(np.abs(filled - batch)) > 1e-3 * largest  # zeros are no values
-    assert [step.label for step in steps] == labels.tolist()
+    assert [step.label for step in steps] == alarms.tolist()
     changes = [change for step in steps for change in step.changes] + stream.tracker.finish()
     closed = [change.event for change in changes if change.what == "close"]
     assert places(closed) == places(expected)

@@ -1,6 +1,6 @@
 """A series that a fitted model has scored, once: scores, labels, events, and what the model expected."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,12 +9,12 @@ from jaxtyping import Float, Int8
 
 from twinvae.config import KINDS, Kind
 from twinvae.detector.preparation import check_scores, gap_warnings, scaled_series
-from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, number
+from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, has_missing, kept, number
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend, Statistic
 from twinvae.network.net import Net
 from twinvae.scoring.calibration import mean_over_draws
-from twinvae.scoring.events import Alarms, Event, find_events, with_expectation
+from twinvae.scoring.events import Alarms, Event, event_labels, find_events, with_expectation
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
 from twinvae.scoring.kinds import (
     SCORES,
@@ -75,20 +75,20 @@ class Detection:
         return mean_over_channels(self.contributions)
 
     @cached_property
-    def labels(self) -> Int8[np.ndarray, " time"]:
+    def alarms(self) -> Int8[np.ndarray, " time"]:
         """1 where the score is strictly above the threshold of its kind, else 0."""
-        return self.model.labels(self.scores, self.kind)
+        return self.model.alarms(self.scores, self.kind)
+
+    @cached_property
+    def labels(self) -> Int8[np.ndarray, " time"]:
+        """1 where an event covers the time step, else 0."""
+        return labels_of(self.model, self.kind, self.scores, self.scaled, lambda: self._statistics)
 
     @cached_property
     def events(self) -> list[Event]:
         """The anomalies as intervals of time steps, with their peaks, each channel's share, and why."""
-        config, names, score = self.model.config, self.model.channels, SCORES[self.kind]
-        found = find_events(
-            self.labels, self.contributions, names,
-            min_length=config.min_length, merge_gap=config.merge_gap, least_height=config.least_height,
-            smear=score.smear(config.window, self.model.calibration), only_past=score.only_past,
-            sharp=self._sharp,
-        )  # fmt: skip
+        names = self.model.channels
+        found = find_events(self.labels, self.contributions, names)
         if found and self.explained:
             found = with_expectation(found, names, self.series.values, self.expected)
         if not self.series.on_pandas:
@@ -99,17 +99,6 @@ class Detection:
         ]
 
     @cached_property
-    def _sharp(self) -> Alarms | None:
-        """The alarms of the error of each step alone, if the score is one that averages it over time."""
-        model, window, score = self.model, self.model.config.window, SCORES[self.kind]
-        if not score.averaged or not model.config.least_height:
-            return None
-        with np.errstate(over="ignore"):
-            statistic = self._statistics[score.statistic]
-            scores = unaveraged(self.kind, self.scaled, statistic, window, model.calibration)
-        return Alarms(model.labels(scores, self.kind), scores, window)
-
-    @cached_property
     def false_alarms(self) -> FalseAlarms:
         """The rate of alarms if the series is normal, beside the rate that was asked for.
 
@@ -117,7 +106,7 @@ class Detection:
         """
         judged = SCORES[self.kind].counted(len(self.scores), self.model.config.window)
         known = by_rows(lambda part: ~np.isnan(part), self.scores[judged])
-        alarms = kept(self.labels[judged], known) == 1
+        alarms = kept(self.alarms[judged], known) == 1
         return false_alarms(kept(self.scores[judged], known), alarms, asked_rate(self.model.config))
 
     @cached_property
@@ -135,7 +124,7 @@ class Detection:
     def warnings(self) -> tuple[str, ...]:
         """What the user should know of the series and of its scores."""
         unknown, steps = number(np.isnan, self.scores), len(self.scores)
-        nowhere = f"{unknown} of {steps} time steps have no value within a window: their score is NaN, their label 0"
+        nowhere = f"{unknown} of {steps} time steps have no value within a window: they have no score, so no alarm"
         return (*self.gap_warnings, nowhere) if unknown else self.gap_warnings
 
     @cached_property
@@ -163,3 +152,25 @@ class Detection:
         windows = count(len(self.scaled), self.model.config.window)
         short = windows * self.model.config.window * len(self.model.channels) <= SHORT
         return statistics_of(*KINDS) if short else statistics_of(*kinds)
+
+
+def labels_of(
+    model: Model,
+    kind: Kind,
+    scores: Float[np.ndarray, " time"],
+    scaled: TimeByChannel,
+    statistics: Callable[[], Statistics],
+) -> Int8[np.ndarray, " time"]:
+    """1 where an event covers a step of a series with these scores, else 0.
+
+    `statistics`, of the scaled series from the posterior mean, are asked for only where the error of each step alone
+    matters: if the score averages it over time, and alarms.
+    """
+    config, score = model.config, SCORES[kind]
+    alarms = Alarms(model.alarms(scores, kind), scores, score.smear(config.window, model.calibration))
+    sharp = None
+    if score.averaged and config.least_height and first_row(np.asarray, alarms.labels) is not None:
+        with np.errstate(over="ignore"):
+            narrow = unaveraged(kind, scaled, statistics()[score.statistic], config.window, model.calibration)
+        sharp = Alarms(model.alarms(narrow, kind), narrow, config.window)
+    return event_labels(alarms, config, only_past=score.only_past, sharp=sharp)

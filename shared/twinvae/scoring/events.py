@@ -1,12 +1,13 @@
-"""Events, the intervals that labels of time steps form: with a peak, the channels that made them, and why."""
+"""From alarms to events, the intervals of time steps: with a peak, the channels that made them, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Int8, Integer
 
+from twinvae.config import Config
 from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, pieces, zeros_beside
 from twinvae.scoring.anomalies import Anomalies, Mark
 from twinvae.scoring.kinds import mean_over_channels
@@ -54,7 +55,7 @@ def _equal(mine: Any, theirs: Any) -> bool:
 
 
 class Alarms(NamedTuple):
-    """The labels that a score gives, and how many steps away from an anomaly the score may be raised."""
+    """The steps that score above the threshold, and how many steps away from an anomaly the score may be raised."""
 
     labels: Integer[np.ndarray, " time"]
     scores: Float[np.ndarray, " time"]
@@ -132,28 +133,32 @@ def _far_from(found: Integer[np.ndarray, " time"], alarms: Alarms) -> Integer[np
     return far
 
 
-def find_events(
-    labels: Integer[np.ndarray, " time"],
-    contributions: TimeByChannel,
-    names: Sequence[str],
+def event_labels(
+    alarms: Alarms,
+    config: Config,
     *,
-    min_length: int,
-    merge_gap: int,
-    least_height: float,
-    smear: int,
     only_past: bool = False,
     sharp: Alarms | None = None,
-) -> list[Event]:
-    """The events of a labelled series, in order of time.
+) -> Int8[np.ndarray, " time"]:
+    """1 where an event covers a time step, else 0: `anomalies`, joined over `merge_gap` steps, if `min_length` long.
 
-    `smear` is how many steps away from an anomaly the score may be raised, `only_past` whether that is only after it;
-    `sharp` see `anomalies`.
+    `only_past`: the score is raised only after an anomaly; `sharp`: see `anomalies`.
     """
+    found = anomalies(alarms, config.least_height, sharp=sharp, only_past=only_past)
+    labels = zeros_beside(found, found.shape, np.int8)
+    for start, end in intervals(found, min_length=config.min_length, merge_gap=config.merge_gap):
+        labels[start:end] = 1
+    return labels
+
+
+def find_events(
+    labels: Integer[np.ndarray, " time"], contributions: TimeByChannel, names: Sequence[str]
+) -> list[Event]:
+    """The events whose rows are labelled with 1, in order of time."""
     contributions = np.asarray(contributions)  # an event holds no subclass
     scores = mean_over_channels(contributions)
     events = []
-    labels = anomalies(Alarms(labels, scores, smear), least_height, sharp=sharp, only_past=only_past)
-    for start, end in intervals(labels, min_length=min_length, merge_gap=merge_gap):
+    for start, end in intervals(labels):
         peak = start + int(np.nanargmax(scores[start:end]))
         parts = np.nansum(contributions[start:end], axis=0, dtype=np.float64)
         shares = parts / parts.sum()

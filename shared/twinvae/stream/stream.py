@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
     at: int  # the point's index, from 0
     score: float
-    label: int  # 1 is an anomaly, 0 is not
+    label: int  # 1 is an alarm, a score above the threshold; 0 is none
     changes: list[Change]  # events that have opened or closed; mostly none
 
 
@@ -48,9 +48,9 @@ class Stream:
     A point that is refused does not count: the stream is as if it had not come. A huge value is an anomaly like others;
     a score that overflows counts as 1e38.
 
-    `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first),
-    `threshold` is what a score must exceed, `tracker` follows the events, `channels` are the names. A copy (`copy`,
-    `pickle`) goes on as the original would, and neither changes the other.
+    `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first).
+    The label says that this score exceeds `threshold`; the rows of a finished event, which knows more, may be others.
+    `tracker` follows the events, `channels` are the names. A copy goes on as the original would, apart from it.
     """
 
     def __init__(self, model: Model) -> None:
