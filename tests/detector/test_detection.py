@@ -101,6 +101,7 @@ def test_labels_are_the_rows_of_events(detector_class: Any, settings: dict[str, 
                 found = detector.detect(series, kind=kind)
             assert (found.labels == rows_of(found.events)).all()
             assert (scores_frame(found)["label"].to_numpy() == found.labels).all()
+            assert all(event.score > detector.thresholds_[kind] for event in found.events)
             if detector.config_.min_length == 1:
                 assert found.labels.any() == found.alarms.any()
 

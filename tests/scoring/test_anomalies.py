@@ -117,6 +117,29 @@ def test_a_sharp_score_gives_the_ends_and_finds_what_smear_hides() -> None:
     assert intervals(anomalies(whole, 0.2, sharp=alarms_of(np.full(60, 0.2), 20))) == [(10, 14)], "it sees nothing"
 
 
+@pytest.mark.parametrize("spread", [0.3, 1.0, 1.5])
+def test_noise_about_the_threshold_of_a_sharp_score_is_one_anomaly(spread: float) -> None:
+    generator = np.random.default_rng(0)
+    narrow = np.exp(spread * generator.normal(size=900)) * np.where(np.arange(900) < 450, 2.0, 200.0)
+    narrow[:100] = narrow[800:] = 0.2
+    scores = np.full(900, 500.0)
+    scores[100:800] = 5000.0 * np.exp(np.sin(np.arange(700) / 30))  # it swings, so that it has valleys too
+    whole, sharp = alarms_of(scores, 150), alarms_of(narrow, 50)
+    ((start, end),) = intervals(event_labels(whole, Config(least_height=0.1), sharp=sharp))
+    assert max(abs(start - 100), abs(end - 800)) <= 50
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(places=st.lists(st.integers(25, 80), min_size=1, max_size=6), seed=st.integers(0, 99))
+def test_what_a_whole_window_of_rest_parts_stays_apart(places: list[int], seed: int) -> None:
+    """Each spike of a sharp score, of any height, has its event with its own ends, all in one run of alarms."""
+    at = np.cumsum(places)
+    narrow = np.full(at[-1] + 30, 0.02)
+    narrow[at] = narrow[at + 1] = 10.0 ** np.random.default_rng(seed).uniform(1.5, 5, len(at))
+    found = anomalies(alarms_of(2.0 + narrow, len(narrow)), 0.1, sharp=alarms_of(narrow, 20))
+    assert intervals(found) == [(place, place + 2) for place in at.tolist()]
+
+
 def test_an_echo_of_what_is_still_in_the_window_is_no_event() -> None:
     quiet = [0.0] * 5
     scores = [*quiet, 100, 80, *quiet, 34, 15, *quiet, 34, *quiet]

@@ -172,5 +172,6 @@ def labels_of(
     if score.averaged and config.least_height and first_row(np.asarray, alarms.labels) is not None:
         with np.errstate(over="ignore"):
             narrow = unaveraged(kind, scaled, statistics()[score.statistic], config.window, model.calibration)
-        sharp = Alarms(model.alarms(narrow, kind), narrow, config.window)
+        both = by_rows(np.minimum, alarms.labels, model.alarms(narrow, kind))  # no event without an alarm of the score
+        sharp = Alarms(both, narrow, config.window)
     return event_labels(alarms, config, only_past=score.only_past, sharp=sharp)

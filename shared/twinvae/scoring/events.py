@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int8, Integer
 
 from twinvae.config import Config
-from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, pieces, zeros_beside
+from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, number, pieces, zeros_beside
 from twinvae.scoring.anomalies import Anomalies, Mark
 from twinvae.scoring.kinds import mean_over_channels
 from twinvae.windowing.intervals import intervals
@@ -69,6 +69,8 @@ def anomalies(
 
     `sharp` is a score whose peaks are narrower, where there is one: it then decides where an anomaly ends that it sees
     too, and finds those that the smear of a stronger one hides. What it does not see, near one that it sees, is smear.
+    Two that lie in one run of alarms are two only if the sharp score rests between them: if it is low beside the peaks
+    of both for as long as its smear, or all the way. Noise about a threshold, or an anomaly that swings, is one.
     Whatever is an alarm is at most `smear` steps away from an anomaly, in both scores.
     """
     if not least_height:
@@ -93,7 +95,23 @@ def anomalies(
         if far.any():
             rest = without_low_ends(missed._replace(labels=far), least_height)
             cut = by_rows(np.maximum, cut, rest)
+    _join(cut, alarms, sharp, least_height)
     return cut
+
+
+def _join(found: Integer[np.ndarray, " time"], alarms: Alarms, sharp: Alarms, least_height: float) -> None:
+    """Joins neighbours in one run of alarms between which the sharp score does not rest, in place."""
+    before, height = 0, 0.0
+    for start, end in intervals(found):
+        peak = float(sharp.scores[start:end].max())
+        between = slice(before, start)
+        if before and number(np.logical_not, alarms.labels[between]) == 0:
+            least = least_height * min(height, peak)
+            low = by_rows(lambda part, least=least: (part < least).astype(np.int8), sharp.scores[between])
+            if not intervals(low, min_length=min(sharp.smear, len(low))):
+                found[between] = 1
+                peak = max(peak, height)
+        before, height = end, peak
 
 
 def without_low_ends(alarms: Alarms, least_height: float, *, only_past: bool = False) -> Integer[np.ndarray, " time"]:
