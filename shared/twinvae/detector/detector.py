@@ -16,6 +16,7 @@ from twinvae.detector.outcome import scores_and_labels
 from twinvae.detector.preparation import Prepared, prepare, to_score
 from twinvae.detector.windows import Scorer, window_scorer
 from twinvae.files.atomic import write_bytes
+from twinvae.files.out_of_core import TimeByChannel
 from twinvae.model import file as model_file
 from twinvae.model.export_check import Checked
 from twinvae.model.model import Model
@@ -103,8 +104,11 @@ class VAEDetector(Estimator):
         def run(noise: Float[np.ndarray, " latent"] | None = None) -> Statistics:
             return self.backend.statistics(net, parameters, scaled, wanted, config.device, noise)
 
+        def beside_gaps(cut: TimeByChannel) -> Statistics:
+            return self.backend.statistics(replace(net, masked=True), parameters, cut, wanted, config.device, None)
+
         drawn = map(run, latent_draws(config, self.seed))
-        calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config)
+        calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config, beside_gaps)
         model = Model(
             self.preset, self._overrides(), self.seed, config, prepared.channels, parameters, prepared.scaler,
             thresholds, calibration,

@@ -15,10 +15,11 @@ from twinvae.config import Missing
 from twinvae.model import file as model_file
 from twinvae.model.model import Model
 from twinvae.process.notices import shortened
+from twinvae.scoring.gap_errors import divisors
 from twinvae.scoring.statistics import latent_draws
 from twinvae.stream import state as state_file
 from twinvae.stream.event_tracker import Change, EventTracker
-from twinvae.stream.numpy_model import StreamModel
+from twinvae.stream.numpy_model import StreamModel, windows_of
 
 HIGHEST, MOST_POINTS = 1e38, 2**53  # what a score counts as that overflows; an index from there on is none
 
@@ -61,10 +62,11 @@ class Stream:
         self._shift, self._scale = np.asarray(model.scaler.shift), np.asarray(model.scaler.scale)
         self._one = (float(self._shift[0]), float(self._scale[0])) if len(self.channels) == 1 else None
         self._largest = float(np.finfo(config.dtype).max)
+        self._excess = model.calibration.excess
         self._digest = state_file.model_digest(model)
 
         self._buffer = np.zeros((2 * config.window, len(model.channels)), config.dtype)
-        self._windows = _windows(self._buffer)
+        self._windows = windows_of(self._buffer)
         noise = latent_draws(config, model.seed) if config.draws else None
         self._model = StreamModel(model.parameters, config, len(model.channels), noise)
         self.reset()
@@ -122,6 +124,9 @@ class Stream:
         before = self._parts.copy() if gaps else None  # the model writes into the array that it gave
         with np.errstate(over="ignore", invalid="ignore"):
             self._parts = parts = self._model.squared_error(self._windows[row], gaps=gaps)
+            if gaps and self._excess is not None:
+                share = np.mean(~np.isnan(self._windows[row]), keepdims=True)
+                parts /= divisors("causal", share, self._excess).astype(parts.dtype)
             if before is not None and self.index == self._gap:
                 return self._scores_in_gap(row, before)
             score = float(parts[0] if self._one else parts.sum() / len(parts))
@@ -215,7 +220,7 @@ class Stream:
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         vars(self).update(state)
-        self._windows = _windows(self._buffer)  # a copy of a view is no view of the copy
+        self._windows = windows_of(self._buffer)  # a copy of a view is no view of the copy
 
     @property
     def state(self) -> dict[str, Any]:
@@ -287,12 +292,6 @@ class Stream:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         return dict(state["extra"])
-
-
-def _windows(buffer: Float[np.ndarray, "rows channel"]) -> list[Float[np.ndarray, " feature"]]:
-    """Every window, flat, by its last row: each point is written twice, W rows apart, so that all are slices."""
-    window = len(buffer) // 2
-    return [buffer[row + 1 : row + 1 + window].reshape(-1) for row in range(window)]
 
 
 def _bound(parts: Float[np.ndarray, " channel"]) -> None:
