@@ -67,7 +67,9 @@ def test_excess_falls_with_the_share_and_is_in_the_file(fitted: Any, tmp_path: A
     assert (known >= 1).all()
     assert (np.diff(known, axis=1) <= 0).all()
     fitted.save(tmp_path / "m.safetensors")
-    assert np.array_equal(model_file.read(tmp_path / "m.safetensors").calibration.excess, known)
+    read = model_file.read(tmp_path / "m.safetensors").calibration.excess
+    assert read is not None
+    assert np.array_equal(read, known)
     old = replace(fitted.model_, calibration=fitted.calibration_._replace(excess=None))
     (tmp_path / "old.safetensors").write_bytes(model_file.as_bytes(old))
     assert model_file.read(tmp_path / "old.safetensors").calibration.excess is None

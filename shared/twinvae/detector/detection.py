@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Bool, Float, Int8
 
 from twinvae.config import KINDS, Kind
-from twinvae.detector.preparation import check_scores, gap_warnings, scaled_series
+from twinvae.detector.preparation import gap_warnings
 from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, has_missing, kept, number
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend, Statistic
@@ -24,7 +24,9 @@ from twinvae.scoring.kinds import (
     statistics_of,
     unaveraged,
 )
+from twinvae.scoring.overflow import bounded, highest, limits, too_large, without
 from twinvae.scoring.statistics import SHORT, latent_draws
+from twinvae.series.scaling import standardise
 from twinvae.series.series import Series
 from twinvae.windowing.geometry import count
 
@@ -45,15 +47,25 @@ class Detection:
 
     @cached_property
     def scaled(self) -> TimeByChannel:
-        """The series as the network reads it."""
-        return scaled_series(self.series.values, self.model.scaler, self.model.config)
+        """The series as the network reads it: values too large for its scores are left out (NaN)."""
+        places = self.too_large
+        return self._standardised if places is None else without(self._standardised, places)
+
+    @cached_property
+    def too_large(self) -> Bool[np.ndarray, "time channel"] | None:
+        """Which values are too large for the scores of their windows; None if none is."""
+        return too_large(self._standardised, limits(self.model.calibration, self.model.config.dtype))
+
+    @cached_property
+    def _standardised(self) -> TimeByChannel:
+        with np.errstate(over="ignore"):  # what overflows is too large
+            return standardise(self.series.values, self.model.scaler, self.model.config.dtype)
 
     @cached_property
     def contributions(self) -> TimeByChannel:
         """The score of each channel at each time step; NaN where the channel has no value within a window.
 
-        Raises:
-            ValueError: if a score overflows the precision of the model.
+        A score that overflows the precision of the model, and that of a value too large for it, is `highest`.
         """
         model, config = self.model, self.model.config
 
@@ -61,13 +73,19 @@ class Detection:
             statistic = statistics[SCORES[self.kind].statistic]
             yield self.kind, contributions(self.kind, self.scaled, statistic, config.window, model.calibration)
 
-        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is an error in words
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is bounded
             wanted = self._wanted(self.kind)
             drawn = (self._run(wanted, noise) for noise in latent_draws(config, model.seed))
             mean = {} if config.draws else self._statistics
             ((_, result),) = mean_over_draws(part, mean, drawn, config.draws)
-        check_scores(result, self.scaled, config)
-        return result
+        result = bounded(result, self.scaled, config.dtype)
+        if self.too_large is None:
+            return result
+        most = result.dtype.type(highest(config.dtype))
+        whole = by_rows(lambda part, place: np.where(place, most, part), result, self.too_large)
+        if SCORES[self.kind].only_past:  # no window ends at the first steps
+            whole[: config.window - 1] = result[: config.window - 1]
+        return whole
 
     @cached_property
     def scores(self) -> Float[np.ndarray, " time"]:
@@ -82,7 +100,7 @@ class Detection:
     @cached_property
     def labels(self) -> Int8[np.ndarray, " time"]:
         """1 where an event covers the time step, else 0."""
-        return labels_of(self.model, self.kind, self.scores, self.scaled, lambda: self._statistics)
+        return labels_of(self.model, self.kind, self.scores, self.scaled, lambda: self._statistics, self.too_large)
 
     @cached_property
     def events(self) -> list[Event]:
@@ -144,7 +162,8 @@ class Detection:
     @cached_property
     def _net(self) -> Net:
         """The network, with masks only where the series has gaps: they cost time."""
-        return Net.of(self.model.config, len(self.model.channels), masked=has_missing(self.scaled))
+        net = Net.of(self.model.config, len(self.model.channels))
+        return replace(net, masked=has_missing(self.scaled))
 
     def _wanted(self, *kinds: Kind) -> tuple[Statistic, ...]:
         """The statistics to compute for these kinds: all of them for a short series, where they cost about as much as
@@ -160,6 +179,7 @@ def labels_of(
     scores: Float[np.ndarray, " time"],
     scaled: TimeByChannel,
     statistics: Callable[[], Statistics],
+    too_large: Bool[np.ndarray, "time channel"] | None = None,
 ) -> Int8[np.ndarray, " time"]:
     """1 where an event covers a step of a series with these scores, else 0.
 
@@ -172,6 +192,9 @@ def labels_of(
     if score.averaged and config.least_height and first_row(np.asarray, alarms.labels) is not None:
         with np.errstate(over="ignore"):
             narrow = unaveraged(kind, scaled, statistics()[score.statistic], config.window, model.calibration)
+        if too_large is not None:
+            most = narrow.dtype.type(highest(config.dtype))
+            narrow = by_rows(lambda part, place: np.where(place.any(axis=1), most, part), narrow, too_large)
         both = by_rows(np.minimum, alarms.labels, model.alarms(narrow, kind))  # no event without an alarm of the score
         sharp = Alarms(both, narrow, config.window)
     return event_labels(alarms, config, only_past=score.only_past, sharp=sharp)

@@ -11,7 +11,6 @@ from twinvae.network.backend import Backend
 from twinvae.network.failure import check_learned
 from twinvae.network.training import held_out_steps
 from twinvae.scoring.kinds import Statistics
-from twinvae.series.scaling import standardise
 
 
 def scores_and_labels(
@@ -36,14 +35,7 @@ def scores_and_labels(
     except ValueError as error:
         use = 'use scaling="standard" (--scaling standard), float64, or smaller values'
         raise ValueError(f"the fit overflows {config.dtype}: {error}: {use}") from None
-    if prepared.whole is not None:
-        found = Detection(model, backend, to_score(prepared.whole, model), config.kind, False)
-        try:
-            scores = found.scores
-        except ValueError:  # a wild value whose square overflows spoils the steps of every window that it is in
-            given = prepared.whole.values
-            left_out = ~np.isnan(given) & (standardise(given, model.scaler, config.dtype) != scaled)
-            scores = np.where(left_out.any(axis=1), np.finfo(config.dtype).max, scores)
-        else:
-            return scores, found.labels
-    return scores, labels_of(model, config.kind, scores, scaled, lambda: statistics)
+    if prepared.whole is None:
+        return scores, labels_of(model, config.kind, scores, scaled, lambda: statistics)
+    found = Detection(model, backend, to_score(prepared.whole, model), config.kind, False)
+    return found.scores, found.labels

@@ -76,7 +76,9 @@ def to_score(series: Series, model: Model) -> Series:
     if len(checked.names) != len(channels):
         raise ValueError(f"the series has {len(checked.names)} channels, the detector was fitted on {len(channels)}")
     check_names(checked.names, channels)
-    check_length(len(checked), model.config.window)
+    if len(checked) < (window := model.config.window):
+        few = f"the series has {len(checked)} time steps, fewer than the window of {window}"
+        raise ValueError(f"{few} that the model was fitted with: score at least as many, or fit with a shorter window")
     return checked
 
 
@@ -189,7 +191,7 @@ def without_wild(series: Series, head: TimeByChannel, spread: Spread, config: Co
 
 
 def scaled_series(series: TimeByChannel, scaler: Scaler, config: Config) -> TimeByChannel:
-    """Scales a series for the network.
+    """Scales a training series for the network.
 
     Raises:
         ValueError: if a value is too large for the model's precision.
@@ -201,12 +203,3 @@ def scaled_series(series: TimeByChannel, scaler: Scaler, config: Config) -> Time
     if row is not None:
         raise ValueError(f'the value at row {row} is too large for {config.dtype}: use scaling="standard" or float64')
     return scaled
-
-
-def check_scores(contributions: TimeByChannel, scaled: TimeByChannel, config: Config) -> None:
-    """Raises ValueError if a score is infinite, or is not a number where the series has a value: it has overflowed."""
-    if first_row(lambda part: ~np.isfinite(part), contributions) is None:
-        return
-    row = first_row(lambda part, x: np.isinf(part) | (np.isnan(part) & ~np.isnan(x)), contributions, scaled)
-    if row is not None:
-        raise ValueError(f"the score at row {row} overflows {config.dtype}: remove the outlier or fit in float64")

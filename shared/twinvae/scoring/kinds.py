@@ -193,12 +193,12 @@ def contributions(
     after the last one). Errors count less where windows have few values (`calibration.excess`).
     """
     score, gaps = SCORES[kind], has_missing(series)
-    even, stepwise = gaps and calibration.excess is not None, score.statistic == "reconstruction"
-    if even and not stepwise:
-        statistic = evened(score.statistic, statistic, series, window, calibration.excess)
+    excess, late = calibration.excess if gaps else None, score.statistic == "reconstruction"
+    if excess is not None and not late:
+        statistic = evened(score.statistic, statistic, series, window, excess)
     result = score.of(statistic, series, window, calibration)
-    if even and stepwise:  # its statistic is no error yet
-        result = evened(score.statistic, result, series, window, calibration.excess)
+    if excess is not None and late:  # its statistic is no error yet
+        result = evened(score.statistic, result, series, window, excess)
     if gaps:
         result = by_rows(np.copy, result) if result is statistic else result
         _fill_gaps(result, by_rows(lambda part: ~np.isnan(part), series), window, only_past=score.only_past)
