@@ -67,3 +67,18 @@ def test_a_window_scorer_refuses_shapes_that_only_have_the_right_size(many: Any)
 def test_a_window_scorer_refuses_values_that_are_not_finite(fitted: Any, bad: float) -> None:
     with pytest.raises(ValueError, match="missing, infinite or too large"):
         fitted.window_scorer()(np.array([0.0, bad, 0.0, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize("length", [24, 75, 200])
+def test_the_rows_of_an_event_do_not_depend_on_the_length_of_the_series(detector_class: Any, length: int) -> None:
+    generator = np.random.default_rng(0)
+    series = np.sin(2 * np.pi * np.arange(800) / 24) + 0.1 * generator.normal(size=800)
+    detector = detector_class(window=24, epochs=5, hidden_dim=8, latent_dim=3).fit(series[:600])
+    series[600 + length // 2 : 604 + length // 2] += 4.0
+    expected = [(600 + length // 2, 604 + length // 2)]
+    assert [(event.start, event.end) for event in detector.events(series)] == expected
+    day = series[600 : 600 + length]
+    assert [(600 + event.start, 600 + event.end) for event in detector.events(day)] == expected
+    assert (detector.predict(day) == detector.predict(series)[600 : 600 + length]).all()
+    with pytest.raises(ValueError, match="23 time steps, fewer than the window of 24 that the model"):
+        detector.events(day[:23])

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import assert_close, detector_of
 from tests.helpers.detectors import CHANNELS, PLAIN, SMALL, SPIKE
 from twinvae.config import KINDS
+from twinvae.scoring.overflow import highest
 
 SAME: dict[str, Callable[[np.ndarray], Any]] = {
     "list": lambda x: x.tolist(),
@@ -65,7 +66,6 @@ BAD_SERIES: dict[str, tuple[Any, type[Exception], str]] = {
     "3-D": (np.zeros((80, 2, 2)), ValueError, "3 dimensions"),
     "ragged": ([[1.0], [1.0, 2.0]], ValueError, "ragged"),
     "words": (["a"] * 80, TypeError, "real numbers"),
-    "too large for float32": (np.where(np.arange(80) == 7, 1e39, PLAIN), ValueError, "row 7 is too large for float32"),
 }
 
 
@@ -78,6 +78,11 @@ def test_a_bad_series_is_refused_by_fit_and_by_scoring(detector_class: Any, name
     detector.fit(PLAIN)
     with pytest.raises(error, match=message):
         detector.decision_function(series)
+
+
+def test_a_training_series_beyond_the_precision_is_refused(detector_class: Any) -> None:
+    with pytest.raises(ValueError, match="row 7 is too large for float32"):
+        detector_class(**SMALL).fit(np.where(np.arange(80) == 7, 1e39, PLAIN))
 
 
 @pytest.mark.parametrize("series", [np.zeros(80), np.full(80, 3.7), np.full((80, 2), [1.0, 2.0])])
@@ -95,12 +100,14 @@ def test_a_constant_channel_is_named_in_a_warning(detector_class: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_score_that_overflows_is_refused_in_words(detector_class: Any, kind: Any) -> None:
+def test_a_score_that_overflows_is_the_highest(detector_class: Any, kind: Any) -> None:
     detector = detector_class(**SMALL).fit(PLAIN)
     series = PLAIN.copy()
     series[40] = 1e30
-    with pytest.raises(ValueError, match=r"overflows float32: mark the outlier as missing .*float64"):
-        detector.decision_function(series, kind=kind)
+    scores = detector.decision_function(series, kind=kind)
+    assert scores.argmax() == 40
+    assert scores[40] == pytest.approx(highest("float32"))
+    assert detector.predict(series, kind=kind).tolist() == [int(step == 40) for step in range(80)]
 
 
 def test_a_large_outlier_scores_in_float64(fitted: Any) -> None:

@@ -11,6 +11,8 @@ from tests.conftest import in_a_fresh_process
 from twinvae.config import KINDS
 from twinvae.detector import detection
 from twinvae.detector.report import write_detection
+from twinvae.detector.score_files import scores_frame
+from twinvae.scoring.events import Event
 from twinvae.series.series import Series
 
 SMALL: dict[str, Any] = {"window": 5, "hidden_dim": 4, "latent_dim": 2, "epochs": 3, "batch_size": 8}
@@ -81,6 +83,35 @@ def test_each_latent_draw_is_one_pass_and_the_expected_values_are_one_more(detec
     assert len(calls) == 2
     assert detector.events(SPIKE)
     assert len(calls) == 5
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"merge_gap": 0}, {"min_length": 4}, {"least_height": 0.0}, {"draws": 2}, {"preset": "tutorial"}],
+    ids=str,
+)
+def test_labels_are_the_rows_of_events(detector_class: Any, settings: dict[str, Any]) -> None:
+    detector = detector_class(**{**SMALL, "margin": 0.3, "missing": "mask"} | settings).fit(SPIKE)
+    assert (detector.labels_ == rows_of(detector.events(SPIKE))).all()
+    assert detector.labels_.any() == (detector.config_.min_length == 1)
+    for kind in KINDS:
+        for series in (SPIKE, GAPS):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # steps without a value near
+                found = detector.detect(series, kind=kind)
+            assert (found.labels == rows_of(found.events)).all()
+            assert (scores_frame(found)["label"].to_numpy() == found.labels).all()
+            assert all(event.score > detector.thresholds_[kind] for event in found.events)
+            if detector.config_.min_length == 1:
+                assert found.labels.any() == found.alarms.any()
+
+
+def rows_of(events: list[Event]) -> np.ndarray:
+    """1 where one of the events covers the time step."""
+    rows = np.zeros(len(PLAIN), dtype=np.int8)
+    for event in events:
+        rows[event.start : event.end] = 1
+    return rows
 
 
 @pytest.mark.parametrize("method", ["decision_function", "contributions", "predict", "events", "detect", "latent"])

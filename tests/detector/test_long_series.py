@@ -57,7 +57,7 @@ def mapped(folder: Path, series: np.ndarray) -> np.ndarray:
 
 
 def same(one: Any, other: Any) -> bool:
-    return np.array_equal(one, other, equal_nan=True)
+    return one is other or np.array_equal(one, other, equal_nan=True)
 
 
 CASES: dict[str, tuple[dict[str, Any], np.ndarray]] = {

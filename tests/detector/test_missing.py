@@ -239,7 +239,7 @@ def test_only_steps_without_a_value_within_a_window_have_no_score(detector: VAED
     assert np.isnan(scores[unknown]).all()
     assert np.isnan(scores).sum() == unknown.stop - unknown.start
     with pytest.warns(UserWarning, match="no value within"):
-        assert not detector.predict(HOLES, kind=kind)[unknown].any()
+        assert not detector.detect(HOLES, kind=kind).alarms[unknown].any()
     with pytest.warns(UserWarning, match="no value within"):
         parts = detector.contributions(HOLES, kind=kind)
     assert np.isnan(parts[80, 1])

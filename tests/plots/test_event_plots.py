@@ -25,7 +25,7 @@ def example(channels: int, *, length: int = 300, event: tuple[int, int] = (100, 
     labels = np.zeros(length, dtype=np.int8)
     labels[slice(*event)] = 1
     labels[-3:] = 1
-    found = find_events(labels, parts, names, min_length=1, merge_gap=0, least_height=0.0, smear=0)
+    found = find_events(labels, parts, names)
     return series, 0.5 * series, parts, names, with_expectation(found, names, series, 0.5 * series)
 
 
@@ -46,7 +46,7 @@ def test_an_event_in_a_gap_is_drawn_and_written(length: int, tmp_path: Path) -> 
     parts[230], parts[:, 1] = [9e9, 0.0], 0.0
     labels = np.zeros(length, dtype=np.int8)
     labels[100 : length - 100] = 1
-    found = find_events(labels, parts, names, min_length=1, merge_gap=0, least_height=0.0, smear=0)
+    found = find_events(labels, parts, names)
     (event,) = with_expectation(found, names, np.full_like(series, np.nan), reconstruction)
     assert (event.peak, event.value) == (230, None)
     assert event == replace(event, contributions=np.array(event.contributions))

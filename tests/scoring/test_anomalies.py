@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twinvae.config import Config
 from twinvae.scoring.anomalies import SPLIT
-from twinvae.scoring.events import Alarms, anomalies, find_events
+from twinvae.scoring.events import Alarms, anomalies, event_labels
 from twinvae.windowing.intervals import intervals
 
 heights = st.sampled_from([0.5, 1.5, 2.0, 3.0, 5.0, 8.0, 30.0, 60.0, 900.0, 2e4])
@@ -24,11 +25,9 @@ def alarms_of(scores: np.ndarray, smear: int) -> Alarms:
     return Alarms((scores > 1.0).astype(np.int8), scores, smear)
 
 
-def places(scores: Any, **options: Any) -> list[tuple[int, int]]:
-    scores = np.asarray(scores, np.float64)
-    chosen: dict[str, Any] = {"min_length": 1, "merge_gap": 0, "least_height": 0.1, "smear": 99} | options
-    found = find_events((scores > 1.0).astype(np.int8), scores[:, None], ("a",), **chosen)
-    return [(event.start, event.end) for event in found]
+def places(scores: Any, *, smear: int = 99, only_past: bool = False, **options: Any) -> list[tuple[int, int]]:
+    config = Config(**{"merge_gap": 0, "least_height": 0.1} | options)
+    return intervals(event_labels(alarms_of(np.asarray(scores, np.float64), smear), config, only_past=only_past))
 
 
 def test_a_lower_anomaly_in_the_run_of_a_higher_one_has_its_event() -> None:
@@ -116,6 +115,29 @@ def test_a_sharp_score_gives_the_ends_and_finds_what_smear_hides() -> None:
     assert intervals(anomalies(whole, 0.2)) == [(10, 14)]
     assert intervals(anomalies(whole, 0.2, sharp=sharp)) == [(11, 13), (40, 42)]
     assert intervals(anomalies(whole, 0.2, sharp=alarms_of(np.full(60, 0.2), 20))) == [(10, 14)], "it sees nothing"
+
+
+@pytest.mark.parametrize("spread", [0.3, 1.0, 1.5])
+def test_noise_about_the_threshold_of_a_sharp_score_is_one_anomaly(spread: float) -> None:
+    generator = np.random.default_rng(0)
+    narrow = np.exp(spread * generator.normal(size=900)) * np.where(np.arange(900) < 450, 2.0, 200.0)
+    narrow[:100] = narrow[800:] = 0.2
+    scores = np.full(900, 500.0)
+    scores[100:800] = 5000.0 * np.exp(np.sin(np.arange(700) / 30))  # it swings, so that it has valleys too
+    whole, sharp = alarms_of(scores, 150), alarms_of(narrow, 50)
+    ((start, end),) = intervals(event_labels(whole, Config(least_height=0.1), sharp=sharp))
+    assert max(abs(start - 100), abs(end - 800)) <= 50
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(places=st.lists(st.integers(25, 80), min_size=1, max_size=6), seed=st.integers(0, 99))
+def test_what_a_whole_window_of_rest_parts_stays_apart(places: list[int], seed: int) -> None:
+    """Each spike of a sharp score, of any height, has its event with its own ends, all in one run of alarms."""
+    at = np.cumsum(places)
+    narrow = np.full(at[-1] + 30, 0.02)
+    narrow[at] = narrow[at + 1] = 10.0 ** np.random.default_rng(seed).uniform(1.5, 5, len(at))
+    found = anomalies(alarms_of(2.0 + narrow, len(narrow)), 0.1, sharp=alarms_of(narrow, 20))
+    assert intervals(found) == [(place, place + 2) for place in at.tolist()]
 
 
 def test_an_echo_of_what_is_still_in_the_window_is_no_event() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twinvae.scoring.events import Event, find_events, with_expectation
+from twinvae.config import Config
+from twinvae.scoring.events import Alarms, Event, event_labels, find_events, with_expectation
 from twinvae.windowing.intervals import intervals
 
 labels_of_a_series = st.lists(st.integers(0, 1), max_size=80).map(lambda bits: np.array(bits, dtype=np.int8))
@@ -63,9 +64,7 @@ def test_an_event_has_its_peak_and_its_channels_by_share() -> None:
     contributions[3:6] = [[1.0, 0.0, 2.0], [2.0, 0.0, 10.0], [1.0, 0.0, 0.0]]
     contributions[8, 1] = 6.0
     labels = np.array([0, 0, 0, 1, 1, 1, 0, 0, 1, 0], dtype=np.int8)
-    first, second = find_events(
-        labels, contributions, ("a", "b", "c"), min_length=1, merge_gap=0, least_height=0.0, smear=0
-    )
+    first, second = find_events(labels, contributions, ("a", "b", "c"))
     assert (first.start, first.end, first.peak, first.score) == (3, 6, 4, 4.0)
     assert list(first.channels.items()) == [("c", 0.75), ("a", 0.25), ("b", 0.0)]
     assert replace(second, contributions=None) == Event(8, 9, 8, 2.0, {"b": 1.0, "a": 0.0, "c": 0.0})
@@ -109,10 +108,15 @@ def test_what_was_measured_and_expected_is_that_of_the_first_channel_at_the_peak
 def test_low_ends_of_an_event_are_cut_off_and_its_middle_is_not() -> None:
     scores = np.array([1.0, 2.0, 10.0, 5.0, 9.0, 2.0, 1.0, 0.0, 0.5])
     labels = np.array([1, 1, 1, 1, 1, 1, 1, 0, 1], dtype=np.int8)
-    found = find_events(labels, scores[:, None], ("a",), min_length=1, merge_gap=0, least_height=0.2, smear=9)
-    assert [(event.start, event.end) for event in found] == [(1, 6), (8, 9)], "each run has its own height"
-    whole = find_events(labels, scores[:, None], ("a",), min_length=1, merge_gap=0, least_height=0.0, smear=0)
-    assert [(event.start, event.end) for event in whole] == [(0, 7), (8, 9)]
+    alarms, config = Alarms(labels, scores, 9), Config(merge_gap=0, least_height=0.2)
+    assert intervals(event_labels(alarms, config)) == [(1, 6), (8, 9)], "each run has its own height"
+    assert intervals(event_labels(alarms, replace(config, least_height=0.0))) == [(0, 7), (8, 9)]
+
+
+def test_labels_are_joined_over_short_gaps_and_short_events_have_none() -> None:
+    alarms = Alarms(np.array([0, 1, 0, 1, 0, 0, 0, 1, 0], dtype=np.int8), np.ones(9), 9)
+    assert event_labels(alarms, Config(merge_gap=1)).tolist() == [0, 1, 1, 1, 0, 0, 0, 1, 0]
+    assert event_labels(alarms, Config(merge_gap=1, min_length=2)).tolist() == [0, 1, 1, 1, 0, 0, 0, 0, 0]
 
 
 @settings(max_examples=50, deadline=None)
@@ -120,7 +124,11 @@ def test_low_ends_of_an_event_are_cut_off_and_its_middle_is_not() -> None:
 def test_shares_add_up_to_1_and_the_peak_is_inside(labels: np.ndarray, channels: int, seed: int) -> None:
     contributions = np.random.default_rng(seed).exponential(size=(len(labels), channels)).astype(np.float32)
     names = [f"channel {index}" for index in range(channels)]
-    for event in find_events(labels, contributions, names, min_length=1, merge_gap=2, least_height=0.2, smear=9):
+    alarms = Alarms(labels, contributions.mean(axis=1), 9)
+    rows = event_labels(alarms, Config(merge_gap=2, least_height=0.2))
+    covered = np.zeros_like(rows)
+    for event in find_events(rows, contributions, names):
+        covered[event.start : event.end] = 1
         assert sum(event.channels.values()) == pytest.approx(1.0)
         assert sorted(event.channels) == names
         assert list(event.channels.values()) == sorted(event.channels.values(), reverse=True)
@@ -129,3 +137,4 @@ def test_shares_add_up_to_1_and_the_peak_is_inside(labels: np.ndarray, channels:
         assert event.contributions is not None
         shares = event.contributions.sum(axis=0, dtype=np.float64) / event.contributions.sum(dtype=np.float64)
         assert dict(zip(event.channels, shares, strict=True)) == pytest.approx(event.channels)
+    assert (covered == rows).all()

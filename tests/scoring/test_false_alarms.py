@@ -87,13 +87,13 @@ def test_a_detector_counts_its_alarms_away_from_the_ends(settings: dict[str, Any
     detector = detector_of("jax")(**SMALL, **settings).fit(series[:700])
     assert asked_rate(detector.config_) == (None if asked is None else pytest.approx(asked))
     rate = detector.false_alarms(series[700:])
-    inner = detector.predict(series[700:])[9:-9]
+    inner = detector.detect(series[700:]).alarms[9:-9]
     assert isinstance(rate, FalseAlarms)
     assert (rate.steps, rate.alarms) == (482, inner.sum())
     assert rate.low <= rate.found <= rate.high
     causal = detector.false_alarms(series[700:], kind="causal")
     assert causal.steps == 491
-    assert causal.alarms == detector.predict(series[700:], kind="causal").sum()
+    assert causal.alarms == detector.detect(series[700:], kind="causal").alarms.sum()
 
 
 def test_steps_without_a_score_are_not_counted() -> None:

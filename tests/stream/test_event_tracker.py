@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinvae.config import Config
-from twinvae.scoring.events import Event, find_events
+from twinvae.scoring.events import Alarms, Event, event_labels, find_events
 from twinvae.stream.event_tracker import RECORDS, EventTracker
 
 
@@ -31,10 +31,8 @@ def test_the_closed_events_are_those_of_the_batch_also_after_a_restart(
     contributions = 2 * series[:, None] * np.stack([part, 1 - part], axis=1)
     series = contributions.mean(axis=1)
     labels = (series > 1.0).astype(np.int8)
-    expected = find_events(
-        labels, contributions, ["a", "b"],
-        min_length=min_length, merge_gap=merge_gap, least_height=least_height, smear=window, only_past=True,
-    )  # fmt: skip
+    rows = event_labels(Alarms(labels, series, window), config, only_past=True)
+    expected = find_events(rows, contributions, ["a", "b"])
     tracker, changes = EventTracker(["a", "b"], config), []
     for at, label in enumerate(labels):
         if at == cut:
@@ -74,10 +72,7 @@ def test_runs_with_several_peaks_end_as_those_of_the_batch(seed: int, merge_gap:
     for at, (score, label) in enumerate(zip(scores.tolist(), labels.tolist(), strict=True)):
         changes += tracker.update(at, label, score, np.array([score]))
     changes += tracker.finish()
-    expected = find_events(
-        labels, scores[:, None], ["a"],
-        min_length=1, merge_gap=merge_gap, least_height=0.1, smear=window, only_past=True,
-    )  # fmt: skip
+    expected = find_events(event_labels(Alarms(labels, scores, window), config, only_past=True), scores[:, None], ["a"])
     assert [_plain(change.event) for change in changes if change.what == "close"] == [_plain(e) for e in expected]
 
 

@@ -1,20 +1,20 @@
 """A series that a fitted model has scored, once: scores, labels, events, and what the model expected."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Bool, Float, Int8
 
 from twinvae.config import KINDS, Kind
-from twinvae.detector.preparation import check_scores, gap_warnings, hole_warnings, scaled_series
-from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, number
+from twinvae.detector.preparation import gap_warnings, hole_warnings
+from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, has_missing, kept, number
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend, Statistic
 from twinvae.network.net import Net
 from twinvae.scoring.calibration import mean_over_draws
-from twinvae.scoring.events import Alarms, Event, find_events, with_expectation
+from twinvae.scoring.events import Alarms, Event, event_labels, find_events, with_expectation
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
 from twinvae.scoring.kinds import (
     SCORES,
@@ -24,7 +24,9 @@ from twinvae.scoring.kinds import (
     statistics_of,
     unaveraged,
 )
+from twinvae.scoring.overflow import bounded, highest, limits, too_large, without
 from twinvae.scoring.statistics import SHORT, latent_draws
+from twinvae.series.scaling import standardise
 from twinvae.series.series import Series
 from twinvae.windowing.geometry import count
 
@@ -45,15 +47,25 @@ class Detection:
 
     @cached_property
     def scaled(self) -> TimeByChannel:
-        """The series as the network reads it."""
-        return scaled_series(self.series.values, self.model.scaler, self.model.config)
+        """The series as the network reads it: values too large for its scores are left out (NaN)."""
+        places = self.too_large
+        return self._standardised if places is None else without(self._standardised, places)
+
+    @cached_property
+    def too_large(self) -> Bool[np.ndarray, "time channel"] | None:
+        """Which values are too large for the scores of their windows; None if none is."""
+        return too_large(self._standardised, limits(self.model.calibration, self.model.config.dtype))
+
+    @cached_property
+    def _standardised(self) -> TimeByChannel:
+        with np.errstate(over="ignore"):  # what overflows is too large
+            return standardise(self.series.values, self.model.scaler, self.model.config.dtype)
 
     @cached_property
     def contributions(self) -> TimeByChannel:
         """The score of each channel at each time step; NaN where the channel has no value within a window.
 
-        Raises:
-            ValueError: if a score overflows the precision of the model.
+        A score that overflows the precision of the model, and that of a value too large for it, is `highest`.
         """
         model, config = self.model, self.model.config
 
@@ -61,13 +73,19 @@ class Detection:
             statistic = statistics[SCORES[self.kind].statistic]
             yield self.kind, contributions(self.kind, self.scaled, statistic, config.window, model.calibration)
 
-        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is an error in words
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is bounded
             wanted = self._wanted(self.kind)
             drawn = (self._run(wanted, noise) for noise in latent_draws(config, model.seed))
             mean = {} if config.draws else self._statistics
             ((_, result),) = mean_over_draws(part, mean, drawn, config.draws)
-        check_scores(result, self.scaled, config)
-        return result
+        result = bounded(result, self.scaled, config.dtype)
+        if self.too_large is None:
+            return result
+        most = result.dtype.type(highest(config.dtype))
+        whole = by_rows(lambda part, place: np.where(place, most, part), result, self.too_large)
+        if SCORES[self.kind].only_past:  # no window ends at the first steps
+            whole[: config.window - 1] = result[: config.window - 1]
+        return whole
 
     @cached_property
     def scores(self) -> Float[np.ndarray, " time"]:
@@ -75,20 +93,20 @@ class Detection:
         return mean_over_channels(self.contributions)
 
     @cached_property
-    def labels(self) -> Int8[np.ndarray, " time"]:
+    def alarms(self) -> Int8[np.ndarray, " time"]:
         """1 where the score is strictly above the threshold of its kind, else 0."""
-        return self.model.labels(self.scores, self.kind)
+        return self.model.alarms(self.scores, self.kind)
+
+    @cached_property
+    def labels(self) -> Int8[np.ndarray, " time"]:
+        """1 where an event covers the time step, else 0."""
+        return labels_of(self.model, self.kind, self.scores, self.scaled, lambda: self._statistics, self.too_large)
 
     @cached_property
     def events(self) -> list[Event]:
         """The anomalies as intervals of time steps, with their peaks, each channel's share, and why."""
-        config, names, score = self.model.config, self.model.channels, SCORES[self.kind]
-        found = find_events(
-            self.labels, self.contributions, names,
-            min_length=config.min_length, merge_gap=config.merge_gap, least_height=config.least_height,
-            smear=score.smear(config.window, self.model.calibration), only_past=score.only_past,
-            sharp=self._sharp,
-        )  # fmt: skip
+        names = self.model.channels
+        found = find_events(self.labels, self.contributions, names)
         if found and self.explained:
             found = with_expectation(found, names, self.series.values, self.expected)
         if not self.series.on_pandas:
@@ -99,17 +117,6 @@ class Detection:
         ]
 
     @cached_property
-    def _sharp(self) -> Alarms | None:
-        """The alarms of the error of each step alone, if the score is one that averages it over time."""
-        model, window, score = self.model, self.model.config.window, SCORES[self.kind]
-        if not score.averaged or not model.config.least_height:
-            return None
-        with np.errstate(over="ignore"):
-            statistic = self._statistics[score.statistic]
-            scores = unaveraged(self.kind, self.scaled, statistic, window, model.calibration)
-        return Alarms(model.labels(scores, self.kind), scores, window)
-
-    @cached_property
     def false_alarms(self) -> FalseAlarms:
         """The rate of alarms if the series is normal, beside the rate that was asked for.
 
@@ -117,7 +124,7 @@ class Detection:
         """
         judged = SCORES[self.kind].counted(len(self.scores), self.model.config.window)
         known = by_rows(lambda part: ~np.isnan(part), self.scores[judged])
-        alarms = kept(self.labels[judged], known) == 1
+        alarms = kept(self.alarms[judged], known) == 1
         return false_alarms(kept(self.scores[judged], known), alarms, asked_rate(self.model.config))
 
     @cached_property
@@ -135,7 +142,7 @@ class Detection:
     def warnings(self) -> tuple[str, ...]:
         """What the user should know of the series and of its scores."""
         unknown, steps = number(np.isnan, self.scores), len(self.scores)
-        nowhere = f"{unknown} of {steps} time steps have no value within a window: their score is NaN, their label 0"
+        nowhere = f"{unknown} of {steps} time steps have no value within a window: they have no score, so no alarm"
         return (*self.gap_warnings, nowhere) if unknown else self.gap_warnings
 
     @cached_property
@@ -159,7 +166,8 @@ class Detection:
     @cached_property
     def _net(self) -> Net:
         """The network, with masks only where the series has gaps: they cost time."""
-        return Net.of(self.model.config, len(self.model.channels), masked=has_missing(self.scaled))
+        net = Net.of(self.model.config, len(self.model.channels))
+        return replace(net, masked=has_missing(self.scaled))
 
     def _wanted(self, *kinds: Kind) -> tuple[Statistic, ...]:
         """The statistics to compute for these kinds: all of them for a short series, where they cost about as much as
@@ -167,3 +175,30 @@ class Detection:
         windows = count(len(self.scaled), self.model.config.window)
         short = windows * self.model.config.window * len(self.model.channels) <= SHORT
         return statistics_of(*KINDS) if short else statistics_of(*kinds)
+
+
+def labels_of(
+    model: Model,
+    kind: Kind,
+    scores: Float[np.ndarray, " time"],
+    scaled: TimeByChannel,
+    statistics: Callable[[], Statistics],
+    too_large: Bool[np.ndarray, "time channel"] | None = None,
+) -> Int8[np.ndarray, " time"]:
+    """1 where an event covers a step of a series with these scores, else 0.
+
+    `statistics`, of the scaled series from the posterior mean, are asked for only where the error of each step alone
+    matters: if the score averages it over time, and alarms.
+    """
+    config, score = model.config, SCORES[kind]
+    alarms = Alarms(model.alarms(scores, kind), scores, score.smear(config.window, model.calibration))
+    sharp = None
+    if score.averaged and config.least_height and first_row(np.asarray, alarms.labels) is not None:
+        with np.errstate(over="ignore"):
+            narrow = unaveraged(kind, scaled, statistics()[score.statistic], config.window, model.calibration)
+        if too_large is not None:
+            most = narrow.dtype.type(highest(config.dtype))
+            narrow = by_rows(lambda part, place: np.where(place.any(axis=1), most, part), narrow, too_large)
+        both = by_rows(np.minimum, alarms.labels, model.alarms(narrow, kind))  # no event without an alarm of the score
+        sharp = Alarms(both, narrow, config.window)
+    return event_labels(alarms, config, only_past=score.only_past, sharp=sharp)

@@ -12,11 +12,12 @@ from jaxtyping import Float, Int8
 from twinvae.config import HYPERPARAMETERS, KINDS, Config, Device, Kind, Missing, check_kind
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.detection import Detection
-from twinvae.detector.outcome import checked_scores
+from twinvae.detector.outcome import scores_and_labels
 from twinvae.detector.preparation import Prepared, prepare
 from twinvae.detector.rows import detected
 from twinvae.detector.windows import Scorer, window_scorer
 from twinvae.files.atomic import write_bytes
+from twinvae.files.out_of_core import TimeByChannel
 from twinvae.model import file as model_file
 from twinvae.model.export_check import Checked
 from twinvae.model.model import Model
@@ -106,15 +107,18 @@ class VAEDetector(Estimator):
         def run(noise: Float[np.ndarray, " latent"] | None = None) -> Statistics:
             return self.backend.statistics(net, parameters, scaled, wanted, config.device, noise)
 
+        def beside_gaps(cut: TimeByChannel) -> Statistics:
+            return self.backend.statistics(replace(net, masked=True), parameters, cut, wanted, config.device, None)
+
         drawn = map(run, latent_draws(config, self.seed))
-        calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config)
+        calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config, beside_gaps)
         model = Model(
             self.preset, self._overrides(), self.seed, config, prepared.channels, parameters, prepared.scaler,
             thresholds, calibration,
         )  # fmt: skip
-        scores = checked_scores(self.backend, model, prepared, statistics, scores)
-        scores = scores if prepared.rows is None else scores[prepared.rows]
-        labels = model.labels(scores, config.kind)
+        scores, labels = scores_and_labels(self.backend, model, prepared, statistics, scores)
+        if prepared.rows is not None:
+            scores, labels = scores[prepared.rows], labels[prepared.rows]
         self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels
 
     def _overrides(self) -> dict[str, Any]:
@@ -140,7 +144,7 @@ class VAEDetector(Estimator):
         unit; probability and divergence are in nats. See `twinvae.scoring.kinds`.
 
         With `missing="mask"`, a missing step has a score from its neighbours. Where there is no value within a window,
-        the score is NaN and the label 0; a warning says so.
+        the score is NaN, which is no alarm; a warning says so.
 
         The scores of a series on disk, `np.load(..., mmap_mode="r")`, lie in a temporary file.
 
@@ -159,7 +163,11 @@ class VAEDetector(Estimator):
         return found.series.on_index(found.contributions, "score", self.channels_)
 
     def predict(self, series: Any, *, kind: Kind | None = None) -> Any:
-        """1 where the score is strictly above the threshold of its kind, else 0."""
+        """1 where an event covers the time step, else 0: the rows of `events`.
+
+        A score above the threshold is an alarm, and events are made of alarms (`twinvae.scoring.events`). Their low
+        ends have the label 0, and steps between alarms that are one event (`merge_gap`) the label 1.
+        """
         found = self._detection(series, kind)
         return found.series.on_index(found.labels, "label", self.channels_)
 

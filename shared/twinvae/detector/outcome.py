@@ -1,9 +1,9 @@
 """What a training came to: whether it has learned anything, and whether what follows from it can be kept."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int8
 
-from twinvae.detector.detection import Detection
+from twinvae.detector.detection import Detection, labels_of
 from twinvae.detector.preparation import Prepared, to_score
 from twinvae.model.file import check
 from twinvae.model.model import Model
@@ -11,17 +11,16 @@ from twinvae.network.backend import Backend
 from twinvae.network.failure import check_learned
 from twinvae.network.training import held_out_steps
 from twinvae.scoring.kinds import Statistics
-from twinvae.series.scaling import standardise
 
 
-def checked_scores(
+def scores_and_labels(
     backend: Backend,
     model: Model,
     prepared: Prepared,
     statistics: Statistics,
     scores: Float[np.ndarray, " time"],
-) -> Float[np.ndarray, " time"]:
-    """The scores of the training series, from a model that has learned something and can be read back from a file.
+) -> tuple[Float[np.ndarray, " time"], Int8[np.ndarray, " time"]]:
+    """Scores and labels of the training series, from a model that has learned something and can be read from a file.
 
     `scores` are those that calibration has found; if it has left wild values out, the series is scored with them.
 
@@ -37,10 +36,6 @@ def checked_scores(
         use = 'use scaling="standard" (--scaling standard), float64, or smaller values'
         raise ValueError(f"the fit overflows {config.dtype}: {error}: {use}") from None
     if prepared.whole is None:
-        return scores
-    try:
-        return Detection(model, backend, to_score(prepared.whole, model), config.kind, False).scores
-    except ValueError:  # a wild value whose square overflows spoils the steps of every window that it is in
-        given = prepared.whole.values
-        left_out = ~np.isnan(given) & (standardise(given, model.scaler, config.dtype) != scaled)
-        return np.where(left_out.any(axis=1), np.finfo(config.dtype).max, scores)
+        return scores, labels_of(model, config.kind, scores, scaled, lambda: statistics)
+    found = Detection(model, backend, to_score(prepared.whole, model), config.kind, False)
+    return found.scores, found.labels

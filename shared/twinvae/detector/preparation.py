@@ -241,7 +241,7 @@ def without_wild(series: Series, head: TimeByChannel, spread: Spread, config: Co
 
 
 def scaled_series(series: TimeByChannel, scaler: Scaler, config: Config) -> TimeByChannel:
-    """Scales a series for the network.
+    """Scales a training series for the network.
 
     Raises:
         ValueError: if a value is too large for the model's precision.
@@ -258,15 +258,3 @@ def scaled_series(series: TimeByChannel, scaler: Scaler, config: Config) -> Time
             advice += ' or scaling="standard" (--scaling standard)'
         raise ValueError(f"the value at row {row} is too large for {config.dtype}: {advice}")
     return scaled
-
-
-def check_scores(contributions: TimeByChannel, scaled: TimeByChannel, config: Config) -> None:
-    """Raises ValueError if a score is infinite, or is not a number where the series has a value: it has overflowed."""
-    if first_row(lambda part: ~np.isfinite(part), contributions) is None:
-        return
-    row = first_row(lambda part, x: np.isinf(part) | (np.isnan(part) & ~np.isnan(x)), contributions, scaled)
-    if row is not None:
-        wider = ', or fit with dtype="float64" (--dtype float64)' if config.dtype == "float32" else ""
-        raise ValueError(
-            f"the score at row {row} overflows {config.dtype}: mark the outlier as missing (NaN, an empty cell){wider}"
-        )

@@ -98,10 +98,7 @@ def write_detection(
         )  # fmt: skip
     else:
         (out / "events.png").unlink(missing_ok=True)  # of an earlier run
-    labels = np.zeros(len(scores), dtype=np.int8)
-    for start, end in spans:
-        labels[start:end] = 1
-    hit = plots.windows_with(labels, detector.config_.window)
+    hit = plots.windows_with(found.labels, detector.config_.window)
     if not hit.all():
         plots.plot_latent(
             out / "latent.png", found.latent[~hit], found.latent[hit], title=f"{name}: latent means by PCA",

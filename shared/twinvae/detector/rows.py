@@ -37,7 +37,7 @@ class DetectionOfRows(Detection):
 
     @cached_property
     def labels(self) -> Int8[np.ndarray, " time"]:
-        """1 where the score is strictly above the threshold of its kind, else 0."""
+        """1 where an event covers the row, else 0."""
         return self.whole.labels[self.grid.place]
 
     @cached_property

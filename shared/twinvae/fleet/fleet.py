@@ -92,7 +92,7 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
         return self._stepwise("decision_function", series, kind, workers, np.nan)
 
     def predict(self, series: Any, *, kind: Kind | None = None, workers: int | None = None) -> Any:
-        """The labels of each series by its own detector, as `VAEDetector.predict`: 1 is an anomaly.
+        """The labels of each series by its own detector, as `VAEDetector.predict`: 1 in the rows of events.
 
         A dict of name to (time,) labels, without the series that have no detector or fail their checks, with a warning;
         for an array (series, time) labels, 0 for those.

@@ -3,7 +3,7 @@
 An exported program takes raw windows, float64 of shape (n, window, channel), and gives a `Labelled`. It cannot refuse
 a window as the detector does (a value is missing or infinite, or the error overflows the model's dtype): the score
 of such a window is NaN, its label -1. With `missing="mask"` a window without any value has the score NaN and the
-label 0, as in `VAEDetector.predict`.
+label 0: no alarm.
 """
 
 from collections.abc import Callable

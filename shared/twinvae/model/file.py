@@ -15,6 +15,7 @@ from twinvae.network import parameters as network_parameters
 from twinvae.network.net import Net
 from twinvae.process.notices import warn
 from twinvae.scoring.calibration import THRESHOLDS
+from twinvae.scoring.gap_errors import SHARES, STATISTICS
 from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
 
@@ -52,6 +53,8 @@ def as_bytes(model: Model) -> bytes:
         "calibration.largest": np.asarray(model.calibration.largest, dtype=np.float64),
         "calibration.variance": np.asarray(model.calibration.variance, dtype=np.float64),
     }
+    if model.calibration.excess is not None:
+        tensors["calibration.excess"] = np.ascontiguousarray(model.calibration.excess, dtype=np.float64)
     metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
     return _with_sorted_header(save(tensors, metadata | {"sum": content_sum(metadata, tensors)}))
 
@@ -114,7 +117,8 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Mod
         raise ValueError("the channel names are not a list of words")
     scaler = Scaler(tensors.pop("scaler.shift"), tensors.pop("scaler.scale"))
     largest, variance = tensors.pop("calibration.largest"), tensors.pop("calibration.variance")
-    calibration = Calibration(float(settings["warm_up"]), tuple(settings["durations"]), largest, variance)
+    excess = tensors.pop("calibration.excess", None)  # an earlier release has none
+    calibration = Calibration(float(settings["warm_up"]), tuple(settings["durations"]), largest, variance, excess)
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     model = Model(
         settings["preset"], settings["overrides"], settings["seed"], Config(**settings["config"]), tuple(channels),
@@ -139,6 +143,8 @@ def check(model: Model) -> None:
         raise ValueError(f"the durations {durations!r} are not whole numbers above 0")
     _check_array("calibration.largest", calibration.largest, (len(durations), *shape), 0.0)
     _check_array("calibration.variance", calibration.variance, shape, 0.0)
+    if calibration.excess is not None:
+        _check_array("calibration.excess", calibration.excess, (len(STATISTICS), SHARES), 0.0)
     network_parameters.check(model.parameters, Net.of(model.config, len(channels)))
     for kind in THRESHOLDS:
         if not np.isfinite(model.thresholds[kind]):

@@ -28,9 +28,9 @@ class Model:
     thresholds: dict[str, float]  # of each kind of score, and of a single window
     calibration: Calibration
 
-    def labels(self, scores: Float[np.ndarray, " time"], kind: Kind) -> Int8[np.ndarray, " time"]:
+    def alarms(self, scores: Float[np.ndarray, " time"], kind: Kind) -> Int8[np.ndarray, " time"]:
         """1 where a score of this kind is strictly above its threshold, else 0."""
-        labels = by_rows(lambda part: (part > self.thresholds[kind]).astype(np.int8), scores)
+        alarms = by_rows(lambda part: (part > self.thresholds[kind]).astype(np.int8), scores)
         if SCORES[kind].only_past:  # no window ends at the first steps
-            labels[: self.config.window - 1] = 0
-        return labels
+            alarms[: self.config.window - 1] = 0
+        return alarms

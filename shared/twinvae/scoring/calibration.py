@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from twinvae.config import KINDS, Config, Kind
 from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, median, pieces
+from twinvae.scoring.gap_errors import excess, with_gaps
 from twinvae.scoring.kinds import SCORES, Calibration, Statistics, contributions, known_only, mean_over_channels
 from twinvae.scoring.threshold import threshold
 from twinvae.scoring.trim import largest_share, trimmed, without
@@ -32,11 +33,18 @@ class Calibrated(NamedTuple):
     scores: Float[np.ndarray, " time"]  # of the training series, of the configured kind
 
 
-def calibrate(scaled: TimeByChannel, statistics: Statistics, draws: Iterable[Statistics], config: Config) -> Calibrated:
+def calibrate(
+    scaled: TimeByChannel,
+    statistics: Statistics,
+    draws: Iterable[Statistics],
+    config: Config,
+    beside_gaps: Callable[[TimeByChannel], Statistics],
+) -> Calibrated:
     """Calibrates the scores on the training series and sets a threshold for each of them.
 
     `statistics` are all statistics of the scaled training series from the posterior mean; `draws` are those of each
-    latent draw, if `config.draws` asks for them. With `config.trim`, the steps and windows that err most are left out.
+    latent draw, if `config.draws` asks for them; `beside_gaps` gives those of a series with gaps. With `config.trim`,
+    the steps and windows that err most are left out.
     """
     counted = by_rows(lambda part: ~np.isnan(part).all(axis=1), scaled)
     errors, left_out = window_errors(scaled, statistics["window"], config.window), None
@@ -48,6 +56,11 @@ def calibrate(scaled: TimeByChannel, statistics: Statistics, draws: Iterable[Sta
         counted = by_rows(lambda known, out: known & ~out, counted, left_out)
         point = without(point, left_out)
     calibration = summarise(point, statistics["causal"], config.window)
+    if config.missing == "mask":
+        cut = with_gaps(scaled, config.window)
+        calibration = calibration._replace(
+            excess=excess(scaled, statistics, cut, beside_gaps(cut), config.window, calibration.durations)
+        )
 
     def parts(statistics: Statistics) -> Iterator[tuple[Part, np.ndarray]]:
         for kind in KINDS:

@@ -1,13 +1,14 @@
-"""Events, the intervals that labels of time steps form: with a peak, the channels that made them, and why."""
+"""From alarms to events, the intervals of time steps: with a peak, the channels that made them, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Int8, Integer
 
-from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, pieces, zeros_beside
+from twinvae.config import Config
+from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, number, pieces, zeros_beside
 from twinvae.scoring.anomalies import Anomalies, Mark
 from twinvae.scoring.kinds import mean_over_channels
 from twinvae.windowing.intervals import intervals
@@ -54,7 +55,7 @@ def _equal(mine: Any, theirs: Any) -> bool:
 
 
 class Alarms(NamedTuple):
-    """The labels that a score gives, and how many steps away from an anomaly the score may be raised."""
+    """The steps that score above the threshold, and how many steps away from an anomaly the score may be raised."""
 
     labels: Integer[np.ndarray, " time"]
     scores: Float[np.ndarray, " time"]
@@ -68,6 +69,8 @@ def anomalies(
 
     `sharp` is a score whose peaks are narrower, where there is one: it then decides where an anomaly ends that it sees
     too, and finds those that the smear of a stronger one hides. What it does not see, near one that it sees, is smear.
+    Two that lie in one run of alarms are two only if the sharp score rests between them: if it is low beside the peaks
+    of both for as long as its smear, or all the way. Noise about a threshold, or an anomaly that swings, is one.
     Whatever is an alarm is at most `smear` steps away from an anomaly, in both scores.
     """
     if not least_height:
@@ -92,7 +95,23 @@ def anomalies(
         if far.any():
             rest = without_low_ends(missed._replace(labels=far), least_height)
             cut = by_rows(np.maximum, cut, rest)
+    _join(cut, alarms, sharp, least_height)
     return cut
+
+
+def _join(found: Integer[np.ndarray, " time"], alarms: Alarms, sharp: Alarms, least_height: float) -> None:
+    """Joins neighbours in one run of alarms between which the sharp score does not rest, in place."""
+    before, height = 0, 0.0
+    for start, end in intervals(found):
+        peak = float(sharp.scores[start:end].max())
+        between = slice(before, start)
+        if before and number(np.logical_not, alarms.labels[between]) == 0:
+            least = least_height * min(height, peak)
+            low = by_rows(lambda part, least=least: (part < least).astype(np.int8), sharp.scores[between])
+            if not intervals(low, min_length=min(sharp.smear, len(low))):
+                found[between] = 1
+                peak = max(peak, height)
+        before, height = end, peak
 
 
 def without_low_ends(alarms: Alarms, least_height: float, *, only_past: bool = False) -> Integer[np.ndarray, " time"]:
@@ -132,28 +151,32 @@ def _far_from(found: Integer[np.ndarray, " time"], alarms: Alarms) -> Integer[np
     return far
 
 
-def find_events(
-    labels: Integer[np.ndarray, " time"],
-    contributions: TimeByChannel,
-    names: Sequence[str],
+def event_labels(
+    alarms: Alarms,
+    config: Config,
     *,
-    min_length: int,
-    merge_gap: int,
-    least_height: float,
-    smear: int,
     only_past: bool = False,
     sharp: Alarms | None = None,
-) -> list[Event]:
-    """The events of a labelled series, in order of time.
+) -> Int8[np.ndarray, " time"]:
+    """1 where an event covers a time step, else 0: `anomalies`, joined over `merge_gap` steps, if `min_length` long.
 
-    `smear` is how many steps away from an anomaly the score may be raised, `only_past` whether that is only after it;
-    `sharp` see `anomalies`.
+    `only_past`: the score is raised only after an anomaly; `sharp`: see `anomalies`.
     """
+    found = anomalies(alarms, config.least_height, sharp=sharp, only_past=only_past)
+    labels = zeros_beside(found, found.shape, np.int8)
+    for start, end in intervals(found, min_length=config.min_length, merge_gap=config.merge_gap):
+        labels[start:end] = 1
+    return labels
+
+
+def find_events(
+    labels: Integer[np.ndarray, " time"], contributions: TimeByChannel, names: Sequence[str]
+) -> list[Event]:
+    """The events whose rows are labelled with 1, in order of time."""
     contributions = np.asarray(contributions)  # an event holds no subclass
     scores = mean_over_channels(contributions)
     events = []
-    labels = anomalies(Alarms(labels, scores, smear), least_height, sharp=sharp, only_past=only_past)
-    for start, end in intervals(labels, min_length=min_length, merge_gap=merge_gap):
+    for start, end in intervals(labels):
         peak = start + int(np.nanargmax(scores[start:end]))
         parts = np.nansum(contributions[start:end], axis=0, dtype=np.float64)
         shares = parts / parts.sum()

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from twinvae.config import Kind, Scaling
 from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, pieces, zeros_beside
 from twinvae.network.backend import Statistic
+from twinvae.scoring.gap_errors import Excess, evened
 from twinvae.scoring.statistics import row_sums
 from twinvae.series.gaps import interpolate, neighbours
 from twinvae.windowing.fold import covering_mean, covering_sum, observed_values, ratio, run_errors
@@ -28,6 +29,7 @@ class Calibration(NamedTuple):
     durations: tuple[int, ...]  # time steps over which the multiscale score averages the error
     largest: Float[np.ndarray, "duration channel"]  # the largest such average of each duration and channel
     variance: Float[np.ndarray, " channel"]  # the mean squared error of each channel
+    excess: Excess | None = None  # of the errors where values are missing; None: none is known
 
 
 # The function of a kind takes its statistic (a row for each time step, or for each window), the scaled series x, the
@@ -188,11 +190,16 @@ def contributions(
     Means are over the values that are not missing (NaN in `series`; divergence: a window counts by how many it has). A
     missing value gets the score of its neighbours, interpolated in time (causal: the last one before it). It is NaN
     where no window that the score is made of holds a value of the channel: further than W - 1 steps from any (causal:
-    after the last one).
+    after the last one). Errors count less where windows have few values (`calibration.excess`).
     """
-    score = SCORES[kind]
+    score, gaps = SCORES[kind], has_missing(series)
+    excess, late = calibration.excess if gaps else None, score.statistic == "reconstruction"
+    if excess is not None and not late:
+        statistic = evened(score.statistic, statistic, series, window, excess)
     result = score.of(statistic, series, window, calibration)
-    if has_missing(series):
+    if excess is not None and late:  # its statistic is no error yet
+        result = evened(score.statistic, result, series, window, excess)
+    if gaps:
         result = by_rows(np.copy, result) if result is statistic else result
         _fill_gaps(result, by_rows(lambda part: ~np.isnan(part), series), window, only_past=score.only_past)
     return result

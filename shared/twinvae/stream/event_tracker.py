@@ -1,4 +1,4 @@
-"""The events of a stream, found as its labels come, in constant memory: what `find_events` is for a series."""
+"""The events of a stream, found as its alarms come, in constant memory: what `event_labels` is for a series."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ class Change(NamedTuple):
 
 
 class EventTracker:
-    """Follows the events of a stream. They are those of `find_events` of the whole series.
+    """Follows the events of a stream. They are those of `event_labels` of the whole series.
 
     An event closes when no later alarm can be part of it: `merge_gap` steps after its last step, or once the start of
     the next run is sure to be farther away.

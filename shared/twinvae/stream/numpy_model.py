@@ -96,3 +96,9 @@ class StreamModel:
 def _dense(layer: tuple[np.ndarray, np.ndarray], inputs: np.ndarray, out: np.ndarray) -> None:
     np.dot(layer[0], inputs, out)  # `matmul` takes longer for so little
     np.add(out, layer[1], out)
+
+
+def windows_of(buffer: Float[np.ndarray, "rows channel"]) -> list[Float[np.ndarray, " feature"]]:
+    """Every window, flat, by its last row: each point is written twice, W rows apart, so that all are slices."""
+    window = len(buffer) // 2
+    return [buffer[row + 1 : row + 1 + window].reshape(-1) for row in range(window)]

@@ -15,12 +15,14 @@ from twinvae.config import Missing
 from twinvae.model import file as model_file
 from twinvae.model.model import Model
 from twinvae.process.notices import shortened
+from twinvae.scoring.gap_errors import divisors
+from twinvae.scoring.overflow import highest, limits
 from twinvae.scoring.statistics import latent_draws
 from twinvae.stream import state as state_file
 from twinvae.stream.event_tracker import Change, EventTracker
-from twinvae.stream.numpy_model import StreamModel
+from twinvae.stream.numpy_model import StreamModel, windows_of
 
-HIGHEST, MOST_POINTS = 1e38, 2**53  # what a score counts as that overflows; an index from there on is none
+MOST_POINTS = 2**53  # an index from there on is none
 
 
 class Step(NamedTuple):
@@ -28,7 +30,7 @@ class Step(NamedTuple):
 
     at: int  # the point's index, from 0
     score: float
-    label: int  # 1 is an anomaly, 0 is not
+    label: int  # 1 is an alarm, a score above the threshold; 0 is none
     changes: list[Change]  # events that have opened or closed; mostly none
 
 
@@ -45,12 +47,12 @@ class Stream:
     missed, by a late restart say, points of nothing but NaN stand for them; else the stream takes what comes next as
     the next time step.
 
-    A point that is refused does not count: the stream is as if it had not come. A huge value is an anomaly like others;
-    a score that overflows counts as 1e38.
+    A point that is refused does not count: the stream is as if it had not come. A value too large for the scores of its
+    windows is left out of them, and an anomaly at its point (`twinvae.scoring.overflow`).
 
-    `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first),
-    `threshold` is what a score must exceed, `tracker` follows the events, `channels` are the names. A copy (`copy`,
-    `pickle`) goes on as the original would, and neither changes the other.
+    `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first).
+    The label says that this score exceeds `threshold`; the rows of a finished event, which knows more, may be others.
+    `tracker` follows the events, `channels` are the names. A copy goes on as the original would, apart from it.
     """
 
     def __init__(self, model: Model) -> None:
@@ -59,12 +61,14 @@ class Stream:
         self.threshold, self.warm_up = float(model.thresholds["causal"]), float(model.calibration.warm_up)
         self.tracker = EventTracker(model.channels, config)
         self._shift, self._scale = np.asarray(model.scaler.shift), np.asarray(model.scaler.scale)
-        self._one = (float(self._shift[0]), float(self._scale[0])) if len(self.channels) == 1 else None
-        self._largest = float(np.finfo(config.dtype).max)
+        self._limits, self._highest = limits(model.calibration, config.dtype), highest(config.dtype)
+        one = float(self._shift[0]), float(self._scale[0]), 0.5 * float(self._limits[0])  # beyond, it is looked at
+        self._one = one if len(self.channels) == 1 else None
+        self._excess = model.calibration.excess
         self._digest = state_file.model_digest(model)
 
         self._buffer = np.zeros((2 * config.window, len(model.channels)), config.dtype)
-        self._windows = _windows(self._buffer)
+        self._windows = windows_of(self._buffer)
         noise = latent_draws(config, model.seed) if config.draws else None
         self._model = StreamModel(model.parameters, config, len(model.channels), noise)
         self.reset()
@@ -86,14 +90,15 @@ class Stream:
         self._buffer[:] = 0.0
         self._parts = np.full_like(self._buffer[0], self.warm_up)  # the score of each channel at the last point
         self._gap = -self.config.window  # the last point that lacks a value
+        self._too_large = np.zeros(len(self.channels), bool)  # which of its values were too large
         self.tracker.clear()
 
     def update(self, point: Any) -> float:
         """The score of the next point: a number for one channel, else one number for each channel.
 
         Raises:
-            TypeError, ValueError: if the point has other channels, or a value is infinite, too large, or missing
-                where that is refused.
+            TypeError, ValueError: if the point has other channels, or a value is infinite, or missing where that
+                is refused.
         """
         return self.step(point).score
 
@@ -122,12 +127,15 @@ class Stream:
         before = self._parts.copy() if gaps else None  # the model writes into the array that it gave
         with np.errstate(over="ignore", invalid="ignore"):
             self._parts = parts = self._model.squared_error(self._windows[row], gaps=gaps)
+            if gaps and self._excess is not None:
+                share = np.mean(~np.isnan(self._windows[row]), keepdims=True)
+                parts /= divisors("causal", share, self._excess).astype(parts.dtype)
             if before is not None and self.index == self._gap:
                 return self._scores_in_gap(row, before)
             score = float(parts[0] if self._one else parts.sum() / len(parts))
-        if not score <= HIGHEST:  # also where it is not a number
-            _bound(parts)
-            score = HIGHEST
+        if not score <= self._highest:  # also where it is not a number
+            self._bound(parts)
+            score = float(parts.sum() / len(parts))
         return score, parts
 
     def _scores_in_gap(
@@ -135,25 +143,24 @@ class Stream:
     ) -> tuple[float, Float[np.ndarray, " channel"]]:
         """`_scores` where a value of this point is missing: `contributions`, one step of it."""
         parts, missing = self._parts, np.isnan(self._buffer[row])
-        _bound(parts)
+        self._bound(parts)
         parts[missing] = before[missing]
         silent = np.isnan(self._windows[row].reshape(-1, len(parts))).all(axis=0)
-        known = len(parts) - int(np.count_nonzero(silent))
-        counted = np.where(silent, 0.0, parts)
-        return min(float(counted.sum()) / known, HIGHEST) if known else math.nan, counted
+        known = len(parts) - int(np.count_nonzero(silent & ~self._too_large))
+        counted = np.where(self._too_large, self._highest, np.where(silent, 0.0, parts))
+        return float(counted.sum()) / known if known else math.nan, counted
 
     def _write(self, point: Any, row: int) -> None:
         """Checks and scales the point, and puts it into the row of the oldest one, which no window needs any more."""
-        if self._one and isinstance(point, float) and math.isfinite(point):
-            shift, scale = self._one
-            scaled: Any = (point - shift) / scale
-            if not -self._largest <= scaled <= self._largest:
-                raise ValueError(self._too_large(0, point))
-        else:
+        scaled: Any = None
+        if self._one and isinstance(point, float):
+            shift, scale, limit = self._one
+            scaled = (point - shift) / scale
+        if scaled is None or not -limit <= scaled <= limit:
             values = self._values(point)
             with np.errstate(over="ignore"):
                 scaled = ((values - self._shift) / self._scale).astype(self.config.dtype)
-            if not np.isfinite(scaled).all():
+            if not (np.abs(scaled) <= self._limits).all():
                 scaled = self._unusual(values, scaled, row)
         self._buffer[row] = scaled
         self._buffer[row + self.config.window] = scaled
@@ -178,33 +185,32 @@ class Stream:
     def _unusual(
         self, values: Float[np.ndarray, " channel"], scaled: Float[np.ndarray, " channel"], row: int
     ) -> Float[np.ndarray, " channel"]:
-        """The scaled values, of which some are not finite, as they go into the buffer; or why they do not."""
-        if np.isinf(scaled).any():
-            channel = int(np.argmax(np.isinf(scaled)))
-            if np.isinf(values).any():
-                where = self._place(int(np.argmax(np.isinf(values))))
-                raise ValueError(f"infinite value at {where}: remove it, or mark it as missing")
-            raise ValueError(self._too_large(channel, values[channel]))
-        missing = np.isnan(scaled)
-        if self.config.missing == "mask":
-            self._gap = self.index
-            return scaled
+        """The scaled values, of which some are missing or too large, as they go into the buffer; or why they do not."""
+        if np.isinf(values).any():
+            where = self._place(int(np.argmax(np.isinf(values))))
+            raise ValueError(f"infinite value at {where}: remove it, or mark it as missing")
+        missing, too_large = np.isnan(scaled), np.abs(scaled) > self._limits
         where = self._place(int(np.argmax(missing)))
-        if self.config.missing == "error":
+        if missing.any() and self.config.missing == "error":
             raise ValueError(
                 f'missing value at {where}: fill it, or use missing="mask" (--missing mask), which leaves it out, or '
                 '"interpolate", which holds the last value'
             )
-        if not self.index:
-            raise ValueError(f"missing value at {where}: there is no earlier value to hold")
-        return np.where(missing, self._buffer[row - 1], scaled)
+        if missing.any() and self.config.missing == "interpolate":
+            if not self.index:
+                raise ValueError(f"missing value at {where}: there is no earlier value to hold")
+            scaled = np.where(missing, self._buffer[row - 1], scaled)
+        scaled = np.where(too_large, scaled.dtype.type(np.nan), scaled)
+        if np.isnan(scaled).any():
+            self._gap, self._too_large = self.index, too_large
+        return scaled
 
     def _place(self, channel: int) -> str:
         return f"point {self.index}, channel {self.channels[channel]}"
 
-    def _too_large(self, channel: int, value: float) -> str:
-        where, dtype = self._place(channel), self.config.dtype
-        return f'the value {value:g} at {where} is too large for {dtype}: use scaling="standard" or float64'
+    def _bound(self, parts: Float[np.ndarray, " channel"]) -> None:
+        """Makes what overflows, or is not a number, the highest score, in place."""
+        np.copyto(parts, self._highest, where=~(parts <= self._highest))
 
     # Copies and restarts.
 
@@ -215,7 +221,7 @@ class Stream:
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         vars(self).update(state)
-        self._windows = _windows(self._buffer)  # a copy of a view is no view of the copy
+        self._windows = windows_of(self._buffer)  # a copy of a view is no view of the copy
 
     @property
     def state(self) -> dict[str, Any]:
@@ -251,8 +257,6 @@ class Stream:
             if np.isinf(window).any() or not np.isfinite(parts).all():
                 raise ValueError("it holds values that are not finite")
             gaps = np.flatnonzero(np.isnan(window).any(axis=1))  # rows of the window
-            if len(gaps) and self.config.missing != "mask":
-                raise ValueError('it holds missing values: only missing="mask" can go on from there')
             index, label, score = state["index"], state["label"], float(state["score"])
             if type(index) is not int or not 0 <= index < MOST_POINTS or label not in (0, 1):
                 raise ValueError(f"the index {shortened(index)} or the label {shortened(label)} is none")
@@ -287,14 +291,3 @@ class Stream:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         return dict(state["extra"])
-
-
-def _windows(buffer: Float[np.ndarray, "rows channel"]) -> list[Float[np.ndarray, " feature"]]:
-    """Every window, flat, by its last row: each point is written twice, W rows apart, so that all are slices."""
-    window = len(buffer) // 2
-    return [buffer[row + 1 : row + 1 + window].reshape(-1) for row in range(window)]
-
-
-def _bound(parts: Float[np.ndarray, " channel"]) -> None:
-    """Makes what overflows, or is not a number, `HIGHEST`, in place."""
-    np.copyto(parts, HIGHEST, where=~(parts <= HIGHEST))
