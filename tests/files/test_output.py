@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from twinvae.files.atomic import check_output, replacing, write_text
+from twinvae.files.atomic import check_outputs, replacing, write_text
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "to_folder").symlink_to("folder")
     for name in ("pipe", "null", "loop", "folder", "to_folder", "n" * 300, "folder/missing/file"):
-        for act in (check_output, lambda path: write_text(path, "text")):
+        for act in (lambda path: check_outputs([path]), lambda path: write_text(path, "text")):
             with pytest.raises(OSError, match=r"egular file|symbolic links|directory|too long") as caught:
                 act(tmp_path / name)
             assert caught.value.filename == str(tmp_path / name)
@@ -136,7 +136,7 @@ def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path) -> None:
 
 def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
     for name in ("n" * 251 + ".csv", "n." + "s" * 253):
-        check_output(tmp_path / name)
+        check_outputs([tmp_path / name])
         write_text(tmp_path / name, "text")
         assert (tmp_path / name).read_text() == "text"
 
@@ -148,6 +148,6 @@ def test_an_output_that_is_an_input_is_refused_by_whatever_name(tmp_path: Path) 
     (tmp_path / "hard.csv").hardlink_to(source)
     for name in ("x.csv", "link.csv", "hard.csv", "../" + tmp_path.name + "/x.csv"):
         with pytest.raises(ValueError, match="is an input"):
-            check_output(tmp_path / name, [None, tmp_path / "none.csv", source])
-    check_output(tmp_path / "y.csv", [source])
+            check_outputs([tmp_path / name], [None, tmp_path / "none.csv", source])
+    check_outputs([tmp_path / "y.csv"], [source])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hard.csv", "link.csv", "x.csv"]

@@ -4,17 +4,20 @@ import argparse
 import contextlib
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from twinvae.cli.text import complain
 
-FAILED, WRONG_USE, FAULT, INTERRUPTED = 1, 2, 70, 130
+FAILED, WRONG_USE, FAULT, INTERRUPTED, TERMINATED = 1, 2, 70, 130, 143
 
 # Each is a file of this folder, imported only when it is asked for: what it does, and an example.
 COMMANDS = {
@@ -57,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code.
 
     The codes are 0 (done), 1 (failed, for a reason that the user or the machine can change), 2 (wrong use), 70 (a fault
-    of twinvae) and 130 (interrupted). An error is one line on stderr. With `--traceback`, or where the environment
+    of twinvae), 130 (interrupted) and 143 (ended by SIGTERM). An error is one line on stderr. With `--traceback`, or where the environment
     variable TWINVAE_TRACEBACK is set to 1, the traceback stands before it.
 
     Without arguments, which is as a process of its own, a command that fails does not return but ends the process at
@@ -78,11 +81,12 @@ def _run(arguments: Sequence[str]) -> int:
     if sys.stdout is None:
         complain("error", "standard output is closed: send it to a file or to /dev/null")
         return FAILED
-    options = _parser(arguments).parse_args(arguments)
     with warnings.catch_warnings():
         _show_each_warning_once()
         try:
-            options.run(options)
+            with _sigterm_interrupts():
+                options = _parser(arguments).parse_args(arguments)
+                options.run(options)
             sys.stdout.flush()
         except BrokenPipeError:  # the reader has gone: say nothing, also not while closing
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -91,7 +95,7 @@ def _run(arguments: Sequence[str]) -> int:
             complain("error", error if error.args else "interrupted")
             return int(getattr(error, "exit_code", INTERRUPTED))
         except Exception as error:
-            if options.traceback or os.environ.get("TWINVAE_TRACEBACK", "0") not in ("", "0"):
+            if "--traceback" in arguments or os.environ.get("TWINVAE_TRACEBACK", "0") not in ("", "0"):
                 traceback.print_exception(error)
             message, code = _explained(error)
             complain("error", message)
@@ -99,10 +103,35 @@ def _run(arguments: Sequence[str]) -> int:
     return 0
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM."""
+
+    exit_code = TERMINATED
+
+
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """What a service manager or a batch system sends ends a command as Ctrl-C does, with nothing half-written."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it, should a framework swallow the error
+        raise TerminatedError("ended by SIGTERM")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _explained(error: Exception) -> tuple[str, int]:
     """What to say of an error, and the exit code. Whatever is not raised for people is a fault of twinvae."""
     if isinstance(error, OSError):
-        return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", FAILED
+        place = error.filename or ("standard output" if _output_fails() else None)
+        return f"{f'{place}: ' if place else ''}{error.strerror or error}", FAILED
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))):
         said = f" ({error})" if str(error) else ""
         return f"not enough memory: lower batch_size, hidden_dim or window, or fit on fewer rows{said}", FAILED
@@ -117,6 +146,15 @@ def _explained(error: Exception) -> tuple[str, int]:
         f"this is a fault of twinvae, not of your input: {kind} (in {_place(error)}): please report "
         "it with what --traceback shows"
     ), FAULT
+
+
+def _output_fails() -> bool:
+    """Whether standard output cannot be written: an error of writing there does not say so, but what is left fails."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
 
 
 def _place(error: Exception) -> str:
@@ -142,6 +180,11 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(allow_abbrev=False, **arguments)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        if not status:  # --help and --version: what they could not print is an error
+            sys.stdout.flush()
+        super().exit(status, message)
 
     def error(self, message: str) -> NoReturn:
         self.exit(WRONG_USE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")

@@ -56,7 +56,7 @@ class Plan:
                 tuple(map(tuple, content["batches"])),
                 content["failed"],
             )
-        except (DamagedError, KeyError, TypeError, AttributeError):
+        except (DamagedError, KeyError, TypeError, ValueError, AttributeError):
             advice = "remove this file, and --resume makes it anew; what is finished stays"
             raise DamagedError(f"{path}: damaged plan: {advice}") from None
 
@@ -77,9 +77,9 @@ def read_checked(path: Path) -> dict[str, Any]:
         whole = json.loads(path.read_text(encoding="utf-8"))
         content: dict[str, Any] = whole["content"]
         whole_sum = whole["sum"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise DamagedError(f"{path}: not whole") from None
-    if whole_sum != content_sum(content):
+    if not isinstance(content, dict) or whole_sum != content_sum(content):
         raise DamagedError(f"{path}: damaged")
     return content
 

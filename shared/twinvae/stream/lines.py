@@ -38,7 +38,6 @@ from twinvae.tables.time_names import (
 LineFormat = Literal["auto", "jsonl", "csv"]
 LINE_FORMATS: tuple[LineFormat, ...] = get_args(LineFormat)
 
-
 # One number with a decimal comma. Epochs, which are time stamps before a comma, have nine digits and more.
 _BETWEEN, _DECIMAL = re.compile(r"\s*[;\t|]\s*"), re.compile(r"[+-]?\d+,\d+")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d{1,8},\d+")
@@ -129,9 +128,10 @@ class LineReader:
 
     def _with_differences(self, point: Point) -> Point:
         values = list(point.values) if isinstance(point.values, list) else [point.values]
-        before, self._before = self._before or [math.nan] * len(values), list(values)
-        for at in self._counters:
-            values[at] = difference_of(values[at], before[at])
+        if len(values) == len(self._channels):  # the stream refuses all others
+            before, self._before = self._before or [math.nan] * len(values), list(values)
+            for at in self._counters:
+                values[at] = difference_of(values[at], before[at])
         return Point(_one(values), point.time)
 
     # JSON lines.

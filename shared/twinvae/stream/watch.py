@@ -140,6 +140,7 @@ class Watch:
             point = self._reader.read(line.decode(errors="replace"))
             if point is None:
                 return ""
+            self._saw(point.time)
             step = self._stream.step(point.values, point.time)
         except UnsuitedHeaderError:
             raise
@@ -150,12 +151,15 @@ class Watch:
         if self._continued_after is not None:
             self._check_order(number, point.time)
         self._time = point.time
-        if self._latest is None or _is_later(point.time, self._latest):
-            self._latest = point.time
         self._alarms += step.label
         self._without_score += math.isnan(step.score)
         self._events += sum(change.what == "open" for change in step.changes)
         return _result(step, point.time)
+
+    def _saw(self, time: Any) -> None:
+        """Remembers the latest time stamp: also of a point that is refused, which is as little new when it is replayed."""
+        if self._latest is None or _is_later(time, self._latest):
+            self._latest = time
 
     def _is_new(self, line: bytes) -> bool:
         """Whether a line of those to be left out is later than all that the state has seen: the log was rotated."""
