@@ -72,10 +72,8 @@ class Watch:
                 where = f"after line {self._restored} of the input{stamp}"
                 complain("note", f"continues with point {stream.index}, {where}")
             except DamagedStateError as error:
-                place = state.resolve()  # a link stays
-                aside = place.with_name(f"{place.name}.damaged")
-                place.replace(aside)
-                complain("note", f"{error}: it is {aside.name} now, and the stream starts anew")
+                state.resolve().replace(kept := aside(state))  # a link stays
+                complain("note", f"{error}: it is {kept.name} now, and the stream starts anew")
         self._first = self._saved = stream.index
         self._saved_at = clock.monotonic()
 
@@ -251,6 +249,12 @@ class Watch:
 
 class _EndError(Exception):
     """Ends the wait for a line."""
+
+
+def aside(state: Path) -> Path:
+    """Where a damaged state is kept."""
+    place = state.resolve()
+    return place.with_name(f"{place.name}.damaged")
 
 
 def _is_later(time: Any, before: Any) -> bool:
