@@ -1,7 +1,6 @@
 """The command run thousands of times in this process, and what must hold whatever it was given."""
 
 import io
-import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -96,5 +95,3 @@ def check(ran: Ran, before: Tree, after: Tree, outputs: Sequence[str] = ()) -> N
         assert after.get(name, "gone") == content or name in outputs, f"{name} was changed"
     for name in after.keys() - before.keys():
         assert name in outputs, f"{name} was left"
-
-

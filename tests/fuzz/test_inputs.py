@@ -24,15 +24,21 @@ from twinvae.scoring.kinds import Calibration
 ROWS = 40
 ENCODINGS = ("utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "utf-32", "shift-jis")
 CELLS = (
-    "", " ", "nan", "NaN", "NA", "null", "None", "inf", "-inf", "1e999", "-1e999", "1e-400", "1e308", "0x10", "1_000", "1,5",
-    "1.5", "1.000,5", "1,000.5", "1'000", "+1", "--1", "1e", "e1", ".", "-", "+", "?", "#N/A", "#DIV/0!", "true", "False",
-    "on", "x", "é", "٣", "½", "１", "\u2212" + "1", "\0", "\x1a", "a\nb", '"', '""', '"a', "'1'", "1 2", "1;2", "1\t2",
-    "2026-01-01", "2026-01-01T00:00:00Z", "31.12.2026 23:59", "24:00", "1970-01-01", "9" * 400, "a" * 5000, "=1+1", "1%", "€5",
+    "", " ", "nan", "NaN", "NA", "null", "None", "inf", "-inf", "1e999", "-1e999", "1e-400", "1e308", "0x10",
+    "1_000", "1,5",
+    "1.5", "1.000,5", "1,000.5", "1'000", "+1", "--1", "1e", "e1", ".", "-", "+", "?", "#N/A", "#DIV/0!", "true",
+    "False",
+    "on", "x", "é", "٣", "½", "\uff11", "\u2212" + "1", "\0", "\x1a", "a\nb", '"', '""', '"a', "'1'", "1 2", "1;2",
+    "1\t2",
+    "2026-01-01", "2026-01-01T00:00:00Z", "31.12.2026 23:59", "24:00", "1970-01-01", "9" * 400, "a" * 5000, "=1+1",
+    "1%", "€5",
     "-0", "1e5", "1E+05", "Infinity", "12:30:00", "99999999999999999999", "0.1e-5", "١٢", "\ufeff1", "\u202e1",
 )  # fmt: skip
 NAMES = (
-    "", "a", "time", "Time", "timestamp", "date", "label", "a.1", "1", "nan", "_", '"', "é", "a" * 3000, "a,b", "\0", " a ",
-    "difference(a)", "score", "index", "Unnamed: 0", "$x$", "\ufeffa", "year", "hour", "#a", "sep=;", "row of the table",
+    "", "a", "time", "Time", "timestamp", "date", "label", "a.1", "1", "nan", "_", '"', "é", "a" * 3000, "a,b", "\0",
+    " a ",
+    "difference(a)", "score", "index", "Unnamed: 0", "$x$", "\ufeffa", "year", "hour", "#a", "sep=;",
+    "row of the table",
 )  # fmt: skip
 
 
@@ -74,14 +80,18 @@ def damaged_csv(chance: random.Random) -> bytes:
         elif kind == 3 and rows[0]:
             rows[0][chance.randrange(len(rows[0]))] = chance.choice(NAMES)
         elif kind == 4:
-            rows[row] = rows[row][: chance.randrange(len(rows[row]) + 1)] if chance.random() < 0.5 else [*rows[row], "7"]
+            rows[row] = (
+                rows[row][: chance.randrange(len(rows[row]) + 1)] if chance.random() < 0.5 else [*rows[row], "7"]
+            )
         elif kind == 5:
             column, word = chance.randrange(len(rows[0]) or 1), chance.choice(CELLS)
             for cells in rows[1:]:
                 if column < len(cells) and chance.random() < 0.7:
                     cells[column] = word
         elif kind == 6:
-            rows.insert(row, chance.choice(([], ["# note"], ["sep=;"], ["title"], rows[0], ["", ""], ["°C", "V"], ["\0"])))
+            rows.insert(
+                row, chance.choice(([], ["# note"], ["sep=;"], ["title"], rows[0], ["", ""], ["°C", "V"], ["\0"]))
+            )
         elif kind == 7:
             del rows[row : row + chance.choice((1, 5, 39))]
             rows = rows or [[""]]
@@ -94,7 +104,9 @@ def damaged_csv(chance: random.Random) -> bytes:
 
 def damaged_npy(chance: random.Random) -> bytes:
     """An array of some type and shape with another header, or damage to its bytes."""
-    values: Any = np.random.default_rng(chance.randrange(99)).normal(size=chance.choice(((40,), (40, 2), (40, 2, 1), (0,), ())))
+    values: Any = np.random.default_rng(chance.randrange(99)).normal(
+        size=chance.choice(((40,), (40, 2), (40, 2, 1), (0,), ()))
+    )
     kinds = ("<f8", ">f8", "<f4", "<f2", "<i8", "|b1", "<u8", "<c16", "<U4", "S3", "O", "<M8[s]", "<m8[s]", "V8")
     file = io.BytesIO()
     try:
@@ -104,7 +116,9 @@ def damaged_npy(chance: random.Random) -> bytes:
         np.save(file, values)
     content = file.getvalue()
     old = chance.choice(("(40,)", "(40, 2)", "False", "<f8", "shape", "descr", "{", "}", "NUMPY", "40"))
-    new = chance.choice(("(-1,)", "(2**63,)", "(99999999999999,)", "(40, 0)", "()", "True", "[('a','<f8')]", "None", "|O", "V", ""))
+    new = chance.choice(
+        ("(-1,)", "(2**63,)", "(99999999999999,)", "(40, 0)", "()", "True", "[('a','<f8')]", "None", "|O", "V", "")
+    )
     kind = chance.randrange(3)
     if kind == 0:
         content = content.replace(old.encode(), new.encode(), 1)
@@ -126,10 +140,12 @@ def damaged_parquet(chance: random.Random) -> bytes:
         pl.Series([[1.0, 2.0]] * ROWS), pl.Series([{"x": 1.0}] * ROWS), pl.Series([b"\xff"] * ROWS),
         pl.Series([begin + timedelta(minutes=at) for at in range(ROWS)]), pl.Series([date(2026, 1, 1)] * ROWS),
         pl.Series([timedelta(seconds=at) for at in range(ROWS)]), pl.Series([Decimal(at) / 3 for at in range(ROWS)]),
-        pl.Series([None] * ROWS), pl.Series(["x", "y"] * (ROWS // 2), dtype=pl.Categorical), pl.Series([True, False] * (ROWS // 2)),
+        pl.Series([None] * ROWS), pl.Series(["x", "y"] * (ROWS // 2), dtype=pl.Categorical), pl.Series([True,
+        False] * (ROWS // 2)),
         pl.Series([float("nan")] * ROWS), pl.Series([float("inf")] * ROWS), pl.Series([1e308, -1e308] * (ROWS // 2)),
         pl.Series([2**64 - 1] * ROWS, dtype=pl.UInt64), pl.Series(chance.choices(CELLS, k=ROWS)),
-        pl.Series(["1.5", "2,5"] * (ROWS // 2)), pl.Series([begin.time()] * ROWS), pl.Series(range(ROWS), dtype=pl.Int8),
+        pl.Series(["1.5", "2,5"] * (ROWS // 2)), pl.Series([begin.time()] * ROWS), pl.Series(range(ROWS),
+        dtype=pl.Int8),
         pl.Series([[[1]]] * ROWS), pl.Series([begin] * ROWS).dt.replace_time_zone("Europe/Berlin"),
     )  # fmt: skip
     columns = {"time": pl.Series(range(ROWS)), "a": pl.Series(np.random.default_rng(0).normal(size=ROWS))}
@@ -151,9 +167,11 @@ def fitted_or_refused(folder: Path, kind: str, seed: int) -> None:
         path.unlink()
     (source := folder / f"x.{kind}").write_bytes(KINDS[kind](chance))
     options = chance.choice((
-        (), (), (), (), ("--columns", "a"), ("--columns", "a,b"), ("--time", "none"), ("--time", "time"), ("--labels", "label"),
+        (), (), (), (), ("--columns", "a"), ("--columns", "a,b"), ("--time", "none"), ("--time", "time"),
+        ("--labels", "label"),
         ("--missing", "error"), ("--missing", "interpolate"), ("--missing", "mask"), ("--missing-values", "1.5,x,-"),
-        ("--decimal", ","), ("--skip-rows", "1"), ("--difference", "a"), ("--time-zone", "Europe/Berlin"), ("--train-rows", "20"),
+        ("--decimal", ","), ("--skip-rows", "1"), ("--difference", "a"), ("--time-zone", "Europe/Berlin"),
+        ("--train-rows", "20"),
         ("--time-format", "%Y-%m-%d"), ("--scaling", "robust"), ("--preset", "tutorial"),
     ))  # fmt: skip
     arguments = ["--preset", "standard", "--window", "5", "--hidden-dim", "4", "--latent-dim", "2", "--backend", "jax"]
@@ -166,7 +184,11 @@ def fitted_or_refused(folder: Path, kind: str, seed: int) -> None:
     assert (ran.code == 0) == ("m.safetensors" in after)
 
 
-def context(folder: Path) -> tuple[Path, str]:
-    import os
+FEW, MANY = range(6), range(6, 1500)
 
-    return folder, os.environ["KIND"]
+
+@pytest.mark.parametrize("seeds", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_table_is_read_or_refused(tmp_path: Path, kind: str, seeds: range) -> None:
+    for seed in seeds:
+        fitted_or_refused(tmp_path, kind, seed)

@@ -2,15 +2,14 @@
 
 import random
 import warnings
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.conftest import unchecked
+from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.running import check, run, tree
-from tests.fuzz.safetensors_damage import damaged_bytes, damaged_content, damaged_file, damaged_header, opened
+from tests.fuzz.safetensors_damage import damaged_content, damaged_header, opened
 from tests.stream.test_stream import model, points
 from twinvae.model import file as model_file
 
@@ -33,8 +32,7 @@ def usable_or_refused(path: Path, whole: bytes, seed: int) -> None:
     """Damage under a right checksum: the model is refused, or all commands can work with it."""
     chance = random.Random(f"summed model {seed}")
     path.write_bytes(whole)
-    damaged = partial(damaged_content, *opened(path), "settings", model_file.content_sum, chance)
-    path.write_bytes(damaged())
+    path.write_bytes(damaged_content(*opened(path), "settings", model_file.content_sum, chance))
     before = tree(path.parent)
     ran = run("watch", "--model", path, given=LINES)
     check(ran, before, tree(path.parent))
@@ -51,10 +49,17 @@ def usable_or_refused(path: Path, whole: bytes, seed: int) -> None:
         return
     (table := path.with_name("x.csv")).write_text("a,b\n" + LINES.decode())
     before = tree(path.parent)
-    ran = run("score", table, "--model", path, "--columns", "a,b", "--out", path.with_name("scores.csv"), "--backend", "jax")
+    columns, out = ("--columns", "a,b"), path.with_name("scores.csv")
+    ran = run("score", table, "--model", path, *columns, "--out", out, "--backend", "jax")
     check(ran, before, tree(path.parent), ["scores.csv"])
-    path.with_name("scores.csv").unlink(missing_ok=True)
+    out.unlink(missing_ok=True)
 
 
-def context(folder: Path) -> tuple[Path, bytes]:
-    return folder / "m.safetensors", model_file.as_bytes(model(2))
+FEW, MANY = range(12), range(12, 3000)
+
+
+@pytest.mark.parametrize("seeds", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("case", [same_or_refused, usable_or_refused])
+def test_a_damaged_model_is_refused_or_usable(tmp_path: Path, case: Callable[..., None], seeds: range) -> None:
+    for seed in seeds:
+        case(tmp_path / "m.safetensors", model_file.as_bytes(model(2)), seed)

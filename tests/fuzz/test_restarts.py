@@ -1,7 +1,10 @@
 """`watch` ended and started again between any two lines writes what one run writes, whatever the lines are."""
 
 import random
+from itertools import pairwise
 from pathlib import Path
+
+import pytest
 
 from tests.fuzz.running import Ran, check, run, tree
 from tests.stream.test_stream import model
@@ -11,9 +14,10 @@ from twinvae.model import file as model_file
 SEPARATORS = (",", ";", "\t", "|", " ; ", ", ")
 WORDS = ("", "NaN", "NA", "null", "-", "?", "n.i.B.")
 JUNK = (
-    "", " ", "\t", "oops", "1", "1,2,3,4", "1;2", "[1", "{}", "[]", "[1, 2]", "[null, 5]", '{"a": 3, "b": 4, "time": 9}',
-    "a,b", "b,a", "time,b,a", "x,y", "a;b", "# a,b", "# note", "sep=;", "sep=,", "3", '"1","2"', '"1', "1,inf", "1e999,1",
-    "2026-01-01,1,2", "20,5", "1,2,", ",", ";", ",,", "\ufeff1,2", "\x00", "\x85", "\u2028", "1\r2", "é", "null", "NaN,NaN",
+    "", " ", "\t", "oops", "1", "1,2,3,4", "1;2", "[1", "{}", "[]", "[1, 2]", "[null, 5]", "a,b", "b,a", "time,b,a",
+    '{"a": 3, "b": 4, "time": 9}', "x,y", "a;b", "# a,b", "# note", "sep=;", "sep=,", "3", '"1","2"', '"1', "1,inf",
+    "1e999,1", "2026-01-01,1,2", "20,5", "1,2,", ",", ";", ",,", "\ufeff1,2", "\x00", "\x85", "\u2028", "1\r2", "é",
+    "null", "NaN,NaN",
 )  # fmt: skip
 
 
@@ -59,7 +63,8 @@ def lines_of(channels: int, chance: random.Random) -> list[bytes]:
     texts = [row(at) for at in range(chance.randrange(1, 25))]
     if chance.random() < 0.4 and not json_lines:
         columns = ["time"] * stamped + chance.sample(names, channels)
-        texts = chance.choice(([], [], ["# made by hand"], ["sep=" + (separator.strip(" ") or ",")])) + [separator.join(columns), *texts]
+        first = chance.choice(([], [], ["# made by hand"], ["sep=" + separator.strip(" ")]))
+        texts = [*first, separator.join(columns), *texts]
     for _ in range(chance.choice((0, 0, 1, 3))):
         texts.insert(chance.randrange(len(texts) + 1), chance.choice(JUNK))
     ends = [chance.choice(("\n", "\n", "\r\n")) for _ in texts]
@@ -77,12 +82,14 @@ def same_with_restarts(case: Case, seed: int) -> None:
     which = chance.randrange(len(case.models))
     lines = lines_of(1 if which == 0 else 2, chance)
     arguments: list[str | Path] = ["--model", case.models[which], "--state-every", "1"]
-    arguments += chance.choice(([], [], [], ["--missing", "mask"], ["--decimal", ","], ["--missing-values", "30,n.i.B."]))
+    arguments += chance.choice(
+        ([], [], [], ["--missing", "mask"], ["--decimal", ","], ["--missing-values", "30,n.i.B."])
+    )
     cuts = sorted({0, len(lines), *(chance.randrange(len(lines) + 1) for _ in range(chance.choice((1, 2, 30))))})
     replay = chance.random() < 0.4
     whole = case.watch("s0", lines, *arguments)
     out = b""
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         part = lines[:end] if replay else lines[begin:end]
         ran = case.watch("s1", part, *arguments, *(["--replay"] if replay else []))
         out += ran.out
@@ -91,5 +98,11 @@ def same_with_restarts(case: Case, seed: int) -> None:
     assert out == whole.out, f"{lines} cut at {cuts}{' with --replay' * replay}"
 
 
-def context(folder: Path) -> tuple[Case]:
-    return (Case(folder),)
+FEW, MANY = range(5), range(5, 1500)
+
+
+@pytest.mark.parametrize("seeds", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow)])
+def test_restarts_change_nothing(tmp_path: Path, seeds: range) -> None:
+    case = Case(tmp_path)
+    for seed in seeds:
+        same_with_restarts(case, seed)

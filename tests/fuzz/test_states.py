@@ -2,13 +2,14 @@
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import unchecked
+from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.running import Ran, check, run, tree
-from tests.fuzz.safetensors_damage import Tensors, damaged_bytes, damaged_content, damaged_header, opened
+from tests.fuzz.safetensors_damage import Tensors, damaged_content, damaged_header, opened
 from tests.stream.test_stream import model, points
 from twinvae.files.atomic import write_bytes
 from twinvae.files.checksum import checksum
@@ -18,7 +19,7 @@ STATE = "state"
 
 
 class Case:
-    """A model, and states of its stream in the middle of an event and outside of one, with all that a state may hold."""
+    """A model, and states of its stream in the middle of an event and outside of one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path, self.model = folder, folder / STATE, folder / "m.safetensors"
@@ -77,5 +78,12 @@ def usable_or_refused(case: Case, seed: int) -> None:
         assert case.path.read_bytes() == damaged
 
 
-def context(folder: Path) -> tuple[Case]:
-    return (Case(folder),)
+FEW, MANY = range(12), range(12, 3000)
+
+
+@pytest.mark.parametrize("seeds", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("check_case", [same_or_refused, usable_or_refused])
+def test_a_damaged_state_is_refused_or_usable(tmp_path: Path, check_case: Callable[..., None], seeds: range) -> None:
+    case = Case(tmp_path)
+    for seed in seeds:
+        check_case(case, seed)

@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code.
 
     The codes are 0 (done), 1 (failed, for a reason that the user or the machine can change), 2 (wrong use), 70 (a fault
-    of twinvae), 130 (interrupted) and 143 (ended by SIGTERM). An error is one line on stderr. With `--traceback`, or where the environment
-    variable TWINVAE_TRACEBACK is set to 1, the traceback stands before it.
+    of twinvae), 130 (interrupted) and 143 (ended by SIGTERM). An error is one line on stderr. With `--traceback`, or
+    where the environment variable TWINVAE_TRACEBACK is set to 1, the traceback stands before it.
 
     Without arguments, which is as a process of its own, a command that fails does not return but ends the process at
     once: JAX aborts a process that is cleaned up while a device still works on what nobody wants any more.

@@ -16,7 +16,7 @@ MOST_SERIES = 10  # with the most events, and of those that failed; all are in t
 
 
 def complain(what: str, message: object) -> None:
-    """Prints a line on stderr. Of a long one, which holds names or cells as long as a file may have them, the middle goes."""
+    """Prints a line on stderr. The middle of a long one goes: a file may hold names of any length."""
     text = " ".join(str(message).split())
     if len(text) > LONGEST_MESSAGE:
         text = f"{text[: LONGEST_MESSAGE - 200]} ... {text[-195:]}"

@@ -50,15 +50,17 @@ class Plan:
         """
         try:
             content = read_checked(path)
-            return cls(
-                content["settings"],
+            plan = cls(
+                dict(content["settings"]),
                 {name: Version(*version) for name, version in content["files"].items()},
                 tuple(map(tuple, content["batches"])),
-                content["failed"],
+                dict(content["failed"]),
             )
+            "".join([*plan.names, *plan.failed.values()])  # a TypeError if they are no words
         except (DamagedError, KeyError, TypeError, ValueError, AttributeError):
             advice = "remove this file, and --resume makes it anew; what is finished stays"
             raise DamagedError(f"{path}: damaged plan: {advice}") from None
+        return plan
 
 
 def write_checked(path: Path, content: Mapping[str, Any]) -> None:

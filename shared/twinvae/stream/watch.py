@@ -155,7 +155,7 @@ class Watch:
         return _result(step, point.time)
 
     def _saw(self, time: Any) -> None:
-        """Remembers the latest time stamp: also of a point that is refused, which is as little new when it is replayed."""
+        """Remembers the latest time stamp, also of a point that is refused: replayed it is no newer."""
         if self._latest is None or _is_later(time, self._latest):
             self._latest = time
 
