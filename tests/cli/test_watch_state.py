@@ -145,3 +145,28 @@ def test_a_log_with_fewer_lines_than_the_state_has_seen_is_said(saved: Path, tmp
     run_watch(saved, state, stamped(*range(10)), said)
     assert replayed(saved, state, stamped(0, 1), said) == []
     assert said[-1] == "note: the input has 3 lines, the state has seen 11: nothing is new"
+
+
+def test_a_refused_line_that_is_replayed_is_no_newer_than_it_was(tmp_path: Path) -> None:
+    """Its time stamp is later than that of each point, and yet the state has seen it."""
+    write_bytes(saved := tmp_path / "m", model_file.as_bytes(model(2, missing="error")))
+    said, state = list[str](), tmp_path / "state"
+    lines = [*stamped(*range(10)), b"2026-01-01 00:10,1,NaN\n"]
+    run_watch(saved, state, lines, said)
+    assert replayed(saved, state, [*lines, b"2026-01-01 00:11,1,2\n"], said) == [10]
+    assert "rotated" not in "".join(said)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"opened": "1"}, {"opened": 2.0}, {"number": "0"}, {"number": True}, {"opened": -1},
+        {"pending": [[1, math.nan, None, [0, 0]]] * 3}, {"pending": [[0.5, 1.0, None, [0, 0]]] * 3},
+        {"pending": [[1, 1.0, None, [0, math.inf]]] * 3},
+    ],
+)  # fmt: skip
+def test_an_open_event_that_makes_no_sense_is_refused(saved: Path, change: dict[str, Any]) -> None:
+    stream = Stream.load(saved)
+    state = stream.state
+    with pytest.raises(ValueError, match=r"^this state cannot be restored: [^\n]{1,300}$"):
+        stream.restore(state | {"tracker": state["tracker"] | change})

@@ -119,7 +119,12 @@ def _recorded(options: argparse.Namespace, settings: Settings) -> dict[str, Any]
 
 
 def _check_settings(folder: FleetFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    old, new = _flat(before), _flat(now)
+    try:
+        old, new = _flat(before), _flat(now)
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError(
+            f"{folder.path}: the settings that it was begun with are damaged: choose another --out"
+        ) from None
     changed = [
         f"{name} was {old.get(name, 'not given')}, now {new.get(name, 'not given')}"
         for name in sorted(old.keys() | new.keys())

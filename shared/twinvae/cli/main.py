@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -50,6 +51,8 @@ COMMANDS = {
     ),
     "doctor": ("what is installed, and whether it is fit for use", "twinvae doctor"),
 }
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # a file that cannot be written is named by its error
 
 # What PyTorch, JAX and ONNX Runtime say, as a RuntimeError, of the machine rather than of the call.
 NO_MEMORY = re.compile(r"(?i)out of memory|(not enough|allocate) memory|resource_exhausted")
@@ -130,7 +133,7 @@ def _sigterm_interrupts() -> Iterator[None]:
 def _explained(error: Exception) -> tuple[str, int]:
     """What to say of an error, and the exit code. Whatever is not raised for people is a fault of twinvae."""
     if isinstance(error, OSError):
-        place = error.filename or ("standard output" if _output_fails() else None)
+        place = error.filename or ("standard output" if error.errno in FULL else None)
         return f"{f'{place}: ' if place else ''}{error.strerror or error}", FAILED
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))):
         said = f" ({error})" if str(error) else ""
@@ -146,15 +149,6 @@ def _explained(error: Exception) -> tuple[str, int]:
         f"this is a fault of twinvae, not of your input: {kind} (in {_place(error)}): please report "
         "it with what --traceback shows"
     ), FAULT
-
-
-def _output_fails() -> bool:
-    """Whether standard output cannot be written: an error of writing there does not say so, but what is left fails."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
 
 
 def _place(error: Exception) -> str:
@@ -180,6 +174,12 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(allow_abbrev=False, **arguments)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:  # argparse passes over what it cannot print
+            file.write(message)
+        else:
+            super()._print_message(message, file)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         if not status:  # --help and --version: what they could not print is an error
