@@ -3,6 +3,7 @@
 import random
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ class Case:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        some = {"threshold": 0.5, "least_height": 0.1, "missing": "mask"}
+        some: Any = {"threshold": 0.5, "least_height": 0.1, "missing": "mask"}
         counter = model(2, **some)
         counter = type(counter)(**vars(counter) | {"channels": ("difference(a)", "b")})
         self.models = []

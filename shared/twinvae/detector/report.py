@@ -1,6 +1,5 @@
 """The files that `twinvae detect` writes: scores, events, pictures and the model; and how good the scores are."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from jaxtyping import Float
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.score_files import write_scores
 from twinvae.files.atomic import as_json, write_text
+from twinvae.files.checksum import file_checksum
 from twinvae.files.out_of_core import on_disk
 from twinvae.metrics.ranking import average_precision, roc_auc
 from twinvae.model.record import event_record
@@ -106,7 +106,7 @@ def write_detection(
         )  # fmt: skip
     written = [name for name, place in _places(out).items() if place != before.get(name)]
     _remove_former(out, written)
-    summary["files"] = {name: _sha256(out / name) for name in written}
+    summary["files"] = {name: file_checksum(out / name) for name in written}
     write_text(out / SUMMARY, as_json(summary))
     return summary
 
@@ -124,10 +124,10 @@ def _remove_former(out: Path, written: Sequence[str]) -> None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):  # there is none, or it is not ours
         return
     for name in OTHER_FILES:
-        if name in former and name not in written and (out / name).is_file() and _sha256(out / name) == former[name]:
+        if (
+            name in former
+            and name not in written
+            and (out / name).is_file()
+            and file_checksum(out / name) == former[name]
+        ):
             (out / name).unlink()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -54,11 +54,11 @@ def check_outputs(paths: Iterable[Path], inputs: Iterable[Path | None] = ()) -> 
         ValueError: if one is an input, by this or another name.
         OSError: if there will be no place for it: see `replacing`.
     """
-    inputs = [path for path in inputs if path is not None]
+    known = [path for path in inputs if path is not None]
     folders = set()
     for path in paths:
         target, before = _target(path)
-        for other in inputs:
+        for other in known:
             if before and other.exists() and os.path.samestat(before, other.stat()):
                 raise ValueError(f"{path}: is an input of this command: choose another file for the output")
         try:

@@ -106,7 +106,7 @@ def read(path: Path) -> Model:
     try:
         return _checked(json.loads(metadata["settings"]), tensors)
     except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path}: damaged model: {shortened(reason, LONGEST_REASON)}") from None
 
 
