@@ -162,7 +162,7 @@ def test_a_refused_line_that_is_replayed_is_no_newer_than_it_was(tmp_path: Path)
     [
         {"opened": "1"}, {"opened": 2.0}, {"number": "0"}, {"number": True}, {"opened": -1},
         {"pending": [[1, math.nan, None, [0, 0]]] * 3}, {"pending": [[0.5, 1.0, None, [0, 0]]] * 3},
-        {"pending": [[1, 1.0, None, [0, math.inf]]] * 3},
+        {"pending": [[1, 1.0, None, [0, math.inf]]] * 3}, {"pending": [[1, 1.0, -math.inf, [0, 0]]] * 3},
     ],
 )  # fmt: skip
 def test_an_open_event_that_makes_no_sense_is_refused(saved: Path, change: dict[str, Any]) -> None:

@@ -169,6 +169,8 @@ def _mark(values: Sequence[Any], channels: int) -> Mark:
     totals = [float(total) for total in totals]
     if not _is_count(at) or not np.isfinite([float(score), *totals]).all():
         raise ValueError(f"a mark of the open event holds {shortened(at)}, {shortened(score)} or totals that are none")
+    if isinstance(time, float) and not np.isfinite(time):
+        raise ValueError(f"a mark of the open event has the time stamp {time}")
     if len(totals) != channels:
         raise ValueError(f"a mark of the open event has {len(totals)} totals, not {channels}")
     return Mark(at, float(score), time, totals)
