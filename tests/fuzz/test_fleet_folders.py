@@ -159,7 +159,7 @@ def members_score_or_are_refused(case: Case, out: Path) -> None:
         list(VAEFleet.load(out).values())
 
 
-FEW, MANY = range(1), range(1, 800)
+FEW, MANY = range(1), range(1, 400)
 
 
 @pytest.mark.parametrize("seeds", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow)])

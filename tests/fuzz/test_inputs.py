@@ -184,7 +184,7 @@ def fitted_or_refused(folder: Path, kind: str, seed: int) -> None:
     assert (ran.code == 0) == ("m.safetensors" in after)
 
 
-FEW, MANY = range(3), range(3, 1500)
+FEW, MANY = range(3), range(3, 800)
 
 
 @pytest.mark.parametrize("seeds", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow)])

@@ -99,7 +99,7 @@ def same_with_restarts(case: Case, seed: int) -> None:
     assert out == whole.out, f"{lines} cut at {cuts}{' with --replay' * replay}"
 
 
-FEW, MANY = range(3), range(3, 1500)
+FEW, MANY = range(3), range(3, 800)
 
 
 @pytest.mark.parametrize("seeds", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow)])

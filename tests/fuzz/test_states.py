@@ -78,7 +78,7 @@ def usable_or_refused(case: Case, seed: int) -> None:
         assert case.path.read_bytes() == damaged
 
 
-FEW, MANY = range(4), range(4, 3000)
+FEW, MANY = range(4), range(4, 2000)
 
 
 @pytest.mark.parametrize("seeds", [pytest.param(FEW, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow)])
