@@ -84,11 +84,12 @@ def spoil(path: Path, chance: random.Random) -> bool:
     content, kind = path.read_bytes(), chance.randrange(10)
     if kind < 4:
         path.write_bytes(damaged_bytes(content, chance))
-    elif kind < 7 and path.suffix == ".json":
+    elif kind < 7 and path.suffix == ".json" and content.startswith(b"{"):
         data = damaged_data(json.loads(content), chance)
         if isinstance(data, dict) and kind == 5:  # with the sum that it should have
             rest = {name: value for name, value in data.items() if name != "sum"}
-            data["sum"] = content_sum(rest.get("content", rest) if "content" in rest else rest)
+            content_of = rest.get("content", rest)
+            data["sum"] = content_sum(content_of if isinstance(content_of, dict) else {})
         path.write_text(json.dumps(data) if chance.random() < 0.95 else deep(5000))
     else:
         path.unlink()
@@ -118,7 +119,7 @@ def goes_on_or_says_why(case: Case, seed: int) -> None:
     out = case.folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(case.folder / (source := chance.choice(("half", "half", "whole"))), out)
-    forged = False
+    forged, spoilt = False, list[Path]()
     for _ in range(chance.choice((1, 1, 2))):
         places = sorted(
             path for path in out.rglob("*") if path.is_file() and not path.is_symlink() and path.name != "lock"
@@ -127,7 +128,8 @@ def goes_on_or_says_why(case: Case, seed: int) -> None:
         if chance.random() < 0.12 and folders:
             spoil_folder(chance.choice(folders), chance)
         elif places:
-            forged |= spoil(chance.choice(places), chance)
+            spoilt.append(chance.choice(places))
+            forged |= spoil(spoilt[-1], chance)
     before, damaged = tree(case.folder), tree(out)
     ran = case.fleet("out", "--resume")
     after = tree(case.folder)
