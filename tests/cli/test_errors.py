@@ -264,3 +264,10 @@ def test_missing_values_may_be_negative_numbers() -> None:
         command.options(parser)
         given = parser.parse_args([*first, "--model", "m", "--missing-values", "-999,-1", "--decimal", ","])
         assert (given.missing_values, given.decimal) == (("-999", "-1"), ",")
+
+
+def test_a_long_name_in_a_file_makes_no_long_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path := tmp_path / "x.csv").write_text(f"{'a' * 5000}\ninf\n1\n")
+    line = failure(capsys, "fit", path, "--model", tmp_path / "m.safetensors", "--columns", "a" * 5000)
+    assert line.startswith("twinvae: error: ")
+    assert len(line) < 900

@@ -1,9 +1,7 @@
 """The state that `twinvae watch` keeps: one process alone writes it, and it knows the input that it has seen."""
 
-import contextlib
 import json
 import math
-import random
 from pathlib import Path
 from typing import Any
 
@@ -149,49 +147,26 @@ def test_a_log_with_fewer_lines_than_the_state_has_seen_is_said(saved: Path, tmp
     assert said[-1] == "note: the input has 3 lines, the state has seen 11: nothing is new"
 
 
-# Restarts between any two lines.
+def test_a_refused_line_that_is_replayed_is_no_newer_than_it_was(tmp_path: Path) -> None:
+    """Its time stamp is later than that of each point, and yet the state has seen it."""
+    write_bytes(saved := tmp_path / "m", model_file.as_bytes(model(2, missing="error")))
+    said, state = list[str](), tmp_path / "state"
+    lines = [*stamped(*range(10)), b"2026-01-01 00:10,1,NaN\n"]
+    run_watch(saved, state, lines, said)
+    assert replayed(saved, state, [*lines, b"2026-01-01 00:11,1,2\n"], said) == [10]
+    assert "rotated" not in "".join(said)
 
 
-def watched(saved: Path, state: Path, lines: list[bytes], said: list[str]) -> bytes:
-    source, result = state.with_suffix(".in"), state.with_suffix(".out")
-    source.write_bytes(b"".join(lines))
-    watching = Watch(
-        Stream.load(saved), LineReader(("a", "b")), state=state, state_every=1,
-        complain=lambda what, text: said.append(str(text)),
-    )  # fmt: skip
-    with source.open("rb") as each, result.open("wb") as out, contextlib.suppress(ValueError):  # nothing but bad lines
-        watching.run(each, out)
-    return result.read_bytes()
-
-
-@pytest.mark.filterwarnings("ignore:left out the row of units")
-@pytest.mark.parametrize("seed", range(40))
-def test_a_restart_after_each_line_changes_nothing(saved: Path, tmp_path: Path, seed: int) -> None:
-    generator = random.Random(seed)
-    kinds = {
-        "row": [b"1,2\n", b"30,4\n", b"5.5,NaN\n", b",7\n"],
-        "stamped": [b"2026-01-01,1,2\n", b"2026-01-02,30,4\n", b"x,5,\n"],
-        "json": [b"[1, 2]\n", b'{"a": 30, "b": 4, "time": 3}\n', b"[null, 5]\n"],
-    }
-    junk = [
-        b"\n",
-        b"b,a\n",
-        b"a,b\n",
-        b"x,y\n",
-        b"1\n",
-        b"1,2,3,4\n",
-        b"time,b,a\n",
-        b"[1\n",
-        b"1;2\n",
-        b"\xff\xfe\n",
-        b"{}\n",
-    ]
-    kind = generator.choice(list(kinds))
-    choices = kinds[kind] * 2 + [text + b"\n" for text in junk]
-    first = [b"time,b,a\n"] if kind == "stamped" and seed % 2 else [kinds[kind][0]]
-    lines = first + [generator.choice(choices) for _ in range(15)]
-    whole, parts, state = list[str](), list[str](), tmp_path / "state"
-    expected = watched(saved, tmp_path / "other", lines, whole)
-    assert b"".join(watched(saved, state, [line], parts) for line in lines) == expected
-    bad = [text for text in parts if not text.startswith(("continues", "line 1: the time stamp"))]
-    assert [text for text in whole if not text.startswith("continues")] == bad
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"opened": "1"}, {"opened": 2.0}, {"number": "0"}, {"number": True}, {"opened": -1},
+        {"pending": [[1, math.nan, None, [0, 0]]] * 3}, {"pending": [[0.5, 1.0, None, [0, 0]]] * 3},
+        {"pending": [[1, 1.0, None, [0, math.inf]]] * 3}, {"pending": [[1, 1.0, -math.inf, [0, 0]]] * 3},
+    ],
+)  # fmt: skip
+def test_an_open_event_that_makes_no_sense_is_refused(saved: Path, change: dict[str, Any]) -> None:
+    stream = Stream.load(saved)
+    state = stream.state
+    with pytest.raises(ValueError, match=r"^this state cannot be restored: [^\n]{1,300}$"):
+        stream.restore(state | {"tracker": state["tracker"] | change})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.conftest import unchecked
 from twinvae.data.injection import ANOMALY_KINDS, DURATIONS, MARGIN, AnomalyKind
 from twinvae.data.signals import SIGNAL_KINDS, STEPS_A_DAY, SignalKind, autoregressive_noise, draw_signal
-from twinvae.data.synthetic import SyntheticSeries, generate, noisy_sine, suite, write_series
+from twinvae.data.synthetic import SyntheticSeries, generate, noisy_sine, series_file, suite, write_series
 from twinvae.metrics.ranking import average_precision
 from twinvae.tables.table import read_table
 
@@ -257,7 +257,8 @@ def test_the_anomalies_that_just_fit_are_placed() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_written_series_reads_back(tmp_path: Path, channels: int) -> None:
     series = generate(("spike", "missing"), seed=1, length=900, train=300, channels=channels)
-    path = write_series(tmp_path, series)
+    path = series_file(tmp_path, series)
+    write_series(path, series)
     first = np.flatnonzero(series.labels)[0]
     assert path.name == f"periodic-spike-missing-{channels}_tr_300_1st_{first}.csv"
     table = read_table(path)
@@ -265,4 +266,4 @@ def test_a_written_series_reads_back(tmp_path: Path, channels: int) -> None:
     np.testing.assert_array_equal(table.labels, series.labels)
     assert table.names == (("value",) if channels == 1 else ("channel_0", "channel_1", "channel_2"))
     only_gaps = generate("missing", seed=1, length=900, train=300)
-    assert write_series(tmp_path, only_gaps).name == "periodic-missing-1_tr_300.csv"
+    assert series_file(tmp_path, only_gaps).name == "periodic-missing-1_tr_300.csv"

@@ -3,13 +3,17 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from twinvae.files.atomic import check_output, replacing, write_text
+from tests.conftest import PATH
+from twinvae.files.atomic import check_outputs, new_folder, replacing, write_text
 
 
 @contextmanager
@@ -126,9 +130,9 @@ def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "to_folder").symlink_to("folder")
     for name in ("pipe", "null", "loop", "folder", "to_folder", "n" * 300, "folder/missing/file"):
-        for act in (check_output, lambda path: write_text(path, "text")):
+        for check in (True, False):
             with pytest.raises(OSError, match=r"egular file|symbolic links|directory|too long") as caught:
-                act(tmp_path / name)
+                check_outputs([tmp_path / name]) if check else write_text(tmp_path / name, "text")
             assert caught.value.filename == str(tmp_path / name)
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
@@ -136,7 +140,7 @@ def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path) -> None:
 
 def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
     for name in ("n" * 251 + ".csv", "n." + "s" * 253):
-        check_output(tmp_path / name)
+        check_outputs([tmp_path / name])
         write_text(tmp_path / name, "text")
         assert (tmp_path / name).read_text() == "text"
 
@@ -148,6 +152,86 @@ def test_an_output_that_is_an_input_is_refused_by_whatever_name(tmp_path: Path) 
     (tmp_path / "hard.csv").hardlink_to(source)
     for name in ("x.csv", "link.csv", "hard.csv", "../" + tmp_path.name + "/x.csv"):
         with pytest.raises(ValueError, match="is an input"):
-            check_output(tmp_path / name, [None, tmp_path / "none.csv", source])
-    check_output(tmp_path / "y.csv", [source])
+            check_outputs([tmp_path / name], [None, tmp_path / "none.csv", source])
+    check_outputs([tmp_path / "y.csv"], [source])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hard.csv", "link.csv", "x.csv"]
+
+
+# What killed processes leave, and the words of a full disk.
+
+
+def test_what_a_killed_process_left_is_removed_but_not_what_another_is_writing(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from typing import Any
+from twinvae.files.atomic import replacing
+with replacing(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    print("writing", flush=True)
+    sys.stdin.readline()
+"""
+    (tmp_path / ".model-ab12cd34.csv").write_text("a user's own")
+    command = [sys.executable, "-c", code, str(tmp_path / "result.csv")]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": PATH}, **pipes) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        (temporary,) = tmp_path.glob(".twinvae-*")
+        check_outputs([tmp_path / "result.csv"])
+        assert temporary.read_text() == "half"
+        other.kill()
+        other.wait()
+    assert temporary.exists()
+    with replacing(tmp_path / "other.csv") as mine:
+        check_outputs([tmp_path / "another.csv"])
+        assert not temporary.exists()
+        assert mine.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".model-ab12cd34.csv", "other.csv"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),  # as a write says it: without a name
+        ValueError("ComputeError: No space left on device (os error 28)"),  # a library of Rust
+    ],
+)
+def test_a_full_disk_names_the_user_s_file(tmp_path: Path, error: Exception) -> None:
+    def full() -> None:
+        with replacing(tmp_path / "result.csv"):
+            raise error
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        full()
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "result.csv"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_words_without_a_number_are_an_error_of_the_file_and_those_of_another_file_are_not(tmp_path: Path) -> None:
+    def fails(error: OSError) -> None:
+        with replacing(tmp_path / "result.png"):
+            raise error
+
+    with pytest.raises(OSError, match="encoder error") as caught:
+        fails(OSError("encoder error -2"))
+    assert caught.value.filename == str(tmp_path / "result.png")
+    with pytest.raises(OSError, match="No space") as caught:
+        fails(OSError(errno.ENOSPC, "No space: see TMPDIR", "/var/tmp"))
+    assert caught.value.filename == "/var/tmp"
+
+
+@pytest.mark.parametrize("error", [ValueError(), KeyboardInterrupt()])
+def test_a_new_folder_goes_again_if_nothing_came_into_it(tmp_path: Path, error: BaseException) -> None:
+    def fails(*files: str) -> None:
+        with new_folder(tmp_path / "a" / "b"):
+            for name in files:
+                (tmp_path / "a" / name).touch()
+            raise error
+
+    with pytest.raises(type(error)):
+        fails()
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(type(error)):
+        fails("kept")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["kept"]

@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import unicodedata
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from tests.conftest import PATH
 from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Version
-from twinvae.fleet.plan import DamagedError, Plan
+from twinvae.fleet.plan import DamagedError, Plan, write_checked
 from twinvae.fleet.rows import Row, failed_row
 from twinvae.fleet.stems import LONGEST_STEM, file_stems
 from twinvae.fleet.work import Result
@@ -195,6 +197,51 @@ def test_no_flipped_bit_of_a_finished_fleet_is_taken(tmp_path: Path) -> None:
             else:
                 assert found == written  # another blank in fleet.json, say
         (tmp_path / name).write_bytes(whole)
+
+
+FORGED = [
+    {}, {"plan": PLAN.digest}, {"plan": PLAN.digest, "rows": [3], "events": [], "files": {}},
+    {"plan": PLAN.digest, "rows": [{"name": "a"}], "events": [{}], "files": []},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", FORGED)
+def test_a_part_of_another_form_is_damaged_whatever_its_sum(tmp_path: Path, content: Any) -> None:
+    folder = FleetFolder(tmp_path)
+    with folder.lock():
+        folder.write_plan(PLAN)
+        write_checked(tmp_path / ".progress" / "part-000000.json", content)
+        with pytest.raises(ValueError, match=r"part-000000\.json: "):
+            folder.read_part(PLAN, 0)
+
+
+@pytest.mark.parametrize("batches", [[[["a"], "b"]], [[3]], 3, [[None, "a"]]])
+def test_a_plan_of_another_form_is_damaged_whatever_its_sum(tmp_path: Path, batches: Any) -> None:
+    folder = FleetFolder(tmp_path)
+    with folder.lock():
+        write_checked(tmp_path / ".progress" / "plan.json", asdict(PLAN) | {"batches": batches})
+        with pytest.raises(DamagedError, match="damaged plan"):
+            folder.read_plan()
+
+
+def test_json_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text("[" * 100_000)
+    with pytest.raises(DamagedError, match="damaged plan"):
+        Plan.read(tmp_path / "plan.json")
+    (tmp_path / "fleet.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="not the summary of a fleet"):
+        FleetFolder(tmp_path).read_summary()
+
+
+def test_the_end_of_a_run_removes_models_that_no_table_names_and_nothing_else(tmp_path: Path) -> None:
+    folder = FleetFolder(tmp_path)
+    with folder.replaced():
+        for name in ("models/kept.safetensors", "models/old.safetensors", "models/notes.txt", ".fleet-of-mine"):
+            (tmp_path / name).write_text("x")
+        folder.finish({}, {"format": "twinvae fleet", "settings": {}}, ["models/kept.safetensors"])
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        ".fleet-of-mine", "fleet.json", "kept.safetensors", "notes.txt"
+    ]  # fmt: skip
 
 
 def spoil(path: Path, damage: str) -> None:

@@ -1,5 +1,6 @@
 """Lines of text become points, and a bad one says what is wrong with it."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -21,6 +22,7 @@ NAN: Any = pytest.approx(float("nan"), nan_ok=True)
         (["2026-01-01 00:00;1;2", "x;3;NA"], [Point([1, 2], "2026-01-01 00:00"), Point([3, NAN], "x")]),
         (["\ufeffb\tc\tTime\ta\r\n", "1\tx\t7\t2", "b\tc\tTime\ta"], [None, Point([2, 1], "7"), None]),
         (['"a",b', '"1","2"'], [None, Point([1, 2], None)]),
+        (["sep=\t\n", "b\ta", "1\t2"], [None, None, Point([2, 1], None)]),
     ],
 )
 def test_lines_by_example(lines: list[str], expected: list[Point | None]) -> None:
@@ -165,3 +167,12 @@ def test_a_decimal_comma_beside_another_separator_is_a_bad_line(line: str) -> No
 @pytest.mark.parametrize("line", ["1700000000,5", "20,5.0", "20;5", "2026-01-01,5"])
 def test_what_can_be_nothing_else_is_a_time_stamp(line: str) -> None:
     assert LineReader(("0",)).read(line) == Point(5, line.replace(";", ",").split(",")[0])
+
+
+@pytest.mark.parametrize("line", ["[5]", "5", "[1, 2, 3]", "[]"])
+def test_a_line_of_too_few_counters_changes_nothing(line: str) -> None:
+    reader = LineReader(("difference(a)", "b"))
+    reader.read("[3, 1]")
+    with contextlib.suppress(ValueError):  # the stream refuses what the reader does not
+        assert reader.read(line) != Point([2, 1], None)
+    assert reader.read("[7, 1]") == Point([4, 1], None)

@@ -377,7 +377,7 @@ def test_each_damaged_byte_of_a_state_file_is_noticed(tmp_path: Path) -> None:
         ({"index": 2**63}, "the index 9223372036854775808"),
         ({"index": 10**400}, "the index 1000"),
         ({"index": math.inf}, "the index inf"),
-        ({"tracker": EventTracker("a", Config()).state | {"opened": math.inf}}, "infinity"),
+        ({"tracker": EventTracker("a", Config()).state | {"opened": math.inf}}, "the number None, of inf"),
         ({"tracker": {}}, "'totals' is missing"),
         ({"score": "x"}, "could not convert"),
     ],

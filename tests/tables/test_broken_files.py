@@ -1,5 +1,7 @@
 """Files that are broken, or that nobody would write, are refused in one line, which names the file."""
 
+import contextlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +94,11 @@ def test_numbers_of_many_digits_are_infinite(tmp_path: Path, digits: int) -> Non
     """So that the detector refuses them with their place."""
     (tmp_path / "x.csv").write_text(f"v\n{'1' * digits}\n-{'1' * digits}\n2\n")
     assert read_table(tmp_path / "x.csv").values[:, 0].tolist() == [np.inf, -np.inf, 2.0]
+
+
+@pytest.mark.parametrize("values", [[[1.0]] * 3, [b"\xff"] * 3, [timedelta(1)] * 3, [{"x": 1}] * 3])
+def test_a_column_of_a_type_that_is_no_text_is_no_part_of_a_time_stamp(tmp_path: Path, values: list[Any]) -> None:
+    path = tmp_path / "x.parquet"
+    pl.DataFrame({"date": values, "time": ["00:00", "00:01", "00:02"], "a": [1.0, 2.0, 3.0]}).write_parquet(path)
+    with contextlib.suppress(ValueError):
+        read_table(path)

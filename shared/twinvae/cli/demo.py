@@ -13,7 +13,7 @@ from twinvae.cli.options import chosen_backend, seed
 from twinvae.data.synthetic import LabelledSeries, noisy_sine
 from twinvae.detector.detection import Detection
 from twinvae.detector.detector import VAEDetector, load_detector
-from twinvae.files.atomic import check_output, write_text
+from twinvae.files.atomic import check_outputs, new_folder, write_text
 from twinvae.metrics.ranking import average_precision, roc_auc
 from twinvae.network.backend import BACKENDS, require_backend
 from twinvae.plots import pictures as plots
@@ -64,20 +64,19 @@ def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
 
     The pictures show the first backend. An OSError says that the folder cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        check_output(out / name)
-    series = noisy_sine(seed)
-    done = {name: _run(name, seed, series) for name in backends}
-    fitted = [detector for detector, _ in done.values()]
-    _draw(fitted[0], backends[0], series, out)
-    summary = {
-        "backends": {name: made for name, (_, made) in done.items()},
-        "injected": [list(span) for span in intervals(series.labels)],
-        "parity": _parity(fitted, seed, series) if len(fitted) == 2 else None,
-        "seed": seed,
-    }
-    write_text(out / "summary.json", json.dumps(summary, indent=2) + "\n")
+    with new_folder(out):
+        check_outputs(out / name for name in FILES)
+        series = noisy_sine(seed)
+        done = {name: _run(name, seed, series) for name in backends}
+        fitted = [detector for detector, _ in done.values()]
+        _draw(fitted[0], backends[0], series, out)
+        summary = {
+            "backends": {name: made for name, (_, made) in done.items()},
+            "injected": [list(span) for span in intervals(series.labels)],
+            "parity": _parity(fitted, seed, series) if len(fitted) == 2 else None,
+            "seed": seed,
+        }
+        write_text(out / "summary.json", json.dumps(summary, indent=2) + "\n")
     return summary
 
 

@@ -10,7 +10,7 @@ from twinvae.data.datasets import DATASETS, load_dataset
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.preparation import gap_warnings, hole_warnings
 from twinvae.detector.report import DETECTION_FILES, write_detection
-from twinvae.files.atomic import check_output
+from twinvae.files.atomic import check_outputs, new_folder
 from twinvae.process.notices import collected, warn
 from twinvae.series.series import Series
 from twinvae.tables.table import read_table
@@ -34,20 +34,14 @@ def run(options: argparse.Namespace) -> None:
     detector = chosen_detector(options)
     table, normal, train_rows, name = _series(options)
     suffix = ".parquet" if options.parquet or (options.file and options.file.suffix.lower() == ".parquet") else ".csv"
-    existed = options.out.exists()
-    options.out.mkdir(parents=True, exist_ok=True)
-    try:
-        for output in (f"scores{suffix}", *DETECTION_FILES):
-            check_output(options.out / output, [options.file, options.train])
+    outputs = [options.out / output for output in (f"scores{suffix}", *DETECTION_FILES)]
+    with new_folder(options.out):
+        check_outputs(outputs, [options.file, options.train])
         if options.train:
             detector.fit(normal)
         else:
             _fit_on_a_part(detector, normal)
-    except Exception:
-        if not existed:
-            options.out.rmdir()
-        raise
-    summary = write_detection(options.out, table, detector, train_rows=train_rows, name=name, scores_suffix=suffix)
+        summary = write_detection(options.out, table, detector, train_rows=train_rows, name=name, scores_suffix=suffix)
     print_result(
         options,
         summary,

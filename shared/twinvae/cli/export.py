@@ -6,7 +6,7 @@ from pathlib import Path
 from twinvae.cli.options import chosen_backend
 from twinvae.cli.text import print_result
 from twinvae.detector.detector import load_detector
-from twinvae.files.atomic import check_output
+from twinvae.files.atomic import check_outputs
 from twinvae.network.backend import BACKENDS
 
 
@@ -20,7 +20,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes the file, which is checked against the detector, and prints how far their scores differ."""
-    check_output(options.onnx, [options.model])
+    check_outputs([options.onnx], [options.model])
     backend = chosen_backend(options)
     checked = load_detector(backend).load(options.model).export_onnx(options.onnx)
     size = options.onnx.stat().st_size

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twinvae.cli.options import SERIES_FILE, add_detector, chosen_detector, count, read_series
 from twinvae.cli.text import print_result
-from twinvae.files.atomic import check_output
+from twinvae.files.atomic import check_outputs
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Fits and saves, and prints the loss and the thresholds."""
-    check_output(options.model, [options.file])
+    check_outputs([options.model], [options.file])
     detector = chosen_detector(options)
     table = read_series(options.file, options).rows(slice(options.train_rows))
     detector.fit(table)

@@ -6,14 +6,11 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from twinvae.cli.options import add_detector, chosen_backend, count, reading
@@ -33,12 +30,6 @@ from twinvae.process.progress import fleet_progress
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PACKAGES = {"jax": ("twinvae", "numpy", "jax", "jaxlib"), "torch": ("twinvae", "numpy", "torch")}
 GO_ON = "what is finished is kept: go on with --resume"
-
-
-class TerminatedError(KeyboardInterrupt):
-    """SIGTERM."""
-
-    exit_code = 128 + signal.SIGTERM
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +81,7 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
         folder.check_new()
     if options.out.resolve() == options.input.resolve():
         raise ValueError(f"{options.out}: --out is the folder of the input: choose another")
-    with folder.lock(), _sigterm_interrupts(), _saying_how_to_go_on(folder):
+    with folder.lock(), _saying_how_to_go_on(folder):
         source = open_input(
             options.input, key=options.key, columns=options.columns, time=options.time, labels=options.labels,
             scratch=folder.progress / "sorted", **reading(options),
@@ -128,7 +119,12 @@ def _recorded(options: argparse.Namespace, settings: Settings) -> dict[str, Any]
 
 
 def _check_settings(folder: FleetFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    old, new = _flat(before), _flat(now)
+    try:
+        old, new = _flat(before), _flat(now)
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError(
+            f"{folder.path}: the settings that it was begun with are damaged: choose another --out"
+        ) from None
     changed = [
         f"{name} was {old.get(name, 'not given')}, now {new.get(name, 'not given')}"
         for name in sorted(old.keys() | new.keys())
@@ -206,23 +202,6 @@ def _engine(options: argparse.Namespace, settings: Settings) -> Engine:
     return lambda work, tasks, *, one_by_one: run_local(
         work, tasks, in_turns(lanes, 1 if one_by_one else options.workers)
     )
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """What a service manager or a batch system sends ends a run as Ctrl-C does."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise TerminatedError
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

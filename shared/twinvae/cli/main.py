@@ -2,14 +2,18 @@
 
 import argparse
 import contextlib
+import errno
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from twinvae.cli.text import complain
@@ -17,7 +21,7 @@ from twinvae.files.cache import cache_folder
 from twinvae.process.notices import one_line, printable
 
 SCORING = ("score", "watch", "export")  # with a model that is fitted
-FAILED, WRONG_USE, FAULT, INTERRUPTED = 1, 2, 70, 130
+FAILED, WRONG_USE, FAULT, INTERRUPTED, TERMINATED = 1, 2, 70, 130, 143
 
 # Each is a file of this folder, imported only when it is asked for: what it does, and an example.
 COMMANDS = {
@@ -51,6 +55,8 @@ COMMANDS = {
     "doctor": ("what is installed, and whether it is fit for use", "twinvae doctor"),
 }
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # a file that cannot be written is named by its error
+
 # What PyTorch, JAX and ONNX Runtime say, as a RuntimeError, of the machine rather than of the call.
 NO_MEMORY = re.compile(r"(?i)out of memory|(not enough|allocate) memory|resource_exhausted")
 MACHINE = re.compile(r"(?i)cuda|cudnn|cublas|nvidia|\bgpu\b|backend|onnx runtime")
@@ -60,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code.
 
     The codes are 0 (done), 1 (failed, for a reason that the user or the machine can change), 2 (wrong use), 70 (a fault
-    of twinvae) and 130 (interrupted). An error is one line on stderr. With `--traceback`, or where the environment
-    variable TWINVAE_TRACEBACK is set to 1, the traceback stands before it.
+    of twinvae), 130 (interrupted) and 143 (ended by SIGTERM). An error is one line on stderr. With `--traceback`, or
+    where the environment variable TWINVAE_TRACEBACK is set to 1, the traceback stands before it.
 
     Without arguments, which is as a process of its own, a command that fails does not return but ends the process at
     once: JAX aborts a process that is cleaned up while a device still works on what nobody wants any more.
@@ -106,11 +112,12 @@ def _run(arguments: Sequence[str]) -> int:
     if sys.stdout is None:
         complain("error", "standard output is closed: send it to a file or to /dev/null")
         return FAILED
-    options = _parser(arguments).parse_args(arguments)
     with warnings.catch_warnings():
         _show_each_warning_once()
         try:
-            options.run(options)
+            with _sigterm_interrupts():
+                options = _parser(arguments).parse_args(arguments)
+                options.run(options)
             sys.stdout.flush()
         except BrokenPipeError:  # the reader has gone: say nothing, also not while closing
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -119,7 +126,7 @@ def _run(arguments: Sequence[str]) -> int:
             complain("error", error if error.args else "interrupted")
             return int(getattr(error, "exit_code", INTERRUPTED))
         except Exception as error:
-            if options.traceback or os.environ.get("TWINVAE_TRACEBACK", "0") not in ("", "0"):
+            if "--traceback" in arguments or os.environ.get("TWINVAE_TRACEBACK", "0") not in ("", "0"):
                 traceback.print_exception(error)
             message, code = _explained(error, options.command)
             complain("error", message)
@@ -127,10 +134,35 @@ def _run(arguments: Sequence[str]) -> int:
     return 0
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM."""
+
+    exit_code = TERMINATED
+
+
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """What a service manager or a batch system sends ends a command as Ctrl-C does, with nothing half-written."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it, should a framework swallow the error
+        raise TerminatedError("ended by SIGTERM")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _explained(error: Exception, command: str) -> tuple[str, int]:
     """What to say of an error, and the exit code. Whatever is not raised for people is a fault of twinvae."""
     if isinstance(error, OSError):
-        return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", FAILED
+        place = error.filename or ("standard output" if error.errno in FULL else None)
+        return f"{f'{place}: ' if place else ''}{error.strerror or error}", FAILED
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))):
         said = f" ({error})" if str(error) else ""
         advice = (
@@ -175,6 +207,17 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(allow_abbrev=False, **arguments)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:  # argparse passes over what it cannot print
+            file.write(message)
+        else:
+            super()._print_message(message, file)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        if not status:  # --help and --version: what they could not print is an error
+            sys.stdout.flush()
+        super().exit(status, message)
 
     def error(self, message: str) -> NoReturn:
         self.exit(WRONG_USE, f"{self.prog}: error: {printable(one_line(message))} (see {self.prog} --help)\n")

@@ -8,7 +8,8 @@ from twinvae.cli.text import events_text, false_alarms_text, print_result, quali
 from twinvae.detector.detector import load_detector
 from twinvae.detector.report import quality
 from twinvae.detector.score_files import check_suffix, write_scores
-from twinvae.files.atomic import check_output
+from twinvae.files.atomic import check_outputs
+from twinvae.files.checksum import file_checksum
 from twinvae.model.record import event_record
 from twinvae.series.series import are_numbers
 
@@ -31,7 +32,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Scores a file, writes the scores, and prints the events."""
     check_suffix(options.out)
-    check_output(options.out, [options.file, options.model])
+    check_outputs([options.out], [options.file, options.model])
     detector = load_detector(chosen_backend(options)).load(
         options.model, device=options.device, missing=options.missing
     )
@@ -43,6 +44,7 @@ def run(options: argparse.Namespace) -> None:
     events = [event_record(event, table) for event in found.events]
     measured = quality(table, found.scores)
     result = {"rows": len(table), "threshold": detector.threshold_, "events": events, "scores": str(options.out)}
+    result["sha256"] = file_checksum(options.out)
     text = f"{events_text(events)}{quality_text(measured)}"
     if options.normal:
         alarms = found.false_alarms

@@ -7,7 +7,8 @@ from twinvae.cli.options import count, number, seed
 from twinvae.cli.text import print_result
 from twinvae.data.injection import ANOMALY_KINDS
 from twinvae.data.signals import SIGNAL_KINDS
-from twinvae.data.synthetic import generate, many, series_names, write_series
+from twinvae.data.synthetic import generate, many, names_of_many, series_file, series_names, write_series
+from twinvae.files.atomic import check_outputs, new_folder
 from twinvae.series.series import Series
 from twinvae.windowing.intervals import intervals
 
@@ -35,9 +36,10 @@ def run(options: argparse.Namespace) -> None:
         "magnitude": options.magnitude,
     }  # fmt: skip
     if options.series:
-        for series in many(options.series, **arguments):
-            options.out.mkdir(parents=True, exist_ok=True)
-            write_series(options.out, series, series.name)
+        with new_folder(options.out):
+            check_outputs(options.out / f"{name}.csv" for name in names_of_many(options.series))
+            for series in many(options.series, **arguments):
+                write_series(options.out / f"{series.name}.csv", series)
         what = f"{options.series} series of {options.length} rows, the first {options.train_rows} normal"
         result = {"folder": str(options.out), "series": options.series, "rows": options.length}
         print_result(options, result | {"train_rows": options.train_rows}, f"{what}, in {options.out}")
@@ -45,13 +47,15 @@ def run(options: argparse.Namespace) -> None:
     from twinvae.plots.pictures import plot_series
 
     series = generate(**arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = write_series(options.out, series)
+    path = series_file(options.out, series)
     names, picture = series_names(series), path.with_suffix(".png")
-    plot_series(
-        picture, Series(series.values, names), title=series.name, train_rows=options.train_rows,
-        shaded=intervals(series.labels), shaded_as="anomaly",
-    )  # fmt: skip
+    with new_folder(options.out):
+        check_outputs([path, picture])
+        write_series(path, series)
+        plot_series(
+            picture, Series(series.values, names), title=series.name, train_rows=options.train_rows,
+            shaded=intervals(series.labels), shaded_as="anomaly",
+        )  # fmt: skip
     events = [
         event._asdict() | {"channels": [name for name, hit in zip(names, event.channels, strict=True) if hit]}
         for event in series.events

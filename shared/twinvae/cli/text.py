@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from twinvae.scoring.false_alarms import FalseAlarms
 
 MOST_EVENTS = 20  # printed; all are in events.json and in --json
+LONGEST_MESSAGE = 800  # characters
 MOST_SERIES = 10  # with the most events, and of those that failed; all are in the tables of a fleet
 
 
 def complain(what: str, message: object) -> None:
-    """Prints a line on stderr."""
-    print(printable(f"twinvae: {what}: {one_line(message)}"), file=sys.stderr)
+    """Prints a line on stderr. The middle of a long one goes: a file may hold names of any length."""
+    text = one_line(message)
+    if len(text) > LONGEST_MESSAGE:
+        text = f"{text[: LONGEST_MESSAGE - 200]} ... {text[-195:]}"
+    print(printable(f"twinvae: {what}: {text}"), file=sys.stderr)
 
 
 def print_result(options: argparse.Namespace, result: dict[str, Any], text: str) -> None:

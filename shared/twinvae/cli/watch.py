@@ -8,12 +8,12 @@ from pathlib import Path
 
 from twinvae.cli.options import TIME_HELP, add_cells, choices, count, names
 from twinvae.cli.text import complain
-from twinvae.files.atomic import check_output
+from twinvae.files.atomic import check_outputs
 from twinvae.files.lock import locked_beside
 from twinvae.stream.lines import LineReader
 from twinvae.stream.points import LINE_FORMATS
 from twinvae.stream.stream import Stream
-from twinvae.stream.watch import Watch
+from twinvae.stream.watch import Watch, aside
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     if options.replay and not options.state:
         raise ValueError("--replay is for --state FILE: it leaves out what the state has seen")
     if options.state:
-        check_output(options.state, [options.model])
+        check_outputs([options.state, aside(options.state)], [options.model])
     stream = Stream.load(options.model, missing=options.missing)
     reader = LineReader(
         stream.channels, form=options.format, columns=options.columns, time=options.time,

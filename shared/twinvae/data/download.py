@@ -1,11 +1,14 @@
 """Public data sets fetched on request, never otherwise: every file is held to its SHA-256."""
 
 import zipfile
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+
+from twinvae.files.atomic import check_outputs, new_folder
 
 NAB_COMMIT = "ea702d75cc2258d9d7dd35ca8e5e2539d71f3140"
 SKAB_COMMIT = "b2c0d46c2971dcbfe71e26087b6d231998bb91c2"
@@ -71,6 +74,11 @@ def download(name: str, cache: Path | None = None) -> Path:
     from requests.exceptions import RequestException  # pooch needs it
 
     pooch.get_logger().setLevel("WARNING")
+    with ExitStack() as new:
+        wanted = [target for path in DOWNLOADS[name].files if not (target := folder / path).is_file()]
+        for parent in sorted({target.parent for target in wanted}):
+            new.enter_context(new_folder(parent))
+        check_outputs(wanted)
     for path, sha256 in DOWNLOADS[name].files.items():
         url, target = DOWNLOADS[name].base + path, folder / path
         unpack = _unpack if path.endswith(ARCHIVE) else None

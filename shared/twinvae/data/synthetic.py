@@ -152,27 +152,38 @@ def many(number: int, *, seed: int, **arguments: Any) -> Iterator[SyntheticSerie
 
     The first ones are the same whatever the number is, but for the zeros in their names.
     """
-    digits = len(str(number - 1))
-    for index in range(number):
+    for index, name in enumerate(names_of_many(number)):
         own = int(np.random.SeedSequence(seed, spawn_key=(index,)).generate_state(1)[0])
-        yield generate(seed=own, **arguments)._replace(name=f"series-{index:0{digits}}")
+        yield generate(seed=own, **arguments)._replace(name=name)
 
 
-def write_series(folder: Path, series: SyntheticSeries, stem: str | None = None) -> Path:
-    """Writes a CSV of the columns time (row numbers), the channels and Label, named as TSB-AD's files are.
+def names_of_many(number: int) -> tuple[str, ...]:
+    """The names of so many series."""
+    digits = len(str(number - 1))
+    return tuple(f"series-{index:0{digits}}" for index in range(number))
 
-    `_tr_N` in the name are the training rows, `_1st_M` the first anomalous row (left out if there is none); or the name
-    is `stem`. A missing value is an empty cell. An OSError says that the file cannot be written.
+
+def series_file(folder: Path, series: SyntheticSeries) -> Path:
+    """The CSV of a series that stands alone, named as TSB-AD's files are.
+
+    `_tr_N` in the name are the training rows, `_1st_M` the first anomalous row (left out if there is none).
+    """
+    first = f"_1st_{series.labels.argmax()}" if series.labels.any() else ""
+    return folder / f"{series.name}_tr_{series.train_rows}{first}.csv"
+
+
+def write_series(path: Path, series: SyntheticSeries) -> None:
+    """Writes a CSV of the columns time (row numbers), the channels and Label. A missing value is an empty cell.
+
+    Raises:
+        OSError: if the file cannot be written.
     """
     import polars as pl
 
-    first = f"_1st_{series.labels.argmax()}" if series.labels.any() else ""
-    path = folder / f"{stem or f'{series.name}_tr_{series.train_rows}{first}'}.csv"
     columns = dict(zip(series_names(series), series.values.T, strict=True))
     frame = pl.DataFrame({"time": np.arange(len(series.values)), **columns, "Label": series.labels}).fill_nan(None)
     with replacing(path) as temporary:
         frame.write_csv(temporary)
-    return path
 
 
 def _stream(seed: int, part: int) -> np.random.Generator:

@@ -1,5 +1,7 @@
 """The files that `twinvae detect` writes: scores, events, pictures and the model; and how good the scores are."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from twinvae.detector.detector import VAEDetector
 from twinvae.detector.rows import DetectionOfRows
 from twinvae.detector.score_files import write_scores
 from twinvae.files.atomic import as_json, write_text
+from twinvae.files.checksum import file_checksum
 from twinvae.files.out_of_core import on_disk
 from twinvae.metrics.ranking import average_precision, roc_auc
 from twinvae.model.record import event_record
@@ -20,10 +23,12 @@ from twinvae.process.notices import warn
 from twinvae.scoring.kinds import SCORES
 from twinvae.series.series import Series
 
+SUMMARY = "events.json"
 # All that `write_detection` writes beside the scores.
 DETECTION_FILES = (
-    "events.json", "model.safetensors", "signal.png", "reconstruction.png", "score.png", "events.png", "latent.png"
+    SUMMARY, "model.safetensors", "signal.png", "reconstruction.png", "score.png", "events.png", "latent.png"
 )  # fmt: skip
+OTHER_FILES = ("scores.csv", "scores.parquet", *DETECTION_FILES[1:])  # than the summary, which names them
 
 
 def quality(series: Series, scores: Float[np.ndarray, " time"]) -> dict[str, float]:
@@ -43,9 +48,11 @@ def quality(series: Series, scores: Float[np.ndarray, " time"]) -> dict[str, flo
 def write_detection(
     out: Path, table: Series, detector: VAEDetector, *, train_rows: int, name: str, scores_suffix: str
 ) -> dict[str, Any]:
-    """Scores the table and writes scores, events.json, the pictures and the model; returns a summary.
+    """Scores the table and writes scores, the pictures, the model, and last events.json; returns what that holds.
 
     `train_rows` says how many of the first rows the detector was fitted on; 0 if it was fitted on another series.
+    `files` in events.json are the names of the other files and their SHA-256. Those that an earlier run has written
+    so, and this one has not (a picture without events, scores of another suffix), are removed.
 
     Raises:
         ValueError: if the series is not fit for use.
@@ -54,6 +61,7 @@ def write_detection(
     found = detector.detect(table)
     scores, events, names = found.scores, found.events, detector.channels_
     out.mkdir(parents=True, exist_ok=True)
+    before = _places(out)
 
     write_scores(out / f"scores{scores_suffix}", found)
     summary: dict[str, Any] = {
@@ -65,7 +73,6 @@ def write_detection(
         "events": [event_record(event, table) for event in events],
     }
     summary |= quality(table, scores)
-    write_text(out / "events.json", as_json(summary))
     detector.save(out / "model.safetensors")
 
     totals = [sum(event.channels[name] for event in events) for name in names]
@@ -96,12 +103,36 @@ def write_detection(
             out / "events.png", series, expected, contributions, events,
             title=name, threshold=detector.threshold_, margin=detector.config_.window,
         )  # fmt: skip
-    else:
-        (out / "events.png").unlink(missing_ok=True)  # of an earlier run
     hit = plots.windows_with(found.labels, detector.config_.window)
     if not hit.all():
         plots.plot_latent(
             out / "latent.png", found.latent[~hit], found.latent[hit], title=f"{name}: latent means by PCA",
             labels=("other windows", "windows with a detected event"),
         )  # fmt: skip
+    written = [name for name, place in _places(out).items() if place != before.get(name)]
+    _remove_former(out, written)
+    summary["files"] = {name: file_checksum(out / name) for name in written}
+    write_text(out / SUMMARY, as_json(summary))
     return summary
+
+
+def _places(out: Path) -> dict[str, tuple[int, int]]:
+    """The files there that may be ours, and what changes when one is replaced: its number in the file system."""
+    found = {name: out / name for name in OTHER_FILES if (out / name).is_file()}
+    return {name: (path.stat().st_ino, path.stat().st_mtime_ns) for name, path in found.items()}
+
+
+def _remove_former(out: Path, written: Sequence[str]) -> None:
+    """Removes files that the summary there names, which are as it says and were not written anew: no others."""
+    try:
+        former = dict(json.loads((out / SUMMARY).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # there is none, or it is not ours
+        return
+    for name in OTHER_FILES:
+        if (
+            name in former
+            and name not in written
+            and (out / name).is_file()
+            and file_checksum(out / name) == former[name]
+        ):
+            (out / name).unlink()

@@ -62,7 +62,7 @@ def _write_frames(path: Path, found: Detection) -> None:
         else:
             lazy.sink_parquet(path)
     except pl.exceptions.PolarsError as error:  # what a full disk becomes inside polars
-        raise OSError(str(error).splitlines()[0]) from None
+        raise OSError(str(error)) from None
 
 
 def scores_frame(found: Detection, rows: slice = slice(None)) -> "pl.DataFrame":

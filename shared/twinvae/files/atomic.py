@@ -11,7 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from twinvae.files.lock import hold, remove_unless_held
+
 LONGEST_SUFFIX = 16
+TEMPORARY = re.compile(r"\.twinvae-.*")  # whose names begin so is being written, or was when its process was killed
+RUST_CODE = re.compile(r"\(os error (\d+)\)")  # in the words of libraries that have no OSError
 
 
 @contextmanager
@@ -20,48 +24,116 @@ def replacing(path: Path) -> Iterator[Path]:
 
     If the body or the disk fails, the old file stays as it was and the temporary one is removed. A symbolic link stays,
     and the file that it leads to is replaced. The mode of the old file is kept, and its owner where the system lets us.
+    What a killed process leaves is removed by `check_outputs` of a later one.
 
     Raises:
         OSError: if the folder does not exist or cannot be written, the disk is full, or something other than a regular
-            file stands in the place.
+            file stands in the place. It names `path`, the user's file, not the temporary one.
     """
-    target, before = _target(path)
-    try:
-        # Parts of the name only, since a name may be as long as the file system allows.
-        suffix = target.suffix if len(target.suffix) <= LONGEST_SUFFIX else ""
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem[:16]}-", suffix=suffix)
-    except OSError as error:
-        error.filename = str(path)  # the user's file, not the temporary one
-        raise
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        _take_over_rights(temporary, before)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _named(path):
+        target, before = _target(path)
+        handle, temporary = _new_beside(target)
+        try:
+            yield temporary
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+            _take_over_rights(temporary, before)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+            if handle is not None:
+                os.close(handle)
 
 
-def check_output(path: Path, inputs: Iterable[Path | None] = ()) -> None:
+def check_outputs(paths: Iterable[Path], inputs: Iterable[Path | None] = ()) -> None:
     """Says before the work, not after it, that a file cannot be written, or that it would destroy an input.
 
+    Temporary files of processes that were killed are removed from the folders of the outputs.
+
     Raises:
-        ValueError: if it is one of the inputs, by this or another name.
+        ValueError: if one is an input, by this or another name.
         OSError: if there will be no place for it: see `replacing`.
     """
-    target, before = _target(path)
-    for other in inputs:
-        if before and other and other.exists() and os.path.samestat(before, other.stat()):
-            raise ValueError(f"{path}: is an input of this command: choose another file for the output")
+    known = [path for path in inputs if path is not None]
+    folders = set()
+    for path in paths:
+        target, before = _target(path)
+        for other in known:
+            if before and other.exists() and os.path.samestat(before, other.stat()):
+                raise ValueError(f"{path}: is an input of this command: choose another file for the output")
+        try:
+            with tempfile.TemporaryFile(dir=target.parent):
+                folders.add(target.parent)
+        except OSError as error:
+            error.filename = str(path)
+            raise
+    for folder in folders:
+        remove_abandoned(folder)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Removes temporary files of `replacing` from a folder, but for those that a process is writing at the moment."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                remove_unless_held(Path(entry.path))
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[None]:
+    """Makes a folder, and those above it. Those that are new go again if the body fails and has left nothing there.
+
+    Raises:
+        OSError: if it cannot be made, or is no folder.
+    """
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "a file, where a folder is to be written", str(path))
+    path.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-    except OSError as error:
-        error.filename = str(path)
+        yield
+    except BaseException:
+        for folder in new:
+            with suppress(OSError):  # what holds files stays
+                folder.rmdir()
         raise
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Whatever the system refuses while a file is written is an OSError that names it, in whatever words it is said."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # in words of a library's own
+            raise _in_words(path, error) from None
+        if error.filename is None or TEMPORARY.fullmatch(Path(os.fsdecode(error.filename)).name):
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
+    except Exception as error:
+        if RUST_CODE.search(str(error)):
+            raise _in_words(path, error) from None
+        raise
+
+
+def _in_words(path: Path, error: Exception) -> OSError:
+    text = str(error)
+    found = RUST_CODE.search(text)
+    code = int(found[1]) if found else errno.EIO
+    return OSError(code, os.strerror(code) if found else text.partition("\n")[0], str(path))
+
+
+def _new_beside(target: Path) -> tuple[int | None, Path]:
+    """A new file in the folder of another, and the handle that keeps it from being taken for an abandoned one."""
+    # Parts of the name only, since a name may be as long as the file system allows.
+    suffix = target.suffix if len(target.suffix) <= LONGEST_SUFFIX else ""
+    while True:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".twinvae-{target.stem[:16]}-", suffix=suffix)
+        if hold(handle):
+            return handle, Path(name)
+        os.close(handle)
+        if Path(name).exists():  # not taken for an abandoned one in this moment: there are no locks here
+            return None, Path(name)
 
 
 def _target(path: Path) -> tuple[Path, os.stat_result | None]:

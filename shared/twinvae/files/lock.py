@@ -1,9 +1,15 @@
 """Locks that keep other processes out as long as one lives, so that two never write to the same files."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system says that has none
 
@@ -48,3 +54,30 @@ def locked_beside(path: Path, what: str) -> Iterator[None]:
         finally:
             with suppress(OSError):  # while it is held, so that it is nobody else's
                 beside.unlink()
+
+
+def hold(handle: int) -> bool:
+    """Locks a file that this process has just made, until the handle is closed or the process is gone.
+
+    False if it could not, or another process has just removed the file: see `remove_unless_held`.
+    """
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return os.fstat(handle).st_nlink > 0
+
+
+def remove_unless_held(path: Path) -> None:
+    """Removes a file that no process holds. Where that cannot be known it stays."""
+    if fcntl is None:
+        return
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()  # while it is locked, so that whoever has just made it sees that it has gone
+        finally:
+            os.close(handle)

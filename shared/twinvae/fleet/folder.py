@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from twinvae.files.atomic import as_json, write_bytes, write_text
+from twinvae.files.atomic import as_json, check_outputs, new_folder, remove_abandoned, write_bytes, write_text
 from twinvae.files.lock import locked
 from twinvae.fleet.plan import FORMAT, DamagedError, Plan, content_sum, read_checked, write_checked
 from twinvae.fleet.rows import EventRow, Row
@@ -77,10 +77,13 @@ class FleetFolder:
             OSError: if it cannot be made or written.
         """
         existed = self.path.exists()
-        self.progress.mkdir(parents=True, exist_ok=True)
+        with new_folder(self.progress):
+            self._check_places()
         try:
             with locked(self.progress / "lock", f"{self.path}: another process is at work in this folder"):
                 try:
+                    for folder in (self.path, self.path / MODELS, self.path / SCORES):
+                        remove_abandoned(folder)
                     yield
                 finally:
                     if not self.is_begun:  # nothing to go on with: leave no trace
@@ -90,6 +93,13 @@ class FleetFolder:
                 self.progress.rmdir()
             if not existed and not any(self.path.iterdir()):
                 self.path.rmdir()
+
+    def _check_places(self) -> None:
+        """Raises OSError if what will be written at the end has no place: said before the work."""
+        for name in (MODELS, SCORES):
+            if os.path.lexists(folder := self.path / name) and not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "a file, where a folder is to be written", str(folder))
+        check_outputs(self.path / name for name in (*TABLES, SUMMARY))
 
     @contextmanager
     def replaced(self) -> Iterator[None]:
@@ -151,15 +161,20 @@ class FleetFolder:
         if not path.exists():
             return None
         part = read_checked(path)
-        if part["plan"] != plan.digest:
+        if part.get("plan") != plan.digest:
             what = "of other settings or other input than these"
             raise ValueError(f"{path}: {what}: give those again, or choose another --out")
-        for name, wanted in part["files"].items():
+        try:
+            events = [EventRow(**event) for event in part["events"]]
+            found = Part([Row(**row) for row in part["rows"]], events, list(part["files"]))
+            sums = dict(part["files"])
+        except (KeyError, TypeError, ValueError):
+            raise DamagedError(f"{path}: damaged") from None
+        for name, wanted in sums.items():
             file = self.path / name
-            if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != wanted:
+            if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != wanted:
                 raise DamagedError(f"{file}: not as it was written")
-        events = [EventRow(**event) for event in part["events"]]
-        return Part([Row(**row) for row in part["rows"]], events, list(part["files"]))
+        return found
 
     def _part(self, index: int) -> Path:
         return self.progress / f"part-{index:06}.json"
@@ -179,12 +194,10 @@ class FleetFolder:
         for name, content in tables.items():
             write_bytes(self.path / name, content)
         wanted = set(kept)
-        for folder in (MODELS, SCORES):
-            for path in self.path.glob(f"{folder}/*"):
+        for folder, suffix in ((MODELS, "safetensors"), (SCORES, "parquet")):
+            for path in self.path.glob(f"{folder}/*.{suffix}"):
                 if f"{folder}/{path.name}" not in wanted and path.is_file():
                     path.unlink()
-        for path in (*self.path.glob(".fleet-*"), *self.path.glob(".events-*")):  # of a write that was killed
-            path.unlink()
         write_text(self.path / SUMMARY, as_json(whole))
         _sync(self.path)
         self.clear()
@@ -209,7 +222,7 @@ class FleetFolder:
             summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if summary["format"] != FORMAT or not isinstance(summary["settings"], dict):
                 raise ValueError
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise ValueError(f"{path}: not the summary of a fleet: choose another folder") from None
         rest = {name: value for name, value in summary.items() if name != "sum"}
         if summary.keys() & {"tables", "sum"} and summary.get("sum") != content_sum(rest):

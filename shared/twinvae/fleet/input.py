@@ -250,11 +250,12 @@ def _sorted_copy(whole: "pl.LazyFrame", key: str, groups: "pl.DataFrame", scratc
     scratch.mkdir(parents=True, exist_ok=True)
     pieces = []
     cut = groups.with_columns(piece=(pl.col("rows").cum_sum() - 1) // MOST_ROWS)
-    for (piece,), keys in cut.group_by("piece", maintain_order=True):
+    for (number,), keys in cut.group_by("piece", maintain_order=True):
         between = pl.col(key).is_between(pl.lit(keys[key][0]), pl.lit(keys[key][-1]))
-        path = scratch / f"sorted-{piece:04}.parquet"
+        path = scratch / f"sorted-{number:04}.parquet"
+        piece = whole.filter(between).sort(key, maintain_order=True).collect()
         with replacing(path) as temporary:
-            whole.filter(between).sort(key, maintain_order=True).collect().write_parquet(temporary)
+            piece.write_parquet(temporary)
         pieces.append(path)
     return pl.scan_parquet(pieces, glob=False)
 

@@ -50,15 +50,17 @@ class Plan:
         """
         try:
             content = read_checked(path)
-            return cls(
-                content["settings"],
+            plan = cls(
+                dict(content["settings"]),
                 {name: Version(*version) for name, version in content["files"].items()},
                 tuple(map(tuple, content["batches"])),
-                content["failed"],
+                dict(content["failed"]),
             )
-        except (DamagedError, KeyError, TypeError, AttributeError):
+            "".join([*plan.names, *plan.failed.values()])  # a TypeError if they are no words
+        except (DamagedError, KeyError, TypeError, ValueError, AttributeError):
             advice = "remove this file, and --resume makes it anew; what is finished stays"
             raise DamagedError(f"{path}: damaged plan: {advice}") from None
+        return plan
 
 
 def write_checked(path: Path, content: Mapping[str, Any]) -> None:
@@ -77,9 +79,9 @@ def read_checked(path: Path) -> dict[str, Any]:
         whole = json.loads(path.read_text(encoding="utf-8"))
         content: dict[str, Any] = whole["content"]
         whole_sum = whole["sum"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise DamagedError(f"{path}: not whole") from None
-    if whole_sum != content_sum(content):
+    if not isinstance(content, dict) or whole_sum != content_sum(content):
         raise DamagedError(f"{path}: damaged")
     return content
 

@@ -41,8 +41,11 @@ def write_tables(plan: Plan, folder: FleetFolder) -> Tables:
         part = folder.read_part(plan, index)
         if part is None:
             raise DamagedError(f"{folder.path}: part {index} has gone: go on with --resume")
-        rows.append(table_of(part.rows, Row))  # a million rows take far less memory as tables
-        events.append(table_of(part.events, EventRow))
+        try:
+            rows.append(table_of(part.rows, Row))  # a million rows take far less memory as tables
+            events.append(table_of(part.events, EventRow))
+        except (OverflowError, TypeError, ValueError, pl.exceptions.PolarsError):
+            raise DamagedError(f"{folder.path}: part {index} is damaged: remove it, and go on with --resume") from None
         files += part.files
     fleet, found = pl.concat(rows).sort("name"), pl.concat(events).sort("series", "start")
     succeeded = int((fleet["status"] == "ok").sum())

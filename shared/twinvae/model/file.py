@@ -13,7 +13,7 @@ from twinvae.files.checksum import checksum
 from twinvae.model.model import Model
 from twinvae.network import parameters as network_parameters
 from twinvae.network.net import Net
-from twinvae.process.notices import warn
+from twinvae.process.notices import shortened, warn
 from twinvae.scoring.calibration import THRESHOLDS
 from twinvae.scoring.gap_errors import SHARES, STATISTICS
 from twinvae.scoring.kinds import Calibration
@@ -21,6 +21,7 @@ from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
 VERSION = 2
+LONGEST_REASON = 300  # characters of what is said of a damaged file, which may hold anything
 WITHOUT_SUM = "this model has no checksum, since an earlier release saved it: save it again, so that damage is noticed"
 
 
@@ -94,11 +95,12 @@ def read(path: Path) -> Model:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
     except SafetensorError as error:
-        raise ValueError(f"{path}: not a whole safetensors file ({error}): fit and save the model again") from None
+        reason = shortened(error, LONGEST_REASON)
+        raise ValueError(f"{path}: not a whole safetensors file ({reason}): fit and save the model again") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path}: a safetensors file, but not a model of {FORMAT}")
     if (version := metadata.get("version")) != str(VERSION):
-        there = f"format version {version}, this release reads version {VERSION}"
+        there = f"format version {shortened(version)}, this release reads version {VERSION}"
         raise ValueError(f"{path}: {there}: fit and save the model again")
     if "sum" not in metadata and metadata.keys() <= {"format", "version", "settings"}:  # of an earlier release
         warn(WITHOUT_SUM)
@@ -107,8 +109,8 @@ def read(path: Path) -> Model:
     try:
         return _checked(json.loads(metadata["settings"]), tensors)
     except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise ValueError(f"{path}: damaged model: {reason}") from None
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path}: damaged model: {shortened(reason, LONGEST_REASON)}") from None
 
 
 def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Model:
@@ -147,10 +149,12 @@ def check(model: Model) -> None:
         _check_array("calibration.excess", calibration.excess, (len(STATISTICS), SHARES), 0.0)
     network_parameters.check(model.parameters, Net.of(model.config, len(channels)))
     for kind in THRESHOLDS:
-        if not np.isfinite(model.thresholds[kind]):
-            raise ValueError(f"the threshold of {kind} is not finite")
-    if not np.isfinite(calibration.warm_up):
-        raise ValueError("the score of the warm-up is not finite")
+        if not 0 <= model.thresholds[kind] < np.inf:
+            raise ValueError(f"the threshold of {kind} is not finite and at least 0")
+    if not 0 <= calibration.warm_up < np.inf:
+        raise ValueError("the score of the warm-up is not finite and at least 0")
+    if not channels:
+        raise ValueError("it has no channels")
     if not isinstance(model.overrides, Mapping) or not model.overrides.keys() <= set(HYPERPARAMETERS):
         raise ValueError("the hyperparameters are not those of a detector")
     if not isinstance(model.preset, str):

@@ -106,8 +106,8 @@ def train(
                         break
                 if asked():
                     raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            if best is None:
+        except KeyboardInterrupt as error:
+            if best is None or type(error) is not KeyboardInterrupt:  # SIGTERM keeps nothing
                 raise
             warn(f"training interrupted: kept the parameters of epoch {best[1]} of {config.epochs}", stacklevel=3)
     if best is not None:

@@ -35,10 +35,10 @@ def one_line(message: object) -> str:
     return " ".join(str(message).split())
 
 
-def shortened(message: object) -> str:
-    """The message, or the beginning of one that is longer than 60 characters."""
+def shortened(message: object, longest: int = 60) -> str:
+    """The message, or the beginning of one that is longer than so many characters."""
     text = str(message)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.config import Config
+from twinvae.process.notices import shortened
 from twinvae.scoring.anomalies import Anomalies, Mark, Span
 from twinvae.scoring.events import Event
 
@@ -117,7 +118,7 @@ class EventTracker:
 
     def _event(self, span: Span) -> Event:
         parts = np.maximum(np.subtract(span.last.totals, span.first.totals), 0.0)
-        shares = parts / parts.sum()
+        shares = parts / parts.sum() if parts.any() else np.full_like(parts, 1 / len(parts))
         channels = {self._names[i]: float(shares[i]) for i in np.argsort(-shares, kind="stable")}
         first, last, peak = span
         return Event(first.at, last.at + 1, peak.at, peak.score, channels, first.time, last.time, peak.time)
@@ -148,9 +149,9 @@ class EventTracker:
         if totals.shape != (channels,) or not np.isfinite(totals).all():
             raise ValueError(f"the totals of the open event are not {channels} finite numbers")
         pending = None if state["pending"] is None else Span(*(_mark(mark, channels) for mark in state["pending"]))
-        opened, number = int(state["opened"]), state["number"]
-        if number is not None and not 0 <= int(number) < opened:
-            raise ValueError(f"the open event has the number {number}, of {opened}")
+        opened, number = state["opened"], state["number"]
+        if not _is_count(opened) or not (number is None or (_is_count(number) and number < opened)):
+            raise ValueError(f"the open event has the number {shortened(number)}, of {shortened(opened)}")
         self._run.restore(state["run"], lambda values: _mark(values, channels))
         self.opened, self._number, self._totals, self._pending = opened, number, totals, pending
 
@@ -159,9 +160,17 @@ def _fewer(rises: deque[Mark]) -> deque[Mark]:
     return rises if len(rises) <= RECORDS else deque(list(rises)[::2])
 
 
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
 def _mark(values: Sequence[Any], channels: int) -> Mark:
-    index, score, time, totals = values
+    at, score, time, totals = values
     totals = [float(total) for total in totals]
+    if not _is_count(at) or not np.isfinite([float(score), *totals]).all():
+        raise ValueError(f"a mark of the open event holds {shortened(at)}, {shortened(score)} or totals that are none")
+    if isinstance(time, float) and not np.isfinite(time):
+        raise ValueError(f"a mark of the open event has the time stamp {time}")
     if len(totals) != channels:
         raise ValueError(f"a mark of the open event has {len(totals)} totals, not {channels}")
-    return Mark(int(index), float(score), time, totals)
+    return Mark(at, float(score), time, totals)

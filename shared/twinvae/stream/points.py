@@ -30,14 +30,15 @@ class Counters:
     """Takes the differences of the channels that are called difference(NAME): by how much NAME has risen."""
 
     def __init__(self, channels: Sequence[str]) -> None:
+        self._channels = len(channels)
         self._places = [at for at, name in enumerate(channels) if counter_of(name) is not None]
         self._before: list[float] | None = None  # the values of the line before
 
     def differences(self, point: Point) -> Point:
         """The point with differences in place of counters."""
-        if not self._places:
-            return point
         values = list(point.values) if isinstance(point.values, list) else [point.values]
+        if not self._places or len(values) != self._channels:  # the stream refuses any other number
+            return point
         before, self._before = self._before or [math.nan] * len(values), list(values)
         for at in self._places:
             values[at] = difference_of(values[at], before[at])

@@ -263,7 +263,7 @@ class Stream:
             self.tracker.restore(state["tracker"])
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
-            raise ValueError(f"this state cannot be restored: {reason}") from None
+            raise ValueError(f"this state cannot be restored: {shortened(reason, 300)}") from None
         rows = np.arange(index, index + self.config.window) % self.config.window
         self._buffer[rows] = self._buffer[rows + self.config.window] = window
         self._parts = parts.copy()

@@ -73,10 +73,8 @@ class Watch:
                 where = f"after line {self._restored} of the input{stamp}"
                 complain("note", f"continues with point {stream.index}, {where}")
             except DamagedStateError as error:
-                place = state.resolve()  # a link stays
-                aside = place.with_name(f"{place.name}.damaged")
-                place.replace(aside)
-                complain("note", f"{error}: it is {aside.name} now, and the stream starts anew")
+                state.resolve().replace(kept := aside(state))  # a link stays
+                complain("note", f"{error}: it is {kept.name} now, and the stream starts anew")
         self._first = self._saved = stream.index
         self._saved_at = clock.monotonic()
 
@@ -141,6 +139,7 @@ class Watch:
             point = self._reader.read(line.decode(errors="replace"))
             if point is None:
                 return ""
+            self._saw(point.time)
             step = self._stream.step(point.values, point.time)
         except UnsuitedHeaderError:
             raise
@@ -151,12 +150,15 @@ class Watch:
         if self._continued_after is not None:
             self._check_order(number, point.time)
         self._time = point.time
-        if self._latest is None or _is_later(point.time, self._latest):
-            self._latest = point.time
         self._alarms += step.label
         self._without_score += math.isnan(step.score)
         self._events += sum(change.what == "open" for change in step.changes)
         return _result(step, point.time)
+
+    def _saw(self, time: Any) -> None:
+        """Remembers the latest time stamp, also of a point that is refused: replayed it is no newer."""
+        if self._latest is None or _is_later(time, self._latest):
+            self._latest = time
 
     def _is_new(self, line: bytes) -> bool:
         """Whether a line of those to be left out is later than all that the state has seen: the log was rotated."""
@@ -248,6 +250,12 @@ class Watch:
 
 class _EndError(Exception):
     """Ends the wait for a line."""
+
+
+def aside(state: Path) -> Path:
+    """Where a damaged state is kept."""
+    place = state.resolve()
+    return place.with_name(f"{place.name}.damaged")
 
 
 def _is_later(time: Any, before: Any) -> bool:

@@ -180,7 +180,7 @@ class Header(NamedTuple):
 
 def separator_line(text: str) -> str | None:
     """The separator that a line `sep=;` names, as spreadsheets write it; None of any other line."""
-    found = _SEPARATOR_LINE.match(text.strip())
+    found = _SEPARATOR_LINE.match(text.strip(" \r\n"))  # the separator may be a tab
     return found[1] if found else None
 
 

@@ -47,8 +47,11 @@ def with_joined_time(
     parts = time_parts(frame.columns, taken) if time is None else ()
     if not parts or (len(parts) > 2 and (time_column(frame.columns, None, taken) or _time_by_name(frame, taken))):
         return frame
+    plain = (pl.String, pl.Date, pl.Time, pl.Datetime)
+    if not all(frame[name].dtype.is_numeric() or frame[name].dtype in plain for name in parts):
+        return frame  # a list or bytes, say, which are no text
     texts = [frame[name].cast(pl.String).str.strip_chars() for name in parts]
-    if any(text.dtype != pl.String or text.null_count() for text in texts):
+    if any(text.null_count() for text in texts):
         return frame
     if not makes_stamp([text[0] for text in texts]):
         return frame
