@@ -1,8 +1,8 @@
-"""The precision and the device that a call runs with, without a change to any global setting."""
+"""The precision and the device that a call runs with, whatever its caller has set, and without a change to that."""
 
 import functools
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import jax
@@ -12,10 +12,23 @@ from twinvae.network.backend import Lane
 from twinvae.network.net import Net
 from twinvae.process.cores import usable_cores
 
+# What a caller may have set that would change or refuse our programs: the setting, its context, and what ours run with.
+_SETTINGS = (
+    ("jax_disable_jit", jax.disable_jit, False),
+    ("jax_debug_nans", jax.debug_nans, False),  # NaN is a missing value
+    ("jax_debug_infs", jax.debug_infs, False),
+    ("jax_default_matmul_precision", jax.default_matmul_precision, None),
+    ("jax_numpy_dtype_promotion", jax.numpy_dtype_promotion, "standard"),
+    ("jax_numpy_rank_promotion", jax.numpy_rank_promotion, "allow"),
+    ("jax_transfer_guard_host_to_device", jax.transfer_guard_host_to_device, "allow"),
+    ("jax_transfer_guard_device_to_device", jax.transfer_guard_device_to_device, "allow"),
+    ("jax_transfer_guard_device_to_host", jax.transfer_guard_device_to_host, "allow"),
+)
+
 
 @contextmanager
 def runtime(net: Net, device: Device) -> Iterator[jax.Device | None]:
-    """Runs its body on the chosen device, with 64-bit types if the network has them.
+    """Runs its body on the chosen device and with our settings, with 64-bit types only if the network has them.
 
     Gives the device, or None where the one that is set already will do.
 
@@ -23,13 +36,23 @@ def runtime(net: Net, device: Device) -> Iterator[jax.Device | None]:
         ValueError: if a GPU is asked for and JAX sees none.
     """
     named = None
-    with ExitStack() as stack:
-        if net.dtype == "float64":
-            stack.enter_context(jax.enable_x64(True))
+    with _settings(net), ExitStack() as stack:
         if device != "auto" and _current() not in _devices(device):
             named = _devices(device)[0]
             stack.enter_context(jax.default_device(named))
         yield named
+
+
+def _settings(net: Net) -> AbstractContextManager[object]:
+    """Runs its body with our settings; those that are so already are left alone, since each takes a microsecond."""
+    wanted = (*_SETTINGS, ("jax_enable_x64", jax.enable_x64, net.dtype == "float64"))
+    others = [(context, value) for name, context, value in wanted if getattr(jax.config, name) not in (value, None)]
+    if not others:
+        return nullcontext()
+    stack = ExitStack()
+    for context, value in others:
+        stack.enter_context(context(value))
+    return stack
 
 
 def _devices(device: Device) -> list[jax.Device]:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import Any
 
@@ -22,9 +22,8 @@ from twinvae.windowing.geometry import count
 from twinvae.windowing.slide import slide
 from vae_jax._vector import flatten, unflatten
 from vae_jax.model import State, build, sample, to_state
-from vae_jax.runtime import _current, runtime
+from vae_jax.runtime import _current, _settings, runtime
 
-_NOTHING = nullcontext()
 BLOCK_VALUES = 2**20  # values in the windows of a block: fewer leave cores idle, more leave the cache
 
 
@@ -131,11 +130,10 @@ def bind(
     run = _window_program(net)
     with runtime(net, device) as named:
         vector = jax.device_put(flatten(to_state(parameters)), named)
-    wide = net.dtype == "float64"
 
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
         # The program runs where its parameters are: no need to name the device again, which takes longer than a window.
-        with jax.enable_x64(True) if wide else _NOTHING:
+        with _settings(net):
             return np.asarray(run(vector, windows))
 
     return score

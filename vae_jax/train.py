@@ -54,7 +54,9 @@ def train(
 
     with _compiling(net, len(series), config.device):
         for vector, terms, used in _one_ahead(dispatched()):
-            yield Trained(from_state(unflatten(np.asarray(vector), net)), np.asarray(terms)[:used])
+            with runtime(net, config.device):
+                state = Trained(from_state(unflatten(np.asarray(vector), net)), np.asarray(terms)[:used])
+            yield state
 
 
 def train_together(
@@ -85,9 +87,12 @@ def train_together(
 
     terms: list[list[np.ndarray]] = [[] for _ in series]
     for now, used in _one_ahead(dispatched()):
-        for known, part, steps in zip(terms, np.asarray(now), used, strict=False):
+        with runtime(net, config.device):
+            parts = np.asarray(now)
+        for known, part, steps in zip(terms, parts, used, strict=False):
             known.append(part[:steps].copy())
-    vectors = np.asarray(progress.vector)
+    with runtime(net, config.device):
+        vectors = np.asarray(progress.vector)
     return [Trained(from_state(unflatten(v, net)), np.concatenate(t)) for v, t in zip(vectors, terms, strict=False)]
 
 

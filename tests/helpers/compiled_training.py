@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from tests.helpers.closeness import assert_all_close, assert_close
 from tests.oracle import reference
@@ -64,6 +65,13 @@ def steps_that_do_not_fill_a_call_change_nothing() -> None:
 
 def beta_warms_up_as_the_oracles() -> None:
     assert_a_run_is_the_oracles(np.sin(np.arange(27.0))[:, None], replace(SMALL, beta_warm_up=3), UNEVEN)
+
+
+def what_the_caller_has_set_changes_nothing() -> None:
+    series = np.sin(np.arange(27.0))[:, None]
+    for setting in (torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16), torch.device("meta")):
+        with setting:
+            assert_a_run_is_the_oracles(series, SMALL)
 
 
 def a_second_compiled_fit_compiles_nothing() -> None:

@@ -43,6 +43,7 @@ def test_compiling_without_a_compiler_says_what_to_do(monkeypatch: pytest.Monkey
         "a_compiled_centred_run_is_the_oracles",
         "beta_warms_up_as_the_oracles",
         "steps_that_do_not_fill_a_call_change_nothing",
+        "what_the_caller_has_set_changes_nothing",
         "a_second_compiled_fit_compiles_nothing",
     ],
 )
