@@ -1,6 +1,7 @@
 """The precision and the device that a call runs with, whatever its caller has set, and without a change to that."""
 
 import functools
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -77,8 +78,22 @@ class _FullPrecision:
             if not self._inside and self._before != "highest":
                 torch.set_float32_matmul_precision(self._before)
 
+    def after_fork(self) -> None:
+        """A thread that is not in this process may have held the lock."""
+        self._lock = threading.Lock()
+
 
 _FULL_PRECISION = _FullPrecision()
+
+
+def _after_fork() -> None:
+    """A forked process computes on one thread: it would wait for ever for those of its parent, which it has not."""
+    _FULL_PRECISION.after_fork()
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def lanes(device: Device) -> list[Lane]:
