@@ -16,7 +16,7 @@ from twinvae.network.net import Net
 from twinvae.process.cores import usable_cores
 
 # What a caller may have set that would change or refuse our programs: the setting, its context, and what ours run with.
-_SETTINGS = (
+_SETTINGS: tuple[tuple[str, Any, Any], ...] = (
     ("jax_disable_jit", jax.disable_jit, False),
     ("jax_debug_nans", jax.debug_nans, False),  # NaN is a missing value
     ("jax_debug_infs", jax.debug_infs, False),

@@ -5,13 +5,13 @@ import gc
 import numpy as np
 import pytest
 
-from tests.conftest import in_a_fresh_process
+from tests.conftest import detector_of, in_a_fresh_process
 from tests.helpers.detectors import SMALL
 from twinvae.config import Config
 from twinvae.network.net import Net
 from twinvae.network.parameters import draw
 from twinvae.network.schedule import chunks
-from vae_jax import VAEDetector, backend, score
+from vae_jax import backend, score
 
 
 def programs() -> int:
@@ -22,11 +22,11 @@ def programs() -> int:
 
 
 def test_series_of_other_lengths_share_their_programs() -> None:
-    wave = np.sin(np.arange(127.0))
-    VAEDetector(**SMALL | {"hidden_dim": 5}).fit(wave)
+    wave, small = np.sin(np.arange(127.0)), SMALL | {"hidden_dim": 5}
+    detector_of("jax")(**small).fit(wave)
     before = programs()
     for length in range(115, 127):
-        VAEDetector(**SMALL | {"hidden_dim": 5}).fit(wave[:length])
+        detector_of("jax")(**small).fit(wave[:length])
     assert programs() == before
 
 
@@ -44,6 +44,7 @@ def test_padding_changes_no_bit_of_a_training(monkeypatch: pytest.MonkeyPatch, l
     assert all((one == other).all() for one, other in zip(run(), padded, strict=True))
 
 
+@pytest.mark.slow
 def test_programs_that_were_not_used_for_long_are_let_go() -> None:
     net = Net.of(Config(window=3, hidden_dim=2, latent_dim=1), 1)
     scorer, before = backend.bind(net, draw(net, 0), "auto"), programs()
