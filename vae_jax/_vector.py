@@ -27,6 +27,6 @@ def unflatten(vector: Float[Array | np.ndarray, " parameter"], net: Net) -> Stat
     return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
 
 
-@functools.cache
+@functools.lru_cache(64)
 def _shapes(net: Net) -> tuple[list[Any], Any]:
     return jax.tree.flatten(nnx.to_pure_dict(nnx.state(abstract(net))))

@@ -4,12 +4,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae_jax.runtime import _devices
+
 
 def diagnose() -> tuple[dict[str, str], list[str]]:
     """Devices and checks by name, and a list of what is wrong."""
+    try:
+        devices = ", ".join(map(str, _devices("auto")))
+    except ValueError as error:
+        return {}, [str(error)]
     right = sums_of_squares_are_right()
     findings = {
-        "devices": ", ".join(str(device) for device in jax.devices()),
+        "devices": devices,
         "64-bit types": "on" if jnp.zeros(0).dtype == "float64" else "off (switched on where a model is float64)",
         "sum of squares": "right" if right else "wrong",
     }

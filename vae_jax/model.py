@@ -92,7 +92,7 @@ def from_state(state: State) -> Parameters:
     return result
 
 
-@functools.cache
+@functools.lru_cache(64)
 def abstract(net: Net) -> VAE:
     """The module with shapes in place of arrays: nothing is drawn or computed."""
     model: VAE = nnx.eval_shape(lambda: VAE(net.features, net.hidden, net.latent, rngs=nnx.Rngs(0)))

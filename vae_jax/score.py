@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from functools import cache, partial
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -23,9 +23,11 @@ from twinvae.windowing.geometry import count
 from twinvae.windowing.slide import slide
 from vae_jax._vector import flatten, unflatten
 from vae_jax.model import State, build, sample, to_state
-from vae_jax.runtime import _current, runtime
+from vae_jax.runtime import _current, _settings, runtime
 
-_NOTHING = nullcontext()
+# JAX keeps 1 to 8 MB for each compiled program until the function that was compiled is gone, so the least recently used
+# are dropped: each stands in a cache of so many, by all that it is made from, its shapes included.
+PROGRAMS = 16
 BLOCK_VALUES = 2**19  # values in the windows of a block: fewer cost more calls, more leave the cache
 LONG = 64  # steps in a window from which on adding up rows is faster than adding up columns
 
@@ -41,11 +43,10 @@ def statistics(
     """See `twinvae.network.backend.Backend.statistics`."""
     block = _block(net, count(len(series), net.window))
     with runtime(net, device):
-        state = jax.device_put(to_state(parameters))
+        state, run = jax.device_put(to_state(parameters)), _block_program(net, tuple(wanted), block)
 
         def run_block(values: np.ndarray) -> dict[str, Array]:
-            used = count(len(values), net.window)
-            return _run_block(net, state, _padded(values, block, net.window), used, tuple(wanted), noise)
+            return run(state, _padded(values, block, net.window), count(len(values), net.window), noise)
 
         return series_statistics(run_block, series, net.window, wanted, block, masked=net.masked)
 
@@ -75,30 +76,34 @@ def _compiling(net: Net, length: int, device: Device) -> Iterator[None]:
         thread.join()
 
 
-@cache  # once for each program: a second fit has nothing to compile
+@lru_cache(PROGRAMS)  # once for each program: a second fit has nothing to compile
 def _compile_block(net: Net, steps: int, device: Device, chosen: Any) -> None:
     """Runs the program once on zeros, on the device that the calling thread has chosen."""
     with suppress(Exception), jax.default_device(chosen):  # what is wrong shows where scores are wanted
         statistics(net, draw(net, seed=0), np.zeros((steps, net.channels), net.dtype), STATISTICS, device)
 
 
-@partial(jax.jit, static_argnames=("net", "wanted"))
-def _run_block(
-    net: Net,
-    state: State,
-    values: Float[Array, "length channel"],
-    used: Int[Array, ""],
-    wanted: tuple[Statistic, ...],
-    noise: Float[Array, " latent"] | None,
-) -> dict[str, Array]:
-    model = build(net, state)
-    x, level = seen(_every_window(net, values), net, jnp)
-    mean, log_variance = model.encode(refilled(net, model, x, jnp))
-    z = mean if noise is None else sample(mean, log_variance, noise)
-    x_hat = model.decode(z).reshape(x.shape)
-    kl = divergence(mean, log_variance, jnp).sum(axis=1)
-    # What is not asked for is not computed.
-    return block_statistics(x, x_hat, kl, used, wanted, jnp, _fold, net.masked, level)
+@lru_cache(PROGRAMS)
+def _block_program(net: Net, wanted: tuple[Statistic, ...], block: int) -> Callable[..., dict[str, Array]]:
+    """The program that computes what a block of so many windows adds to the wanted statistics."""
+
+    @jax.jit
+    def run(
+        state: State,
+        values: Float[Array, "length channel"],
+        used: Int[Array, ""],
+        noise: Float[Array, " latent"] | None,
+    ) -> dict[str, Array]:
+        model = build(net, state)
+        x, level = seen(_every_window(net, values), net, jnp)
+        mean, log_variance = model.encode(refilled(net, model, x, jnp))
+        z = mean if noise is None else sample(mean, log_variance, noise)
+        x_hat = model.decode(z).reshape(x.shape)
+        kl = divergence(mean, log_variance, jnp).sum(axis=1)
+        # What is not asked for is not computed.
+        return block_statistics(x, x_hat, kl, used, wanted, jnp, _fold, net.masked, level)
+
+    return run
 
 
 def _fold(values: Float[Array, "n window channel"]) -> Float[Array, "time channel"]:
@@ -129,41 +134,45 @@ def encode(
     windows = count(len(series), net.window)
     block = _block(net, windows)
     with runtime(net, device):
-        state = jax.device_put(to_state(parameters))
+        state, run = jax.device_put(to_state(parameters)), _encoding_program(net, block)
         parts = []
         for begin in range(0, windows, block):
             values = _padded(series[begin : begin + block + net.window - 1], block, net.window)
-            parts.append(_encode_block(net, state, values))
+            parts.append(run(state, values))
         mean, log_variance = (np.concatenate([np.asarray(p) for p in side]) for side in zip(*parts, strict=True))
     return mean[:windows], log_variance[:windows]
 
 
-@partial(jax.jit, static_argnames=("net",))
-def _encode_block(net: Net, state: State, values: Float[Array, "length channel"]) -> tuple[Array, Array]:
-    model = build(net, state)
-    return model.encode(refilled(net, model, seen(_every_window(net, values), net, jnp)[0], jnp))
+@lru_cache(PROGRAMS)
+def _encoding_program(net: Net, block: int) -> Callable[..., tuple[Array, Array]]:
+    """The program that encodes a block of so many windows."""
+
+    @jax.jit
+    def run(state: State, values: Float[Array, "length channel"]) -> tuple[Array, Array]:
+        model = build(net, state)
+        return model.encode(refilled(net, model, seen(_every_window(net, values), net, jnp)[0], jnp))
+
+    return run
 
 
 def bind(
     net: Net, parameters: Parameters, device: Device
 ) -> Callable[[Float[np.ndarray, "n window channel"]], Float[np.ndarray, " n"]]:
     """See `twinvae.network.backend.Backend.bind`."""
-    run = _window_program(net)
     with runtime(net, device) as named:
         vector = jax.device_put(flatten(to_state(parameters)), named)
-    wide = net.dtype == "float64"
 
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
         # The program runs where its parameters are: no need to name the device again, which takes longer than a window.
-        with jax.enable_x64(True) if wide else _NOTHING:
-            return np.asarray(run(vector, windows))
+        with _settings(net):
+            return np.asarray(_window_program(net, len(windows))(vector, windows))
 
     return score
 
 
-@cache
-def _window_program(net: Net) -> Callable[[Array, np.ndarray], Array]:
-    """The program that scores separate windows. One argument for all parameters halves what a call costs."""
+@lru_cache(PROGRAMS)
+def _window_program(net: Net, number: int) -> Callable[[Array, np.ndarray], Array]:
+    """The program that scores so many separate windows. One argument for all parameters halves what a call costs."""
 
     @jax.jit
     def run(vector: Float[Array, " parameter"], windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:

@@ -20,7 +20,9 @@ from twinvae.windowing.geometry import power_of_two
 from vae_jax._vector import flatten, unflatten
 from vae_jax.model import build, from_state, loss, to_state
 from vae_jax.runtime import _on_cpu, runtime
-from vae_jax.score import _compiling
+from vae_jax.score import PROGRAMS, _compiling
+
+MOST_PADDED = 2**20  # values in a series: to compile for the length of a longer one takes little of its training
 
 UNROLL = 4  # steps that a GPU takes between two looks at how far it is
 
@@ -39,35 +41,39 @@ def train(
 
     A chunk is dispatched before the result of the one before it is read, so that drawing noise on the host and
     training on the device overlap. Beside the training, a thread compiles the program that will score the series.
+    Series and chunks are padded, with what no step reads, so that those of many lengths share a program.
     """
-    run = _compiled(net, config.beta, config.learning_rate)
 
     def place(steps: np.ndarray) -> Array:
         with runtime(net, config.device):
-            return jax.device_put(steps)
+            return jax.device_put(steps if steps.size > MOST_PADDED else _with_rows(steps, power_of_two(len(steps))))
 
     def dispatched() -> Iterator[tuple[Any, Array, int]]:
         with runtime(net, config.device):
             progress = _start(net, parameters)
         for chunk, values in placed(chunks, series, place):
             with runtime(net, config.device):
-                progress, terms = run(progress, values, _as_data(chunk))
+                whole = _as_data(chunk)
+                run = _compiled(net, config.beta, config.learning_rate, len(values), *whole.starts.shape)
+                progress, terms = run(progress, values, whole)
             yield progress.vector, terms, chunk.used
 
     with _compiling(net, len(series), config.device):
         for vector, terms, used in _one_ahead(dispatched()):
-            yield Trained(from_state(unflatten(np.asarray(vector), net)), np.asarray(terms)[:used])
+            with runtime(net, config.device):
+                state = Trained(from_state(unflatten(np.asarray(vector), net)), np.asarray(terms)[:used])
+            yield state
 
 
 def _as_data(chunk: Chunk) -> Chunk:
     """The chunk as its program takes it.
 
-    A CPU runs one program for full and partial chunks, with the number of steps as data. A GPU would ask its host after
-    each step whether there is another (8 us), so there the padding is cut off, and a loop of known length compiled for
-    full chunks and for the last one.
+    A CPU runs one program for full and partial chunks, and for those of other series that are about as long, with the
+    number of steps as data. A GPU would ask its host after each step whether there is another (8 us), so there the
+    padding is cut off, and a loop of known length compiled for full chunks and for the last one.
     """
     if _on_cpu():
-        return chunk._replace(rows=None)
+        return _lengthened(chunk)
     cut = {name: part[: chunk.used] for name, part in chunk._asdict().items() if isinstance(part, np.ndarray)}
     return chunk._replace(**cut, used=None, rows=None)  # type: ignore[arg-type]
 
@@ -86,7 +92,7 @@ def train_together(
     """
     members = power_of_two(len(series))  # few sizes, so few programs; those that pad have no steps
     with runtime(net, config.device):
-        run = _compiled_together(net, config.beta, config.learning_rate, 1 if _on_cpu() else members)
+        at_once = 1 if _on_cpu() else members
         device_series = jax.device_put(_with_rows(series, members))
         start = _start(net, parameters)
         progress = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (members, *np.shape(leaf))), start)
@@ -95,14 +101,20 @@ def train_together(
         nonlocal progress
         for chunk in chunks:
             with runtime(net, config.device):
-                progress, now = run(progress, device_series, _padded(chunk, members))
+                whole = _padded(chunk, members)
+                shape = (series.shape[1], *whole.starts.shape)
+                run = _compiled_together(net, config.beta, config.learning_rate, at_once, *shape)
+                progress, now = run(progress, device_series, whole)
             yield now, chunk.used
 
     terms: list[list[np.ndarray]] = [[] for _ in series]
     for now, used in _one_ahead(dispatched()):
-        for known, part, steps in zip(terms, np.asarray(now), used, strict=False):
+        with runtime(net, config.device):
+            parts = np.asarray(now)
+        for known, part, steps in zip(terms, parts, used, strict=False):
             known.append(part[:steps].copy())
-    vectors = np.asarray(progress.vector)
+    with runtime(net, config.device):
+        vectors = np.asarray(progress.vector)
     return [Trained(from_state(unflatten(v, net)), np.concatenate(t)) for v, t in zip(vectors, terms, strict=False)]
 
 
@@ -114,7 +126,14 @@ def _one_ahead(dispatched: Iterator[Any]) -> Iterator[Any]:
 
 def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
     """The array with zeros appended, up to this number of rows."""
-    return np.pad(array, ((0, rows - len(array)), *((0, 0),) * (array.ndim - 1)))
+    return array if len(array) == rows else np.pad(array, ((0, rows - len(array)), *((0, 0),) * (array.ndim - 1)))
+
+
+def _lengthened(chunk: Chunk) -> Chunk:
+    """The chunk with steps that are not run appended, up to a power of two."""
+    steps, scale = power_of_two(len(chunk.starts)), chunk.beta_scale
+    starts, weights, noise = (_with_rows(part, steps) for part in (chunk.starts, chunk.weights, chunk.noise))
+    return Chunk(starts, weights, noise, chunk.used, None if scale is None else _with_rows(scale, steps))
 
 
 def _padded(chunk: ChunkTogether, members: int) -> ChunkTogether:
@@ -128,7 +147,7 @@ def _start(net: Net, parameters: Parameters) -> _Progress:
     return _Progress(vector, _adam(len(vector), net.dtype))
 
 
-@functools.cache
+@functools.lru_cache(PROGRAMS)
 def _adam(size: int, dtype: str) -> optax.OptState:
     """Adam's state before the first step: zeros, made on the host, where they need no programs of their own."""
     shapes = jax.eval_shape(optax.adam(0.0).init, np.zeros(size, dtype))
@@ -177,14 +196,16 @@ def _chunk_program(net: Net, beta: float, learning_rate: float) -> _Run:
     return run
 
 
-@functools.cache
-def _compiled(net: Net, beta: float, learning_rate: float) -> _Run:
-    """The program that runs a chunk, compiled once for each combination of its arguments and each shape of a chunk."""
+@functools.lru_cache(PROGRAMS)
+def _compiled(net: Net, beta: float, learning_rate: float, length: int, steps: int, batch: int) -> _Run:
+    """The program that runs a chunk of so many steps on so long a series, compiled once for each of these."""
     return jax.jit(_chunk_program(net, beta, learning_rate))
 
 
-@functools.cache
-def _compiled_together(net: Net, beta: float, learning_rate: float, at_once: int) -> _Run:
+@functools.lru_cache(PROGRAMS)
+def _compiled_together(
+    net: Net, beta: float, learning_rate: float, at_once: int, length: int, members: int, steps: int, batch: int
+) -> _Run:
     """The program that runs a chunk of several members, `at_once` of them in one step."""
     run = _chunk_program(net, beta, learning_rate)
 

@@ -19,7 +19,8 @@ def diagnose() -> tuple[dict[str, str], list[str]]:
 def sums_of_squares_are_right() -> bool:
     """Whether the sum of squares of X @ M is exact for a tall X, as in `vae_jax.doctor`: a reconstruction error."""
     for rows, columns in ((32_769, 8), (40_000, 50)):
-        total = ((torch.ones((rows, columns)) @ torch.ones((columns, columns))) ** 2).sum()
+        ones, square = (torch.ones((size, columns), dtype=torch.float32) for size in (rows, columns))
+        total = ((ones @ square) ** 2).sum()
         exact = rows * columns**3
         if not abs(float(total) - exact) <= 1e-4 * exact:
             return False

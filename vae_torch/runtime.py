@@ -1,9 +1,10 @@
-"""The precision and the device that a call runs with, without a change to any global setting."""
+"""The precision and the device that a call runs with, whatever its caller has set, and without a change to that."""
 
 import functools
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 
@@ -26,7 +27,9 @@ def _one_thread_if_small(net: Net, windows: int) -> AbstractContextManager[None]
 
 @contextmanager
 def runtime(net: Net, device: Device) -> Iterator[torch.device]:
-    """Runs its body with full-precision products, and with new tensors on the chosen device, which it gives.
+    """Runs its body with our settings, and with new tensors on the chosen device, which it gives.
+
+    Products have full precision, gradients can be taken, nothing is cast on the way; no tensor has the default dtype.
 
     PyTorch needs no setting for the dtype of the network, as JAX does.
 
@@ -36,12 +39,23 @@ def runtime(net: Net, device: Device) -> Iterator[torch.device]:
     if device == "gpu" and not torch.cuda.is_available():
         raise ValueError("PyTorch sees no gpu here: use device='auto' or 'cpu'")
     cuda = device != "cpu" and torch.cuda.is_available()
-    with _FULL_PRECISION:
-        if cuda:
-            with torch.device("cuda"):
-                yield torch.device("cuda")
-        else:  # a device context slows every call down, and the CPU is where tensors are born
-            yield torch.device("cpu")
+    place = torch.device("cuda" if cuda else "cpu")
+    with _FULL_PRECISION, ExitStack() as stack:
+        for context in _settings(place):
+            stack.enter_context(context)
+        yield place
+
+
+def _settings(place: torch.device) -> Iterator[AbstractContextManager[object]]:
+    """What must be entered: only where the caller has set something else, since each slows every call down."""
+    if torch.is_inference_mode_enabled():
+        yield torch.inference_mode(False)
+    if not torch.is_grad_enabled():
+        yield torch.enable_grad()
+    if torch.is_autocast_enabled(place.type):
+        yield torch.autocast(place.type, enabled=False)
+    if place.type != "cpu" or torch.get_default_device().type != "cpu":
+        yield place
 
 
 class _FullPrecision:
@@ -64,8 +78,22 @@ class _FullPrecision:
             if not self._inside and self._before != "highest":
                 torch.set_float32_matmul_precision(self._before)
 
+    def after_fork(self) -> None:
+        """A thread that is not in this process may have held the lock."""
+        self._lock = threading.Lock()
+
 
 _FULL_PRECISION = _FullPrecision()
+
+
+def _after_fork() -> None:
+    """A forked process computes on one thread: it would wait for ever for those of its parent, which it has not."""
+    _FULL_PRECISION.after_fork()
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def lanes(device: Device) -> list[Lane]:

@@ -27,7 +27,12 @@ def train(
     with runtime(net, config.device) as device:
         state = to_state(parameters)
         run = compiled_run(net, state, config, device) if config.compile else _eager_run(net, state, config)
-    for chunk, values in placed(chunks, series, lambda steps: torch.tensor(steps, device=device)):
+
+    def place(steps: np.ndarray) -> Tensor:
+        with runtime(net, config.device):
+            return torch.tensor(steps, device=device)
+
+    for chunk, values in placed(chunks, series, place):
         with runtime(net, config.device), _one_thread_if_small(net, config.batch_size):
             result = run(values, *_tensors(chunk, values), chunk.used)
         yield result
@@ -137,7 +142,7 @@ def _step(optimizer: torch.optim.Adam) -> Callable[..., None]:
     beta1, beta2 = group["betas"]
     learned = [parameter.detach() for parameter in group["params"]]  # the same memory, unknown to autograd
     first, second = ([torch.zeros_like(tensor) for tensor in learned] for _ in range(2))
-    counts = [torch.zeros((), device=tensor.device) for tensor in learned]
+    counts = [torch.zeros((), dtype=torch.float32, device=tensor.device) for tensor in learned]
 
     def step(gradients: Sequence[Tensor], members: int | None = None) -> None:
         state = learned, first, second

@@ -40,7 +40,7 @@ def measured(device: str, seconds: float) -> dict[str, Any]:
 
         def compiled(*settings: Any) -> Any:
             if settings not in programs:
-                programs[settings] = jax.jit(train._chunk_program(*settings))
+                programs[settings] = jax.jit(train._chunk_program(*settings[:3]))
             return programs[settings]
 
         def run() -> float:

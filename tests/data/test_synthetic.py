@@ -267,3 +267,9 @@ def test_a_written_series_reads_back(tmp_path: Path, channels: int) -> None:
     assert table.names == (("value",) if channels == 1 else ("channel_0", "channel_1", "channel_2"))
     only_gaps = generate("missing", seed=1, length=900, train=300)
     assert series_file(tmp_path, only_gaps).name == "periodic-missing-1_tr_300.csv"
+
+
+@pytest.mark.parametrize("anomalies", [10**7, 10**18])
+def test_more_anomalies_than_can_fit_are_refused_before_any_is_drawn(anomalies: int) -> None:
+    with pytest.raises(ValueError, match=f"anomalies must be at most 60, .* got {anomalies}"):
+        generate("spike", seed=0, anomalies=anomalies)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from tests.helpers.closeness import assert_all_close, assert_close
 from tests.oracle import reference
@@ -74,6 +75,13 @@ def a_loop_has_the_bits_of_single_steps() -> None:
 
 def beta_warms_up_as_the_oracles() -> None:
     assert_a_run_is_the_oracles(np.sin(np.arange(27.0))[:, None], replace(SMALL, beta_warm_up=3), UNEVEN)
+
+
+def what_the_caller_has_set_changes_nothing() -> None:
+    series = np.sin(np.arange(27.0))[:, None]
+    for setting in (torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16), torch.device("meta")):
+        with setting:
+            assert_a_run_is_the_oracles(series, SMALL)
 
 
 def a_second_fit_and_another_length_compile_nothing() -> None:

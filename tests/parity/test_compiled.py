@@ -55,6 +55,7 @@ def test_pytorch_has_the_private_names_that_the_loop_needs() -> None:
         "a_run_step_by_step_is_the_oracles",
         "a_loop_has_the_bits_of_single_steps",
         "a_second_fit_and_another_length_compile_nothing",
+        "what_the_caller_has_set_changes_nothing",
     ],
 )
 def test_compiled_training(check: str, tmp_path: Path) -> None:

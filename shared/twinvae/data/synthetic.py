@@ -8,7 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int8
 
-from twinvae.data.injection import ANOMALY_KINDS, MISSING, AnomalyKind, Duration, draw_channels, draw_intervals, inject
+from twinvae.data.injection import (
+    ANOMALY_KINDS,
+    MARGIN,
+    MISSING,
+    AnomalyKind,
+    Duration,
+    draw_channels,
+    draw_intervals,
+    inject,
+)
 from twinvae.data.signals import SIGNAL_KINDS, SignalKind, draw_signal
 from twinvae.files.atomic import replacing
 
@@ -210,6 +219,10 @@ def _check(
             raise ValueError(f"{name} must be at least {least}, got {value}")
     if train >= length:
         raise ValueError(f"train is {train} rows, the series has {length}: leave some for the anomalies")
+    if anomalies is not None and anomalies > (most := (length - train) // MARGIN):
+        raise ValueError(
+            f"anomalies must be at most {most}, {MARGIN} rows apart after the training part, got {anomalies}"
+        )
     if duration is not None and not 1 <= duration[0] <= duration[1]:
         raise ValueError(f"duration must be a least and a largest number of rows, at least 1, got {duration}")
     if not 0.0 < magnitude < np.inf:
