@@ -80,5 +80,5 @@ def test_the_rows_of_an_event_do_not_depend_on_the_length_of_the_series(detector
     day = series[600 : 600 + length]
     assert [(600 + event.start, 600 + event.end) for event in detector.events(day)] == expected
     assert (detector.predict(day) == detector.predict(series)[600 : 600 + length]).all()
-    with pytest.raises(ValueError, match="23 time steps, fewer than the window of 24 that the model"):
+    with pytest.raises(ValueError, match="23 time steps, fewer than the window of 24: score more rows"):
         detector.events(day[:23])

@@ -117,8 +117,6 @@ class VAEDetector(Estimator):
             thresholds, calibration,
         )  # fmt: skip
         scores, labels = scores_and_labels(self.backend, model, prepared, statistics, scores)
-        if prepared.rows is not None:
-            scores, labels = scores[prepared.rows], labels[prepared.rows]
         self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels
 
     def _overrides(self) -> dict[str, Any]:

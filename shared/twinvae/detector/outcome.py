@@ -20,7 +20,7 @@ def scores_and_labels(
     statistics: Statistics,
     scores: Float[np.ndarray, " time"],
 ) -> tuple[Float[np.ndarray, " time"], Int8[np.ndarray, " time"]]:
-    """Scores and labels of the training series, from a model that has learned something and can be read from a file.
+    """Scores and labels of the training rows, from a model that has learned something and can be read from a file.
 
     `scores` are those that calibration has found; if it has left wild values out, the series is scored with them.
 
@@ -36,6 +36,8 @@ def scores_and_labels(
         use = 'use scaling="standard" (--scaling standard), float64, or smaller values'
         raise ValueError(f"the fit overflows {config.dtype}: {error}: {use}") from None
     if prepared.whole is None:
-        return scores, labels_of(model, config.kind, scores, scaled, lambda: statistics)
-    found = Detection(model, backend, to_score(prepared.whole, model), config.kind, False)
-    return found.scores, found.labels
+        labels = labels_of(model, config.kind, scores, scaled, lambda: statistics)
+    else:
+        found = Detection(model, backend, to_score(prepared.whole, model), config.kind, False)
+        scores, labels = found.scores, found.labels
+    return (scores, labels) if prepared.rows is None else (scores[prepared.rows], labels[prepared.rows])

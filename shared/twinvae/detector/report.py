@@ -78,9 +78,9 @@ def write_detection(
     totals = [sum(event.channels[name] for event in events) for name in names]
     order = sorted(range(len(names)), key=lambda index: -totals[index])  # the first few channels tell the most
     series = replace(found.series, names=names, index=table.index)
-    expected, contributions = found.expected, found.contributions
+    expected, contributions, labels = found.expected, found.contributions, found.labels
     if isinstance(found, DetectionOfRows):  # the pictures show its holes
-        grid, step = found.grid, found.grid.step
+        grid, step, labels = found.grid, found.grid.step, found.whole.labels
         series = replace(series, values=grid.spread(series.values), index=None, instants=None, grid=grid)
         scores, expected, contributions = map(grid.spread, (scores, expected, contributions))
         events = [replace(e, start=step(e.start), end=step(e.end - 1) + 1, peak=step(e.peak)) for e in events]
@@ -103,7 +103,7 @@ def write_detection(
             out / "events.png", series, expected, contributions, events,
             title=name, threshold=detector.threshold_, margin=detector.config_.window,
         )  # fmt: skip
-    hit = plots.windows_with(found.labels, detector.config_.window)
+    hit = plots.windows_with(labels, detector.config_.window)
     if not hit.all():
         plots.plot_latent(
             out / "latent.png", found.latent[~hit], found.latent[hit], title=f"{name}: latent means by PCA",
