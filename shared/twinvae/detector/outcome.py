@@ -19,7 +19,7 @@ def scores_and_labels(
     prepared: Prepared,
     statistics: Statistics,
     scores: Float[np.ndarray, " time"],
-) -> tuple[Float[np.ndarray, " time"], Int8[np.ndarray, " time"]]:
+) -> tuple[Float[np.ndarray, " row"], Int8[np.ndarray, " row"]]:
     """Scores and labels of the training rows, from a model that has learned something and can be read from a file.
 
     `scores` are those that calibration has found; if it has left wild values out, the series is scored with them.
