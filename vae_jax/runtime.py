@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Any
 
 import jax
-from jax._src.xla_bridge import backends_are_initialized  # what JAX itself asks before it warns of a fork
 
 from twinvae.config import Device
 from twinvae.network.backend import Lane
@@ -65,6 +64,11 @@ _FORKED = threading.Event()  # set for good in a process that was forked from on
 
 
 def _after_fork() -> None:
+    try:
+        from jax._src.xla_bridge import backends_are_initialized  # what JAX itself asks before it warns of a fork
+    except ImportError:  # a private name
+        _FORKED.set()
+        return
     if backends_are_initialized():
         _FORKED.set()
 

@@ -43,6 +43,8 @@ def runtime(net: Net, device: Device) -> Iterator[torch.device]:
     with _FULL_PRECISION, ExitStack() as stack:
         for context in _settings(place):
             stack.enter_context(context)
+        if _FORKED.is_set():  # it would wait for ever for the threads of its parent, which it has not
+            stack.enter_context(_one_thread(torch.get_num_threads()))
         yield place
 
 
@@ -86,10 +88,12 @@ class _FullPrecision:
 _FULL_PRECISION = _FullPrecision()
 
 
+_FORKED = threading.Event()  # set for good in a process that was forked
+
+
 def _after_fork() -> None:
-    """A forked process computes on one thread: it would wait for ever for those of its parent, which it has not."""
     _FULL_PRECISION.after_fork()
-    torch.set_num_threads(1)
+    _FORKED.set()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
