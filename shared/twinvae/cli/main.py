@@ -128,7 +128,7 @@ def _run(arguments: Sequence[str]) -> int:
         except Exception as error:
             if "--traceback" in arguments or os.environ.get("TWINVAE_TRACEBACK", "0") not in ("", "0"):
                 traceback.print_exception(error)
-            message, code = _explained(error, options.command)
+            message, code = _explained(error, next(iter(arguments), ""))
             complain("error", message)
             return code
     return 0
