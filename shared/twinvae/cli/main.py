@@ -100,10 +100,11 @@ def _keep_compiled_programs() -> None:
             "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**28),  # bytes; what was not used for longest goes first
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-            "TF_CPP_MIN_LOG_LEVEL": "3",  # XLA calls a program of this machine one that may not run here
         }
         for name, value in settings.items():
             os.environ.setdefault(name, value)
+        if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":  # what JAX sets for itself and for its children
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # XLA calls a program of this machine one that may not run here
 
 
 def _run(arguments: Sequence[str]) -> int:
