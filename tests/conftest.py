@@ -21,6 +21,8 @@ install_import_hook(["twinvae", "vae_jax", "vae_torch"], "tests.helpers.typechec
 # A shell starts what runs in the background with Ctrl-C ignored, and our processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+os.environ["TWINVAE_CACHE"] = "off"  # nothing of the user's is used or written; tests of the cache name a folder
+
 NO_GPU = "no GPU here"
 NO_DATA = "no ../shared/data here"
 BACKENDS = ("jax", "torch")
