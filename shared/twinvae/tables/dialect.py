@@ -22,13 +22,14 @@ _OF_A_ROW = frozenset(("", "nan", "na", "n/a", "null", "none"))  # a name of a c
 LABEL_NAMES = ("label", "labels", "is_anomaly", "anomaly")  # in any case
 _LABELS = """attack is_attack attack_label label_attack att_flag anomalies anomalous is_anomalous anomaly_label
 label_anomaly outlier is_outlier outliers fault is_fault faulty fault_label failure is_failure ground_truth groundtruth
-normal/attack is_abnormal abnormal event_label changepoint"""
+normal/attack is_abnormal abnormal event_label changepoint class target y"""
 MORE_LABEL_NAMES = frozenset(_LABELS.split())  # in any case
 _QUOTED = re.compile(r'"[^"]*"')
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?,*;*$', re.IGNORECASE)
 COMMA = r"^[+-]?\d+,\d+([eE][+-]?\d+)?$"  # a number with a decimal comma
 THOUSANDS = r"^[+-]?[1-9]\d{0,2}((,\d{3})+(\.\d*)?|(\.\d{3})+,\d*|(\.\d{3}){2,}|([ '\u00a0\u202f]\d{3})+([.,]\d*)?)$"
 _COMMA, _THOUSANDS = re.compile(COMMA), re.compile(THOUSANDS)
+_WITH_SIGNS = re.compile(r"[^\w#]{0,3}\d[\d.,' ]*[^\w#]{0,3}$")  # 20 %, $1,204.82, <16
 LINES_AHEAD = 100  # in which a header is looked for
 
 Decimal = Literal[".", ","]
@@ -120,6 +121,8 @@ def no_number_because(cell: str) -> str:
         return "; if its comma is the decimal mark of all numbers, say so with decimal (--decimal ,)"
     if _THOUSANDS.match(cell):
         return ": write numbers without thousands separators"
+    if _WITH_SIGNS.match(cell):
+        return ": write numbers alone, without %, signs of currencies or others"
     return ""
 
 

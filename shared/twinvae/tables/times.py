@@ -71,13 +71,15 @@ def check_times(
 
 
 def _set_back(order: "pl.Series", row: int) -> str:
-    """What is said of a local hour that comes twice: the end of a message."""
+    """What is said of rows from the newest on, and of a local hour that comes twice: the end of a message."""
     import polars as pl
 
+    if order.is_sorted(descending=True) and order[0] != order[-1]:
+        return "; the newest row stands first: sort the rows by time"
     if order.dtype == pl.Datetime and order.dtype.time_zone is None:  # type: ignore[attr-defined]
         back = (order[row - 1] - order[row]).total_seconds()
         step = (order[row - 1] - order[row - 2]).total_seconds() if row > 1 else 0
-        if 0 <= back <= 3600 and 0 < back + step <= 7200:
+        if 0 <= back <= 3600 and 1500 <= back + step <= 7200:  # clocks are set back by 30 minutes or more
             return (
                 "; if the hour comes twice because clocks were set back, name the zone of these local times with "
                 "time_zone (--time-zone Europe/Berlin, say)"
