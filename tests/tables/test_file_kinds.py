@@ -15,7 +15,7 @@ from twinvae.tables.table import read_table
 
 TEXT = "time,a\n" + "".join(f"{row},{row % 5}.5\n" for row in range(50))
 CALLED_CSV = {
-    "gzip": (gzip.compress(TEXT.encode(, mtime=0)), "a gzip file: .*gunzip"),
+    "gzip": (gzip.compress(TEXT.encode(), mtime=0), "a gzip file: .*gunzip"),
     "bzip2": (bz2.compress(TEXT.encode()), "bunzip2"),
     "xz": (lzma.compress(TEXT.encode()), "unxz"),
     "UTF-16": (TEXT.encode("utf-16"), "UTF-16 text: save it as UTF-8"),
@@ -65,7 +65,9 @@ def test_archives_workbooks_and_parquet_called_csv(tmp_path: Path) -> None:
         read_table(path)
 
 
-@pytest.mark.parametrize(("content", "kind"), [(TEXT.encode(), "name it .csv"), (gzip.compress(b"x", mtime=0), "a gzip file")])
+@pytest.mark.parametrize(
+    ("content", "kind"), [(TEXT.encode(), "name it .csv"), (gzip.compress(b"x", mtime=0), "a gzip file")]
+)
 def test_a_parquet_file_that_is_none(tmp_path: Path, content: bytes, kind: str) -> None:
     path = tmp_path / "x.parquet"
     path.write_bytes(content)
