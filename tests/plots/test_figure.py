@@ -18,6 +18,18 @@ def draw(path: Path, *names: str, title: str = "t") -> bytes:
     return path.read_bytes()
 
 
+def kept_figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Where each figure is put once it is drawn, in place of its file."""
+    made: list[Any] = []
+
+    def keep(picture: Figure, *_: Any, **__: Any) -> None:
+        picture.canvas.draw()
+        made.append(picture)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return made
+
+
 def test_dollars_are_text(tmp_path: Path) -> None:
     one = draw(tmp_path / "a.png", "Price ($USD$ _", "a^b_{c", title="sales_$_$.csv")
     assert one.startswith(b"\x89PNG")
@@ -57,8 +69,7 @@ def test_characters_that_no_font_has_are_one_line(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("channels", [1, 3, 12, 60])
 @pytest.mark.parametrize("name", ["discharge pressure reading [bar] " * 2, "吐出圧力" * 20], ids=["latin", "wide"])
 def test_long_names_do_not_overlap(channels: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Any] = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: (self.canvas.draw(), made.append(self)))
+    made = kept_figures(monkeypatch)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         names = [f"{name * 2}{index}" for index in range(channels)]
@@ -73,10 +84,22 @@ def test_long_names_do_not_overlap(channels: int, name: str, tmp_path: Path, mon
 
 
 def test_a_value_far_from_zero_is_written_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Any] = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: (self.canvas.draw(), made.append(self)))
+    made = kept_figures(monkeypatch)
     series = Series(1e6 + np.arange(50.0)[:, None] / 10, ("a",))
     pictures.plot_series(tmp_path / "a.png", series, title="t")
     axis = made[0].axes[0]
     assert axis.yaxis.get_offset_text().get_text() == ""
     assert all(float(label.get_text()) > 9e5 for label in axis.get_yticklabels())
+
+
+def test_a_picture_that_fails_while_it_is_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(picture: Figure, path: Path, **_: Any) -> None:
+        path.write_bytes(b"\x89PNG half")
+        raise ValueError("broken")
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    with pytest.warns(UserWarning, match="the picture could not be drawn"), figure.new_axes(tmp_path / "a", "t", 1, 3):
+        pass
+    assert not list(tmp_path.iterdir())

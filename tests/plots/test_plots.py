@@ -1,6 +1,7 @@
 """The pictures and what they are drawn from."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,11 +44,11 @@ def test_a_long_line_is_a_band_that_keeps_every_extreme_at_its_row(length: int) 
     values = np.random.default_rng(0).normal(size=length)
     values[length // 3 : length // 2], values[-1], values[777] = np.nan, 50.0, -30.0
     figure.draw_line(axis, values, color=figure.BLUE, label="series")
-    (band,) = axis.patches
-    high, edges, low = band.get_data()  # type: ignore[attr-defined]
+    band: Any = axis.patches[0]
+    high, edges, low = band.get_data()
     assert len(high) <= figure.BINS
     assert (edges[0], edges[-1]) == (-0.5, length - 0.5)
-    assert band.get_facecolor()[3] < 0.5, "what lies under it is seen"  # type: ignore[index]
+    assert band.get_facecolor()[3] < 0.5, "what lies under it is seen"
     assert low[np.searchsorted(edges, 777) - 1] == -30.0
     assert high[-1] == 50.0
 
