@@ -12,7 +12,6 @@ import pytest
 from twinvae.files.atomic import as_json
 from twinvae.model.record import event_record
 from twinvae.plots import events as event_plots
-from twinvae.plots.figure import stretches_of
 from twinvae.scoring.events import Event, find_events, with_expectation
 from twinvae.series.series import Series
 
@@ -93,8 +92,6 @@ def test_a_long_event_is_drawn_by_its_extremes_and_says_what_was_expected(
     *data, events = example(2, length=20_000, event=(100, 15_000))
     first, _ = drawn(monkeypatch, tmp_path / "p.png", events, tuple(data))
     assert f"{events[0].value:.4g}, expected {events[0].value / 2:.4g}" in first
-    figure_points = stretches_of(np.arange(10.0), 3)
-    np.testing.assert_array_equal(figure_points, [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 9, 9]])
 
 
 # events.json.

@@ -2,9 +2,11 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from twinvae.plots import figure, pictures
 from twinvae.series.series import Series
@@ -14,6 +16,18 @@ def draw(path: Path, *names: str, title: str = "t") -> bytes:
     values = np.random.default_rng(0).normal(size=(50, len(names)))
     pictures.plot_series(path, Series(values, names), title=title, shaded=[(3, 9)], shaded_as="event")
     return path.read_bytes()
+
+
+def kept_figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Where each figure is put once it is drawn, in place of its file."""
+    made: list[Any] = []
+
+    def keep(picture: Figure, *_: Any, **__: Any) -> None:
+        picture.canvas.draw()
+        made.append(picture)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return made
 
 
 def test_dollars_are_text(tmp_path: Path) -> None:
@@ -49,3 +63,43 @@ def test_characters_that_no_font_has_are_one_line(tmp_path: Path, monkeypatch: p
         warnings.simplefilter("always")
         draw(tmp_path / "a.png", "温度", "湿度 (%)")
     assert ["no font here has all characters" in str(warning.message) for warning in said] == [True]
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("channels", [1, 3, 12, 60])
+@pytest.mark.parametrize("name", ["discharge pressure reading [bar] " * 2, "吐出圧力" * 20], ids=["latin", "wide"])
+def test_long_names_do_not_overlap(channels: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = kept_figures(monkeypatch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        names = [f"{name * 2}{index}" for index in range(channels)]
+        draw(tmp_path / "a.png", *names, title=name * 3)
+    (picture,) = made
+    boxes = [picture._suptitle.get_window_extent()]
+    for axis in picture.axes:
+        boxes += [text.get_window_extent() for text in (axis._left_title, axis.yaxis.label) if text.get_text()]
+    assert all(box.x1 <= picture.bbox.x1 for box in boxes)
+    assert not any(a.overlaps(b) for index, a in enumerate(boxes) for b in boxes[:index])
+    assert picture.axes[0]._left_title.get_text()[-1] == "0", "the end of a name tells it from others"
+
+
+def test_a_value_far_from_zero_is_written_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = kept_figures(monkeypatch)
+    series = Series(1e6 + np.arange(50.0)[:, None] / 10, ("a",))
+    pictures.plot_series(tmp_path / "a.png", series, title="t")
+    axis = made[0].axes[0]
+    assert axis.yaxis.get_offset_text().get_text() == ""
+    assert all(float(label.get_text()) > 9e5 for label in axis.get_yticklabels())
+
+
+def test_a_picture_that_fails_while_it_is_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(picture: Figure, path: Path, **_: Any) -> None:
+        path.write_bytes(b"\x89PNG half")
+        raise ValueError("broken")
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    with pytest.warns(UserWarning, match="the picture could not be drawn"), figure.new_axes(tmp_path / "a", "t", 1, 3):
+        pass
+    assert not list(tmp_path.iterdir())

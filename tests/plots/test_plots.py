@@ -1,14 +1,19 @@
 """The pictures and what they are drawn from."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from twinvae.metrics.ranking import average_precision, roc_auc
+from twinvae.plots import figure
 from twinvae.plots import pictures as plots
 from twinvae.series.series import Series
 
@@ -33,14 +38,29 @@ def test_windows_with_a_label_are_those_that_cover_it() -> None:
     np.testing.assert_array_equal(np.flatnonzero(plots.windows_with(labels, 3)), [2, 3, 4])
 
 
-def test_a_long_line_keeps_its_extremes() -> None:
+@pytest.mark.parametrize("length", [4001, 100_000, 200_003])
+def test_a_long_line_is_a_band_that_keeps_every_extreme_at_its_row(length: int) -> None:
     axis = Figure().subplots()
-    values = np.zeros(100_000)
-    values[77_777], values[12_345] = 5.0, -3.0
-    plots._line(axis, values)
-    drawn = np.asarray(axis.lines[0].get_ydata())
-    assert len(drawn) <= 2 * plots.BINS
-    assert (drawn.min(), drawn.max()) == (-3.0, 5.0)
+    values = np.random.default_rng(0).normal(size=length)
+    values[length // 3 : length // 2], values[-1], values[777] = np.nan, 50.0, -30.0
+    figure.draw_line(axis, values, color=figure.BLUE, label="series")
+    band: Any = axis.patches[0]
+    high, edges, low = band.get_data()
+    assert len(high) <= figure.BINS
+    assert (edges[0], edges[-1]) == (-0.5, length - 0.5)
+    assert band.get_facecolor()[3] < 0.5, "what lies under it is seen"
+    assert low[np.searchsorted(edges, 777) - 1] == -30.0
+    assert high[-1] == 50.0
+
+
+@given(arrays(np.float64, st.integers(1, 60), elements=st.floats(-9, 9) | st.just(float("nan"))), st.integers(1, 9))
+def test_the_envelope_is_the_extremes_of_each_part_in_order(values: np.ndarray, size: int) -> None:
+    low, high = figure.envelope(values, size)
+    parts = [values[start : start + size] for start in range(0, len(values), size)]
+    for part, least, largest in zip(parts, low, high, strict=True):
+        known = part[~np.isnan(part)]
+        expected = (known.min(), known.max()) if len(known) else (np.nan, np.nan)
+        np.testing.assert_array_equal((least, largest), expected)
 
 
 def test_a_picture_shows_eight_channels_and_says_how_many_there_are(tmp_path: Path) -> None:

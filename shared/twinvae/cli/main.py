@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from twinvae.cli.text import complain
+from twinvae.cli.text import any_encoding, complain
 from twinvae.files.cache import cache_folder
 from twinvae.process.notices import one_line, printable
 
@@ -113,7 +113,7 @@ def _run(arguments: Sequence[str]) -> int:
     if sys.stdout is None:
         complain("error", "standard output is closed: send it to a file or to /dev/null")
         return FAILED
-    with warnings.catch_warnings():
+    with any_encoding(), warnings.catch_warnings():
         _show_each_warning_once()
         try:
             with _sigterm_interrupts():

@@ -2,7 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +19,31 @@ LONGEST_MESSAGE = 800  # characters
 MOST_SERIES = 10  # with the most events, and of those that failed; all are in the tables of a fleet
 
 
+@contextmanager
+def any_encoding() -> Iterator[None]:
+    """Has stdout and stderr write what their encoding lacks as \\u6e29, so that no name can end a command."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, TextIOWrapper) and not stream.closed]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        for stream, errors in zip(streams, before, strict=True):
+            with suppress(OSError, ValueError):  # of one that is full or closed by now
+                stream.reconfigure(errors=errors)
+
+
 def complain(what: str, message: object) -> None:
-    """Prints a line on stderr. The middle of a long one goes: a file may hold names of any length."""
+    """Prints a line on stderr. The middle of a long one goes: a file may hold names of any length.
+
+    Where stderr is full or closed, the line is lost, and not the work that it is about.
+    """
     text = one_line(message)
     if len(text) > LONGEST_MESSAGE:
         text = f"{text[: LONGEST_MESSAGE - 200]} ... {text[-195:]}"
-    print(printable(f"twinvae: {what}: {text}"), file=sys.stderr)
+    with suppress(OSError, ValueError):
+        print(printable(f"twinvae: {what}: {text}"), file=sys.stderr)
 
 
 def print_result(options: argparse.Namespace, result: dict[str, Any], text: str) -> None:

@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.plots.figure import BLACK, BLUE, ORANGE, RED, draw_line, literal, new_figure, short_stamps, stretches_of
+from twinvae.plots.figure import (
+    BLACK,
+    BLUE,
+    ORANGE,
+    RED,
+    draw_line,
+    elided,
+    envelope,
+    hatch_holes,
+    literal,
+    name_channel,
+    new_figure,
+    short_stamps,
+    show_values_in_full,
+)
 from twinvae.scoring.events import Event
 from twinvae.series.series import Series
 
@@ -17,7 +31,7 @@ if TYPE_CHECKING:
 MOST_EVENTS = 6
 MOST_LINES = 3  # channels drawn as lines
 MOST_ROWS = 8  # channels in the strip
-MOST_POINTS = 1000  # of a line or a strip; a longer stretch is drawn by the extremes of so many parts
+MOST_POINTS = 1000  # of a strip; a longer stretch is drawn by the largest of so many parts
 
 
 def plot_events(
@@ -51,10 +65,12 @@ def plot_events(
             order = [names.index(name) for name in list(event.channels)[:strips]]
             begin, end = max(0, event.start - margin), min(len(series), event.end + margin)
             for axis, channel in zip(axes, order, strict=False):
-                _draw(axis, begin, series.values[begin:end, channel], color=BLUE, label="measured")
-                _draw(axis, begin, reconstruction[begin:end, channel], color=RED, linestyle="--", label="expected")
-                if len(names) > 1:  # along the axis a long name would run into the next
-                    axis.set_title(literal(names[channel]), loc="left", fontsize="small", pad=2)
+                draw_line(axis, series.values[begin:end, channel], begin=begin, color=BLUE, label="measured")
+                draw_line(
+                    axis, reconstruction[begin:end, channel], begin=begin, color=RED, linestyle="--", label="expected"
+                )
+                if len(names) > 1:
+                    name_channel(axis, names[channel], 60)
                 else:
                     axis.set_ylabel("value")
             for axis in axes:
@@ -62,6 +78,8 @@ def plot_events(
                 axis.axvline(event.peak, color=BLACK, linestyle=":", linewidth=1.0, label="highest score")
                 axis.spines[["top", "right"]].set_visible(False)
                 axis.margins(x=0)
+                show_values_in_full(axis)
+                hatch_holes(axis, series, begin, end)
             _strip(strip, part, begin, contributions[begin:end, order], [names[channel] for channel in order])
             for edge in (event.start - 0.5, event.end - 0.5):
                 strip.axvline(edge, color=ORANGE, linewidth=1.5)
@@ -78,13 +96,9 @@ def _headline(event: Event, series: Series, threshold: float) -> str:
     first, share = next(iter(event.channels.items()))
     if event.expected is not None:
         value = "no value" if event.value is None else _number(event.value)
-        of = f"{_short(first)} ({share:.0%}) " if len(event.channels) > 1 else ""
+        of = f"{elided(first, 16)} ({share:.0%}) " if len(event.channels) > 1 else ""
         text += f"\nat the highest score: {of}{value}, expected {_number(event.expected)}"
     return text
-
-
-def _draw(axis: "Axes", begin: int, values: Float[np.ndarray, " time"], **style: Any) -> None:
-    draw_line(axis, values, begin=begin, size=-(-len(values) // MOST_POINTS), linewidth=1.2, **style)
 
 
 def _strip(
@@ -92,12 +106,12 @@ def _strip(
 ) -> None:
     """A row for each channel: what it adds at each step, the darker the more."""
     size = -(-len(values) // MOST_POINTS)
-    cells = np.stack([np.fmax.reduce(stretches_of(column, size), axis=1) for column in values.T])
+    cells = np.stack([envelope(column, size)[1] for column in values.T])
     span = (begin - 0.5, begin - 0.5 + size * cells.shape[1], len(cells) - 0.5, -0.5)
     image = axis.imshow(cells, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0.0, extent=span)
     axis.set_xlim(begin - 0.5, begin - 0.5 + len(values))
     if len(names) > 1:
-        axis.set_yticks(range(len(names)), [literal(_short(name)) for name in names], fontsize="small")
+        axis.set_yticks(range(len(names)), [literal(elided(name, 16)) for name in names], fontsize="small")
     else:
         axis.set_yticks([])
     bar = part.colorbar(image, ax=axis, pad=0.01, aspect=8)
@@ -121,7 +135,3 @@ def _label_time(axis: "Axes", series: Series) -> None:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 16 else f"{name[:15]}…"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, RED, GREY, BLACK = "#0072B2", "#E69F00", "#D55E00", "#7F7F7F", "#000000"
 
+BINS = 1000  # of a series of more than four times as many steps: about the pixels that a picture is wide
+LONGEST_NAME, LONGEST_TITLE = 90, 100  # columns of text in a picture of 11 inches
 MOST_HOLES = 500  # shorter stretches without rows are a break in the line alone
 
 Intervals = Sequence[tuple[int, int]]
@@ -59,7 +62,7 @@ def new_figure(path: Path, title: str, width: float, height: float) -> Iterator[
             handles = (zip(*axis.get_legend_handles_labels(), strict=True) for axis in figure.axes)
             legend = {label: handle for pairs in handles for handle, label in pairs}
             figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend), frameon=False)
-            figure.suptitle(literal(title), x=0.01, ha="left")
+            figure.suptitle(literal(elided(title, int(LONGEST_TITLE * width / 11))), x=0.01, ha="left")
             with replacing(path) as temporary:
                 figure.savefig(temporary, format="png", dpi=110)
     except OSError:
@@ -69,6 +72,11 @@ def new_figure(path: Path, title: str, width: float, height: float) -> Iterator[
         return
     if any("missing from font" in str(warning.message) for warning in said):
         warn("no font here has all characters of the names: boxes stand in the pictures; install Noto Sans CJK, say")
+
+
+def show_values_in_full(axis: "Axes") -> None:
+    """No offset beside the axis hides the values of a channel far from zero."""
+    axis.ticklabel_format(axis="y", useOffset=False, scilimits=(-4, 9))
 
 
 def literal(text: str) -> str:
@@ -93,37 +101,67 @@ def new_axes(
         for axis in axes:
             axis.spines[["top", "right"]].set_visible(False)
             axis.margins(x=0.01)
+            show_values_in_full(axis)
         yield axes
 
 
-def draw_line(axis: "Axes", values: Float[np.ndarray, " time"], *, begin: int = 0, size: int = 1, **style: Any) -> None:
-    """Draws values from the step `begin` on: all, or the least and the largest of each stretch of `size` steps."""
-    steps = np.arange(begin, begin + len(values))
-    if size > 1:
-        stretches = stretches_of(values, size)
-        steps = np.repeat(steps[::size], 2)
-        values = np.stack([np.fmin.reduce(stretches, axis=1), np.fmax.reduce(stretches, axis=1)], axis=1).ravel()
-    axis.plot(steps, values, **style)
+def draw_line(axis: "Axes", values: Float[np.ndarray, " time"], *, begin: int = 0, color: str, **style: Any) -> None:
+    """Draws values from the step `begin` on; of a long series, the band from the least to the largest of each part.
+
+    A line through so many points would be a block that hides all that lies under it.
+    """
+    if len(values) <= 4 * BINS:
+        axis.plot(np.arange(begin, begin + len(values)), values, color=color, linewidth=1.1, **style)
+        return
+    size = -(-len(values) // BINS)
+    low, high = envelope(values, size)
+    edges = begin - 0.5 + np.minimum(np.arange(len(low) + 1) * size, len(values))
+    axis.stairs(
+        high, edges, baseline=low, fill=True, facecolor=(color, 0.3), edgecolor=color, linewidth=0.7, zorder=2, **style
+    )
 
 
-def stretches_of(values: Float[np.ndarray, " time"], size: int) -> Float[np.ndarray, "stretch size"]:
-    """The values in stretches of `size` steps; the last value fills up the last of them."""
-    return np.pad(values, (0, -len(values) % size), mode="edge").reshape(-1, size)
+def envelope(
+    values: Float[np.ndarray, " time"], size: int
+) -> tuple[Float[np.ndarray, " part"], Float[np.ndarray, " part"]]:
+    """The least and the largest value of each part of `size` steps, in order; NaN for a part without values."""
+    starts = np.arange(0, len(values), size)
+    return np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+
+
+def elided(text: str, longest: int) -> str:
+    """The text, without the middle of one that is longer than so many columns; wide characters take two."""
+    widths = [2 if east_asian_width(character) in "WF" else 1 for character in text]
+    if sum(widths) <= longest:
+        return text
+    half = (longest - 1) // 2
+    head = int(np.searchsorted(np.cumsum(widths), half, side="right"))
+    tail = int(np.searchsorted(np.cumsum(widths[::-1]), half, side="right"))
+    return f"{text[:head]}…{text[len(text) - tail :]}"
+
+
+def name_channel(axis: "Axes", name: str, longest: int = LONGEST_NAME) -> None:
+    """Writes the name of a channel above its axis: beside it, a long one would run into the next."""
+    axis.set_title(literal(elided(name, longest)), loc="left", fontsize="small", pad=3)
 
 
 def shade(axis: "Axes", intervals: Intervals, label: str) -> None:
-    """Shades intervals of steps [start, end)."""
+    """Shades intervals of steps [start, end), each step from half a step before it to half a step after it."""
     for index, (start, end) in enumerate(intervals):
-        axis.axvspan(start, end, color=ORANGE, alpha=0.3, linewidth=0.8, label=label if index == 0 else None)
+        axis.axvspan(
+            start - 0.5, end - 0.5, color=ORANGE, alpha=0.3, linewidth=0.8, label=label if index == 0 else None
+        )
 
 
-def hatch_holes(axis: "Axes", series: Series) -> None:
-    """Hatches the steps that have no row, where they are wide enough to be seen."""
+def hatch_holes(axis: "Axes", series: Series, begin: int = 0, end: int | None = None) -> None:
+    """Hatches the steps from `begin` to `end` that have no row, where they are wide enough to be seen."""
+    last = len(series) if end is None else end
     absent = [] if series.grid is None else series.grid.absent
-    wide = [(start, end) for start, end in absent if end - start > len(series) / MOST_HOLES]
-    for index, (start, end) in enumerate(wide):
+    shown = [(max(start, begin), min(stop, last)) for start, stop in absent]
+    wide = [(start, stop) for start, stop in shown if stop - start > (last - begin) / MOST_HOLES]
+    for index, (start, stop) in enumerate(wide):
         label = "no rows" if index == 0 else None
-        axis.axvspan(start - 0.5, end - 0.5, facecolor="none", edgecolor=GREY, hatch="///", linewidth=0.0, label=label)
+        axis.axvspan(start - 0.5, stop - 0.5, facecolor="none", edgecolor=GREY, hatch="///", linewidth=0.0, label=label)
 
 
 def mark_end(axis: "Axes", rows: int, label: str) -> None:
@@ -140,7 +178,7 @@ def label_time(axis: "Axes", series: Series) -> None:
         axis.set_xlabel("time step")
         axis.xaxis.set_major_formatter("{x:,.0f}")
         return
-    axis.set_xlabel("time")
+    axis.set_xlabel(f"time, from {elided(series.stamp(0), 40)}")
     tick, last = short_stamps(series), len(series) - 1
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(min(round(x), last)) if x >= 0 else ""))
@@ -154,5 +192,5 @@ def short_stamps(series: Series, begin: int = 0, end: int | None = None) -> Call
     except ValueError:
         return series.stamp
     days = (last - first).days
-    form = "%Y-%m-%d" if days >= 7 else "%m-%d %H:%M" if days >= 1 else "%H:%M:%S"
+    form = "%Y-%m-%d" if days >= 60 else "%m-%d %H:%M" if days >= 1 else "%H:%M:%S"
     return lambda row: datetime.fromisoformat(series.stamp(row)).strftime(form)

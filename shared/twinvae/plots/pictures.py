@@ -1,7 +1,6 @@
 """The pictures: a series with its events, the latent space, the reconstruction, the score."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -15,17 +14,14 @@ from twinvae.plots.figure import (
     draw_line,
     hatch_holes,
     label_time,
-    literal,
     mark_end,
+    name_channel,
     new_axes,
     shade,
 )
 from twinvae.series.series import Series
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-BINS = 4000  # a longer series is drawn by the least and the largest value of each of this many stretches
+MOST_POINTS = 4000  # of a kind in the latent space
 
 
 def plot_series(
@@ -40,15 +36,18 @@ def plot_series(
 ) -> None:
     """The first eight channels over time, intervals shaded, and the reconstruction over them if there is one."""
     shown = min(len(series.names), 8)
-    with new_axes(path, title + _how_many(shown, series), shown, 3.0 if shown == 1 else 1.5) as axes:
+    with new_axes(path, title + _how_many(shown, series), shown, 3.0 if shown == 1 else 1.7) as axes:
         for channel, axis in enumerate(axes):
-            _line(axis, series.values[:, channel], color=BLUE, label="series")
+            draw_line(axis, series.values[:, channel], color=BLUE, label="series")
             if reconstruction is not None:
-                _line(axis, reconstruction[:, channel], color=RED, linestyle="--", label="reconstruction")
+                draw_line(axis, reconstruction[:, channel], color=RED, linestyle="--", label="reconstruction")
             shade(axis, shaded, shaded_as)
             hatch_holes(axis, series)
             mark_end(axis, train_rows, "end of the training part")
-            axis.set_ylabel("value" if series.names == ("0",) else literal(series.names[channel]))
+            if series.names == ("0",):
+                axis.set_ylabel("value")
+            else:
+                name_channel(axis, series.names[channel])
         label_time(axes[-1], series)
 
 
@@ -68,7 +67,7 @@ def plot_score(
 
     with new_axes(path, title, 1, 3.0) as (axis,):
         floor = max(float(np.nanmin(scores)), threshold * 1e-5, 1e-30)
-        _line(axis, np.maximum(scores, floor), color=BLUE, label="score")
+        draw_line(axis, np.maximum(scores, floor), color=BLUE, label="score")
         axis.axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
         shade(axis, shaded, shaded_as)
         hatch_holes(axis, series)
@@ -95,11 +94,14 @@ def plot_detection(
     """The channels with labelled anomalies shaded, the score with its threshold, and both kinds of events as bars."""
     shown = min(len(series.names), 4)
     ratios = [2.0] * (shown + 1) + [0.7]
-    with new_axes(path, title + _how_many(shown, series), shown + 2, 1.6, ratios=ratios) as (*axes, score, bars):
+    with new_axes(path, title + _how_many(shown, series), shown + 2, 1.7, ratios=ratios) as (*axes, score, bars):
         for channel, axis in enumerate(axes):
-            _line(axis, series.values[:, channel], color=BLUE, label="series")
-            axis.set_ylabel(literal(series.names[channel]) if len(series.names) > 1 else "value")
-        _line(score, scores, color=BLACK, label="score")
+            draw_line(axis, series.values[:, channel], color=BLUE, label="series")
+            if len(series.names) > 1:
+                name_channel(axis, series.names[channel])
+            else:
+                axis.set_ylabel("value")
+        draw_line(score, scores, color=BLACK, label="score")
         score.axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
         score.set_ylabel("score")
         if np.nanmax(scores) > 20 * threshold > 0:  # else a large peak would hide what happens at the threshold
@@ -108,9 +110,10 @@ def plot_detection(
         score.set_ylim(bottom=min(0.0, float(np.nanmin(scores))))
         for axis in (*axes, score):
             shade(axis, labelled, "labelled anomaly")
+            hatch_holes(axis, series)
             mark_end(axis, train_rows, "end of the fitted rows")
         for row, (events, color) in enumerate(((labelled, ORANGE), (detected, RED))):
-            spans = [(start, end - start) for start, end in events]
+            spans = [(start - 0.5, end - start) for start, end in events]
             bars.broken_barh(spans, (row - 0.35, 0.7), facecolors=color, edgecolors=color, linewidth=1.5)
         bars.set_yticks([0, 1], ["labelled", "detected"])
         bars.set_ylim(1.6, -0.6)
@@ -133,7 +136,7 @@ def plot_latent(
             (anomalous, RED, "^", 26, 1.0, labels[1]),
         ):
             if len(points):
-                some = points[:: max(1, len(points) // BINS)]
+                some = points[:: max(1, len(points) // MOST_POINTS)]
                 x, y = ((some - normal.mean(axis=0)) @ plane).T
                 axis.scatter(x, y, s=size, alpha=alpha, color=color, marker=marker, linewidths=0, label=label)
         axis.set_xlabel(f"component 1 ({variance[0]:.0%} of the variance)")
@@ -159,11 +162,6 @@ def principal_components(
 
 def _how_many(shown: int, series: Series) -> str:
     return f" (channels {shown} of {len(series.names)})" if shown < len(series.names) else ""
-
-
-def _line(axis: "Axes", values: Float[np.ndarray, " time"], **style: Any) -> None:
-    size = -(-len(values) // BINS) if len(values) > 2 * BINS else 1
-    draw_line(axis, values, size=size, linewidth=1.1, **style)
 
 
 def windows_with(labels: Integer[np.ndarray, " time"], window: int) -> np.ndarray:
