@@ -12,7 +12,7 @@ import sklearn.base
 from tests.conftest import unchecked
 from tests.helpers.detectors import PLAIN, SIZES, SMALL, SPIKE
 from twinvae.config import HYPERPARAMETERS
-from twinvae.detector.detector import NotFittedError
+from twinvae.detector.not_fitted import NotFittedError
 
 
 def test_scikit_learn_clones_it(detector_class: Any) -> None:

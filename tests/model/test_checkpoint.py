@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from tests.conftest import BACKENDS, detector_of, unchecked
 from tests.stream.test_stream import model
 from twinvae.config import KINDS
-from twinvae.detector.detector import NotFittedError
+from twinvae.detector.not_fitted import NotFittedError
 from twinvae.model import file as model_file
 
 SMALL = {"window": 5, "hidden_dim": 4, "latent_dim": 2, "epochs": 2, "batch_size": 8}

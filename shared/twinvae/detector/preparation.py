@@ -112,7 +112,8 @@ def check_names(names: tuple[str, ...], channels: tuple[str, ...]) -> None:
 def check_length(length: int, window: int, advice: str) -> None:
     """Raises ValueError if the series is shorter than a window."""
     if length < window:
-        raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: {advice}")
+        steps = "1 time step (1 sample)" if length == 1 else f"{length} time steps"
+        raise ValueError(f"the series has {steps}, fewer than the window of {window}: {advice}")
 
 
 def gap_warnings(series: Series, asked: str | None) -> tuple[str, ...]:
