@@ -270,6 +270,9 @@ BAD_SETTINGS: dict[str, Callable[[Settings], Any]] = {
     "a bad override": setting("overrides", {"window": -1}),
     "an unknown preset": setting("preset", "nonsense"),
     "a bad seed": setting("seed", "zero"),
+    "more draws than could be computed": lambda settings: settings["config"].update(draws=10**8),
+    "an absurd duration": setting("durations", [1, 16, 64, 10**30]),
+    "an absurd seed": setting("seed", 2**200),
     "a negative seed": setting("seed", -1),
 }
 
