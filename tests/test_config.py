@@ -64,6 +64,13 @@ def test_a_count_below_its_least_is_a_value_error(name: str) -> None:
             made(**{name: 0})
 
 
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("value", [10**12, 2**200, 10**5000], ids=["12", "60", "5000 digits"])
+def test_a_count_that_could_never_be_computed_is_a_value_error(name: str, value: int) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be at most"):
+        made(**{name: value})
+
+
 @pytest.mark.parametrize("name", REAL)
 @pytest.mark.parametrize("value", ["0.5", True, None, (0.5,)])
 def test_a_number_of_another_type_is_a_type_error(name: str, value: object) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from twinvae.config import Config
     from twinvae.detector.detection import Detection
-    from twinvae.detector.detector import NotFittedError, load_detector
+    from twinvae.detector.detector import load_detector
+    from twinvae.detector.not_fitted import NotFittedError
     from twinvae.model.model import Model
     from twinvae.scoring.events import Event
     from twinvae.series.series import Series
@@ -22,7 +23,7 @@ _HOME = {
     "Detection": "detector.detection",
     "Event": "scoring.events",
     "Model": "model.model",
-    "NotFittedError": "detector.detector",
+    "NotFittedError": "detector.not_fitted",
     "Series": "series.series",
     "Stream": "stream.stream",
     "load_detector": "detector.detector",

@@ -17,17 +17,26 @@ Device = Literal["auto", "cpu", "gpu"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+# More could never be computed. What a machine has memory for is asked in `network/memory.py`, once channels are known.
+MOST = 2**31 - 1  # of what is counted in time steps, windows or epochs: their places are 32-bit integers
+MOST_SIZE = 2**24  # of a window or a layer: its bias and weights to a single unit take 128 MiB, and the rest multiplies
+MOST_EPOCHS = 10**7  # the history of each stays in memory: gigabytes
+MOST_DRAWS = 10**5  # each is a pass over the series; the mean over so many is known to 0.3 % of its spread
+MOST_CHANNELS = 10**5  # each has checks, a name and a scale of its own
+MOST_SEED = 2**64 - 1  # 64 bits
+
 
 def hyperparameter(
     default: Any,
     help: str,  # noqa: A002  (it also stands in the command's --help)
     *,
     least: int | float | None = None,
+    most: int | None = None,
     above: int | float | None = None,
     below: int | float = math.inf,
 ) -> Any:
     """A field of `Config`: its default, its description, and the bounds of its value."""
-    return field(default=default, metadata={"help": help, "least": least, "above": above, "below": below})
+    return field(default=default, metadata={"help": help, "least": least, "most": most, "above": above, "below": below})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,18 +54,24 @@ class Config:
         ValueError: if a value is out of its range.
     """
 
-    window: int = hyperparameter(50, "time steps in a window", least=1)
-    hidden_dim: int = hyperparameter(32, "units of the encoder's and of the decoder's hidden layer", least=1)
-    latent_dim: int = hyperparameter(10, "dimensions of the latent space", least=1)
+    window: int = hyperparameter(50, "time steps in a window", least=1, most=MOST_SIZE)
+    hidden_dim: int = hyperparameter(
+        32, "units of the encoder's and of the decoder's hidden layer", least=1, most=MOST_SIZE
+    )
+    latent_dim: int = hyperparameter(10, "dimensions of the latent space", least=1, most=MOST_SIZE)
     beta: float = hyperparameter(2.0, "weight of the KL term in the loss (Higgins et al. 2017)", least=0)
-    beta_warm_up: int = hyperparameter(0, "epochs over which beta rises from 0; against a posterior collapse", least=0)
+    beta_warm_up: int = hyperparameter(
+        0, "epochs over which beta rises from 0; against a posterior collapse", least=0, most=MOST
+    )
     learning_rate: float = hyperparameter(1e-3, "of Adam", above=0)
-    epochs: int = hyperparameter(100, "passes over the training windows", least=1)
-    batch_size: int = hyperparameter(32, "windows in a training step", least=1)
+    epochs: int = hyperparameter(100, "passes over the training windows", least=1, most=MOST_EPOCHS)
+    batch_size: int = hyperparameter(32, "windows in a training step", least=1, most=MOST)
     validation_fraction: float = hyperparameter(
         0.0, "held-out tail of the training series, for early stopping; 0 is none", least=0, below=1
     )
-    patience: int = hyperparameter(10, "epochs without a better held-out loss before training stops", least=1)
+    patience: int = hyperparameter(
+        10, "epochs without a better held-out loss before training stops", least=1, most=MOST
+    )
     trim: float = hyperparameter(
         0.0, "share of the training steps, where errors are largest, that calibration leaves out", least=0, below=0.5
     )
@@ -70,7 +85,9 @@ class Config:
         "error", "missing values: refuse them, interpolate in time, or leave them out (mask)"
     )
     kind: Kind = hyperparameter("reconstruction", "which score decides; README.md says when to use each")
-    draws: int = hyperparameter(0, "latent draws that a score is averaged over; 0 is the posterior mean", least=0)
+    draws: int = hyperparameter(
+        0, "latent draws that a score is averaged over; 0 is the posterior mean", least=0, most=MOST_DRAWS
+    )
     threshold: ThresholdMethod = hyperparameter("maximum", "how training scores become a threshold")
     margin: float = hyperparameter(6.0, 'of "maximum": times the largest training score', above=0)
     quantile: float = hyperparameter(0.999, 'of "quantile": which quantile of the training scores', above=0, below=1)
@@ -78,8 +95,8 @@ class Config:
     false_alarm_rate: float = hyperparameter(
         1e-4, 'of "pot": wanted share of normal steps above the threshold', above=0, below=1
     )
-    min_length: int = hyperparameter(1, "time steps of the shortest event that is kept", least=1)
-    merge_gap: int = hyperparameter(20, "events at most this many time steps apart are one", least=0)
+    min_length: int = hyperparameter(1, "time steps of the shortest event that is kept", least=1, most=MOST)
+    merge_gap: int = hyperparameter(20, "events at most this many time steps apart are one", least=0, most=MOST)
     least_height: float = hyperparameter(
         0.0, "ends of an event that score below this share of its peak are cut off", least=0, below=1
     )
@@ -93,7 +110,7 @@ class Config:
         for one in fields(self):
             value = getattr(self, one.name)
             if one.type is int:
-                _check_integer(one.name, value, one.metadata["least"])
+                check_integer(one.name, value, one.metadata["least"], one.metadata["most"])
             elif one.type is float:
                 _check_real(one.name, value, **{bound: one.metadata[bound] for bound in ("least", "above", "below")})
             elif one.type is not bool:
@@ -104,12 +121,28 @@ class Config:
             raise ValueError('centring="window" leaves nothing of a window of 1 step: take a longer window')
 
 
-def _check_integer(name: str, value: object, least: int) -> None:
+def check_integer(name: str, value: object, least: int, most: int) -> None:
+    """Raises TypeError if the value is not a whole number, ValueError if it is out of its bounds."""
     # An index-like test admits NumPy integers and refuses bool and 50.0.
     if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if value.__index__() < least:
-        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+    number = value.__index__()
+    got = f"{value!r}" if number.bit_length() <= 64 else f"a number of {number.bit_length()} bits"
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {got}")
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}, got {got}")
+
+
+def check_seed(seed: object) -> None:
+    """Raises TypeError if a seed is not a whole number, ValueError if it is negative or has more than 64 bits."""
+    check_integer("seed", seed, 0, MOST_SEED)
+
+
+def check_channels(number: int) -> None:
+    """Raises ValueError if there are more channels than can be worked on."""
+    if number > MOST_CHANNELS:
+        raise ValueError(f"a series has at most {MOST_CHANNELS} channels, here are {number}: choose some (--columns)")
 
 
 def _check_real(name: str, value: object, least: Any, above: Any, below: Any) -> None:

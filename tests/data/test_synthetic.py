@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from tests.conftest import unchecked
 from twinvae.data.injection import ANOMALY_KINDS, DURATIONS, MARGIN, AnomalyKind
 from twinvae.data.signals import SIGNAL_KINDS, STEPS_A_DAY, SignalKind, autoregressive_noise, draw_signal
-from twinvae.data.synthetic import SyntheticSeries, generate, noisy_sine, series_file, suite, write_series
+from twinvae.data.synthetic import SyntheticSeries, generate, many, noisy_sine, series_file, suite, write_series
 from twinvae.metrics.ranking import average_precision
 from twinvae.tables.table import read_table
 
 cases = st.fixed_dictionaries(
     {
         "kinds": st.sampled_from(ANOMALY_KINDS) | st.lists(st.sampled_from(ANOMALY_KINDS), min_size=1, max_size=3),
-        "seed": st.integers(0, 2**64),
+        "seed": st.integers(0, 2**64 - 1),
         "signal": st.sampled_from(SIGNAL_KINDS),
         "length": st.integers(1700, 2000),
         "train": st.integers(0, 200),
@@ -273,3 +273,22 @@ def test_a_written_series_reads_back(tmp_path: Path, channels: int) -> None:
 def test_more_anomalies_than_can_fit_are_refused_before_any_is_drawn(anomalies: int) -> None:
     with pytest.raises(ValueError, match=f"anomalies must be at most 60, .* got {anomalies}"):
         generate("spike", seed=0, anomalies=anomalies)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"length": 10**12}, "length must be at most"),
+        ({"length": 10**9, "channels": 10**5}, "GiB of memory"),
+        ({"channels": 10**6}, "channels must be at most"),
+        ({"seed": 2**200}, "seed must be at most"),
+    ],
+)
+def test_a_series_that_could_never_be_made_is_refused(sizes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        generate("spike", **{"seed": 0, "length": 500, "train": 100} | sizes)
+
+
+def test_more_series_than_a_folder_takes_are_refused() -> None:
+    with pytest.raises(ValueError, match="series must be at most"):
+        next(many(10**12, seed=0, kinds="spike"))

@@ -12,7 +12,7 @@ import sklearn.base
 from tests.conftest import unchecked
 from tests.helpers.detectors import PLAIN, SIZES, SMALL, SPIKE
 from twinvae.config import HYPERPARAMETERS
-from twinvae.detector.detector import NotFittedError
+from twinvae.detector.not_fitted import NotFittedError
 
 
 def test_scikit_learn_clones_it(detector_class: Any) -> None:
@@ -88,9 +88,9 @@ def test_an_unfitted_detector_says_so(detector_class: Any, use: Callable[[Any], 
         use(detector_class())
 
 
-@pytest.mark.parametrize("seed", [-1, 0.5, True, "0", None])
+@pytest.mark.parametrize("seed", [-1, 0.5, True, "0", None, 2**200])
 def test_a_bad_seed_is_refused(detector_class: Any, seed: Any) -> None:
-    with pytest.raises((ValueError, TypeError), match="seed must be a whole number"):
+    with pytest.raises((ValueError, TypeError), match=r"seed must be (a whole number|at least 0|at most)"):
         detector_class(**SMALL, seed=seed).fit(PLAIN)
 
 
@@ -100,6 +100,7 @@ def test_a_bad_seed_is_refused(detector_class: Any, seed: Any) -> None:
         ("window", 0, ValueError),
         ("window", 5.0, TypeError),
         ("epochs", -1, ValueError),
+        ("epochs", 10**12, ValueError),
         ("learning_rate", 0.0, ValueError),
         ("learning_rate", np.nan, ValueError),
         ("beta", "2", TypeError),
@@ -154,3 +155,23 @@ def test_new_arguments_wait_for_the_next_fit(detector_class: Any, tmp_path: Path
     loaded = detector_class.load(tmp_path / "m.safetensors")
     assert (loaded.seed, loaded.window) == (1, SMALL["window"])
     np.testing.assert_array_equal(loaded.decision_function(PLAIN), before)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"hidden_dim": 2**24, "latent_dim": 2**24}, "lower window, hidden_dim or latent_dim"),
+        ({"draws": 10**5, "latent_dim": 2**20, "hidden_dim": 1}, "lower draws or latent_dim"),
+    ],
+)
+def test_sizes_that_no_memory_is_there_for_are_refused_before_the_work(
+    detector_class: Any, sizes: dict[str, int], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twinvae.process.memory.usable_memory", lambda: 2**34)
+    with pytest.raises(ValueError, match=f"takes at least .* GiB of memory, and there are 16: {words}"):
+        detector_class(**SMALL | sizes).fit(PLAIN)
+
+
+def test_too_many_channels_are_refused(detector_class: Any) -> None:
+    with pytest.raises(ValueError, match="a series has at most 100000 channels, here are 1000000"):
+        detector_class(**SMALL).fit(np.ones((8, 10**6), np.float32))

@@ -14,7 +14,8 @@ import vae_jax.train
 from tests.conftest import detector_of, in_a_fresh_process, unchecked
 from tests.helpers.closeness import assert_close
 from tests.helpers.waves import SMALL, waves
-from twinvae.detector.detector import NotFittedError, VAEDetector
+from twinvae.detector.detector import VAEDetector
+from twinvae.detector.not_fitted import NotFittedError
 
 LENGTHS = (130, 90, 131, 90, 170)
 

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from tests.conftest import BACKENDS, detector_of, unchecked
 from tests.stream.test_stream import model
 from twinvae.config import KINDS
-from twinvae.detector.detector import NotFittedError
+from twinvae.detector.not_fitted import NotFittedError
 from twinvae.model import file as model_file
 
 SMALL = {"window": 5, "hidden_dim": 4, "latent_dim": 2, "epochs": 2, "batch_size": 8}
@@ -270,6 +270,9 @@ BAD_SETTINGS: dict[str, Callable[[Settings], Any]] = {
     "a bad override": setting("overrides", {"window": -1}),
     "an unknown preset": setting("preset", "nonsense"),
     "a bad seed": setting("seed", "zero"),
+    "more draws than could be computed": lambda settings: settings["config"].update(draws=10**8),
+    "an absurd duration": setting("durations", [1, 16, 64, 10**30]),
+    "an absurd seed": setting("seed", 2**200),
     "a negative seed": setting("seed", -1),
 }
 

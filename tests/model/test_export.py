@@ -14,7 +14,8 @@ import pytest
 from tests.conftest import ROOT, detector_of, in_a_fresh_process
 from tests.helpers.closeness import assert_close, rounding
 from twinvae.cli import main as cli
-from twinvae.detector.detector import NotFittedError, VAEDetector
+from twinvae.detector.detector import VAEDetector
+from twinvae.detector.not_fitted import NotFittedError
 from twinvae.model.export_check import Labelled, Program, check
 
 SMALL: dict[str, Any] = {"preset": "standard", "window": 6, "hidden_dim": 4, "latent_dim": 2, "epochs": 2}

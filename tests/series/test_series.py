@@ -99,7 +99,7 @@ def test_names_of_an_array_are_numbers() -> None:
         (None, ValueError, "0 dimensions"),
         ({"a": 1.0}, TypeError, "real numbers"),
         ([1.0, "a"], TypeError, "real numbers"),
-        ([1.0 + 1j], TypeError, "real numbers"),
+        ([1.0 + 1j], ValueError, "Complex data not supported"),
         (np.array([1, 2], dtype="M8[s]"), TypeError, "real numbers"),
         (pd.DataFrame({"a": [1.0], "b": ["x"]}), TypeError, "real numbers"),
         (pl.DataFrame({"a": [1.0], "b": ["x"]}), TypeError, "real numbers"),
@@ -121,7 +121,7 @@ def test_the_first_value_that_is_not_finite_is_named(bad: float, frame: Any, col
 
 
 def test_missing_values_are_counted() -> None:
-    with pytest.raises(ValueError, match=r'\(2 in all\).*missing="interpolate"'):
+    with pytest.raises(ValueError, match=r'\(2 in all, NaN or empty\).*missing="interpolate"'):
         as_series([np.nan, 1.0, np.nan])
 
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, resolve
+from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, check_seed, resolve
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
 from twinvae.process.notices import shortened, warn
 
@@ -35,7 +35,17 @@ def _whole(least: int) -> Callable[[str], int]:
     return convert
 
 
-count, seed = _whole(1), _whole(0)
+count = _whole(1)
+
+
+def seed(text: str) -> int:
+    """A whole number of at most 64 bits."""
+    value = _whole(0)(text)
+    try:
+        check_seed(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return value
 
 
 def number(text: str, kind: Callable[[str], Any] = float) -> Any:

@@ -1,5 +1,6 @@
 """Seeded series with labelled anomalies: the tutorial's noisy sine, and richer ones with anomalies of several kinds."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int8
 
+from twinvae.config import MOST, MOST_CHANNELS, check_integer, check_seed
 from twinvae.data.injection import (
     ANOMALY_KINDS,
     MARGIN,
@@ -20,6 +22,10 @@ from twinvae.data.injection import (
 )
 from twinvae.data.signals import SIGNAL_KINDS, SignalKind, draw_signal
 from twinvae.files.atomic import replacing
+from twinvae.process.memory import check_room
+
+MOST_SERIES = 10**6  # that are made at a time: each is a file in one folder
+ARRAYS = 4  # that a series takes at least: its parts, and what it was before the anomalies
 
 
 class LabelledSeries(NamedTuple):
@@ -167,7 +173,8 @@ def many(number: int, *, seed: int, **arguments: Any) -> Iterator[SyntheticSerie
 
 
 def names_of_many(number: int) -> tuple[str, ...]:
-    """The names of so many series."""
+    """The names of so many series. A ValueError says if they are more than fit into a folder."""
+    check_integer("series", number, 1, MOST_SERIES)
     digits = len(str(number - 1))
     return tuple(f"series-{index:0{digits}}" for index in range(number))
 
@@ -211,12 +218,16 @@ def _checked_kinds(kinds: AnomalyKind | Sequence[AnomalyKind]) -> tuple[AnomalyK
 def _check(
     seed: int, length: int, train: int, channels: int, anomalies: int | None, duration: Duration, magnitude: float
 ) -> None:
-    for name, value, least in (
-        ("seed", seed, 0), ("length", length, 1), ("train", train, 0), ("channels", channels, 1),
-        ("anomalies", 1 if anomalies is None else anomalies, 1),
+    check_seed(seed)
+    for name, value, least, most in (
+        ("length", length, 1, MOST), ("train", train, 0, MOST), ("channels", channels, 1, MOST_CHANNELS),
+        ("anomalies", 1 if anomalies is None else anomalies, 1, sys.maxsize),
     ):  # fmt: skip
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_integer(name, value, least, most)
+    check_room(
+        8 * ARRAYS * length * channels, f"a series of {length} rows and {channels} channels",
+        "lower length or channels",
+    )  # fmt: skip
     if train >= length:
         raise ValueError(f"train is {train} rows, the series has {length}: leave some for the anomalies")
     if anomalies is not None and anomalies > (most := (length - train) // MARGIN):

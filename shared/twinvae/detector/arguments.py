@@ -3,8 +3,6 @@
 import inspect
 from typing import Any, Self
 
-import numpy as np
-
 from twinvae.config import (
     DEFAULT_PRESET,
     HYPERPARAMETERS,
@@ -16,6 +14,7 @@ from twinvae.config import (
     Missing,
     Scaling,
     ThresholdMethod,
+    check_seed,
     resolve,
 )
 
@@ -97,8 +96,7 @@ class Estimator:
             TypeError, ValueError: if one of them is not fit for use.
         """
         config = resolve(self.preset, {name: getattr(self, name) for name in HYPERPARAMETERS})
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or self.seed < 0:
-            raise ValueError(f"seed must be a whole number of at least 0, got {self.seed!r}")
+        check_seed(self.seed)
         return config
 
 

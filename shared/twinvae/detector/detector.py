@@ -1,7 +1,9 @@
 """VAEDetector: the parts in order. `vae_jax` and `vae_torch` bind it to a backend."""
 
 import importlib
+from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,6 +14,7 @@ from jaxtyping import Float, Int8
 from twinvae.config import HYPERPARAMETERS, KINDS, Config, Device, Kind, Missing, check_kind
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.detection import Detection
+from twinvae.detector.not_fitted import not_fitted
 from twinvae.detector.outcome import scores_and_labels
 from twinvae.detector.preparation import Prepared, prepare
 from twinvae.detector.rows import detected
@@ -35,12 +38,12 @@ from twinvae.series.series import Series
 from twinvae.stream.stream import Stream
 
 
-class NotFittedError(ValueError, AttributeError):
-    """The detector must be fitted first."""
+def _of_model(read: Callable[[Model], Any], doc: str) -> Any:
+    return property(lambda detector: read(detector._fitted), doc=doc)
 
 
 def _part(name: str) -> Any:
-    return property(lambda detector: getattr(detector._fitted, name), doc=f"The {name} of `model_`.")
+    return _of_model(attrgetter(name), f"The {name} of `model_`.")
 
 
 class VAEDetector(Estimator):
@@ -266,7 +269,7 @@ class VAEDetector(Estimator):
     @property
     def _fitted(self) -> Model:
         if "model_" not in vars(self):
-            raise NotFittedError("this detector is not fitted: call fit first")
+            raise not_fitted("this detector is not fitted: call fit first")
         return self.model_
 
     thresholds_: dict[str, float] = _part("thresholds")
@@ -275,11 +278,8 @@ class VAEDetector(Estimator):
     config_: Config = _part("config")
     channels_: tuple[str, ...] = _part("channels")
     calibration_: Calibration = _part("calibration")
-
-    @property
-    def threshold_(self) -> float:
-        """The threshold of the score that decides."""
-        return self.thresholds_[self.config_.kind]
+    n_features_in_: int = _of_model(lambda model: len(model.channels), "The number of channels, as scikit-learn asks.")
+    threshold_: float = _of_model(lambda model: model.thresholds[model.config.kind], "That of the score that decides.")
 
     @property
     def arguments_(self) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Int
 
-from twinvae.config import Config
+from twinvae.config import Config, check_channels
 from twinvae.detector.arguments import Estimator
-from twinvae.detector.suitable import suitable
+from twinvae.detector.suitable import WINDOWS_IN_SERIES, suitable
 from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, has_missing, number, pieces
 from twinvae.model.model import Model
+from twinvae.network.memory import check_memory
 from twinvae.network.net import Net
 from twinvae.network.training import held_out_steps
 from twinvae.process.notices import warn
@@ -17,7 +18,7 @@ from twinvae.scoring.threshold import check_enough
 from twinvae.series.holes import kept
 from twinvae.series.scaling import Scaler, Spread, fit_scaler, measure, stand_in, standardise, wild_values
 from twinvae.series.series import Series, are_numbers
-from twinvae.windowing.geometry import fully_covered
+from twinvae.windowing.geometry import count, fully_covered
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,10 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
         TypeError, ValueError: if an argument or the series is not fit for use.
     """
     config = arguments.resolved()
+    length, channels = series.values.shape
+    check_channels(channels)
+    shortest = replace(config, window=min(config.window, max(2, length // WINDOWS_IN_SERIES)))  # that "auto" may choose
+    check_memory(Net.of(shortest, channels), shortest, count(length, shortest.window))
     given = to_use(series, config)
     raw, names = given.values, given.names
     for message in (*gap_warnings(series, arguments.missing), *hole_warnings(series, config.missing)):
@@ -54,6 +59,7 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
             learning_rate=arguments.learning_rate is None,
         )  # fmt: skip
     check_length(len(raw), config.window, "lower window (--window), or fit on more rows")
+    check_memory(Net.of(config, channels), config, count(len(raw), config.window))
     check_constant(whole, names)
     check_enough(int((1 - config.trim) * least_scores(raw, config)), config)
     head = raw[: len(raw) - held_out_steps(len(raw), config)]
@@ -112,7 +118,8 @@ def check_names(names: tuple[str, ...], channels: tuple[str, ...]) -> None:
 def check_length(length: int, window: int, advice: str) -> None:
     """Raises ValueError if the series is shorter than a window."""
     if length < window:
-        raise ValueError(f"the series has {length} time steps, fewer than the window of {window}: {advice}")
+        steps = "1 time step (1 sample)" if length == 1 else f"{length} time steps"
+        raise ValueError(f"the series has {steps}, fewer than the window of {window}: {advice}")
 
 
 def gap_warnings(series: Series, asked: str | None) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from twinvae.config import Device, Kind, check_kind, plain
 from twinvae.detector.arguments import Estimator
-from twinvae.detector.detector import NotFittedError, VAEDetector
+from twinvae.detector.detector import VAEDetector
+from twinvae.detector.not_fitted import not_fitted
 from twinvae.fleet.batches import TOGETHER, Need, cut, need
 from twinvae.fleet.local_engine import in_turns, run_local
 from twinvae.fleet.training import Member, fit_batch
@@ -160,7 +161,7 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
     @property
     def _fitted(self) -> Self:
         if "_members" not in vars(self):
-            raise NotFittedError("this fleet is not fitted: call fit first")
+            raise not_fitted("this fleet is not fitted: call fit first")
         return self
 
     # Files.

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from twinvae.config import HYPERPARAMETERS, Config, plain, resolve
+from twinvae.config import HYPERPARAMETERS, MOST, Config, check_channels, check_seed, plain, resolve
 from twinvae.files.checksum import checksum
 from twinvae.model.model import Model
 from twinvae.network import parameters as network_parameters
+from twinvae.network.memory import check_draws
 from twinvae.network.net import Net
 from twinvae.process.notices import shortened, warn
 from twinvae.scoring.calibration import THRESHOLDS
@@ -138,11 +139,12 @@ def check(model: Model) -> None:
     """
     channels, scaler, calibration = model.channels, model.scaler, model.calibration
     shape = (len(channels),)
+    check_channels(len(channels))
     _check_array("scaler.shift", scaler.shift, shape, -np.inf)
     _check_array("scaler.scale", scaler.scale, shape, 0.0)
     durations = calibration.durations
-    if not durations or not all(type(duration) is int and duration > 0 for duration in durations):
-        raise ValueError(f"the durations {durations!r} are not whole numbers above 0")
+    if not durations or not all(type(duration) is int and 0 < duration <= MOST for duration in durations):
+        raise ValueError(f"the durations {durations!r} are not whole numbers from 1 to {MOST}")
     _check_array("calibration.largest", calibration.largest, (len(durations), *shape), 0.0)
     _check_array("calibration.variance", calibration.variance, shape, 0.0)
     if calibration.excess is not None:
@@ -160,9 +162,8 @@ def check(model: Model) -> None:
     if not isinstance(model.preset, str):
         raise ValueError("the name of the preset is not a word")
     resolve(model.preset, model.overrides)  # what they make may change with the preset; the saved config decides
-    seed = model.seed
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"the seed {seed!r} is not a whole number of at least 0")
+    check_seed(model.seed)
+    check_draws(model.config)
     if not all(isinstance(name, str) for name in channels):
         raise ValueError("the channel names are not a list of words")
 

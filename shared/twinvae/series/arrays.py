@@ -32,10 +32,12 @@ def array_of(values: Any) -> TimeByChannel:
     float32 stays float32; everything else becomes float64.
 
     Raises:
-        TypeError: if the values are not real numbers.
-        ValueError: if there are no values, or they have more than two dimensions.
+        TypeError: if the values are not numbers, or a sparse matrix.
+        ValueError: if there are no values, they are complex, or they have more than two dimensions.
     """
     _check_columns(values)
+    if hasattr(type(values), "toarray"):  # of scipy.sparse
+        raise TypeError("a sparse matrix is not supported: give its toarray()")
     given = values
     if hasattr(type(values), "all_values"):  # a darts series
         samples = values.all_values()  # (time, component, sample)
@@ -48,14 +50,20 @@ def array_of(values: Any) -> TimeByChannel:
         array = _of_nullable(values) if _is_nullable(values) else np.asarray(values)
     except ValueError as error:
         raise ValueError("the series is ragged: every time step must have the same number of channels") from error
-    if array.dtype != object and array.dtype.kind in "mMSUVc":
+    if array.dtype != object and array.dtype.kind in "mMSUV":
         raise TypeError(f"the series must hold real numbers, got values of type {array.dtype}")
+    if array.dtype.kind == "c":  # scikit-learn's words and type of error
+        raise ValueError("Complex data not supported: give the real and the imaginary part as a channel each")
     if array.ndim == 0 and array.dtype == object and array.item() is not None:
         raise TypeError(f"the series must hold real numbers, got {type(array.item()).__name__}")
     if array.ndim not in (1, 2):
         raise ValueError(f"the series must have shape (time,) or (time, channel), got {array.ndim} dimensions")
     if array.size == 0:
-        raise ValueError("the series is empty")
+        none = "feature" if len(array) else "sample"
+        raise ValueError(
+            f"the series is empty: 0 {none}(s) (shape={array.shape}) while a minimum of 1 is required: check what was "
+            "selected from it"
+        )
     array = array.reshape(len(array), -1)
     if array.dtype == object:
         array = _of_objects(array, channel_names(given, array.shape[1]))
@@ -104,7 +112,7 @@ def _advice(value: Any) -> str:
         return "if these are the time stamps, make them the index (set_index in pandas), else leave the column out"
     if isinstance(value, str):
         return 'leave the column out, or make numbers of it (pandas.to_numeric with errors="coerce")'
-    return "leave the column out, or convert it"
+    return "leave the column out, or convert it: the argument must be free of strings and objects, all numbers"
 
 
 def _as_float(value: Any, row: int, name: str) -> float:

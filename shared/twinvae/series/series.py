@@ -81,7 +81,7 @@ class Series:
             return self.interpolated()
         column = names[int(np.argmax(np.isnan(values[first])))]
         raise ValueError(
-            f"missing value at row {first}, column {column} ({number(np.isnan, values)} in all): "
+            f"missing value at row {first}, column {column} ({number(np.isnan, values)} in all, NaN or empty): "
             'leave them out with missing="mask" (--missing mask), or use missing="interpolate" (--missing interpolate)'
         )
 
