@@ -10,7 +10,7 @@ from benchmarks.errors import RunError, complain
 from benchmarks.speed import run
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.results import read
+from benchmarks.speed.results import difference, read
 
 
 def measure(options: argparse.Namespace) -> int:
@@ -31,7 +31,9 @@ def measure(options: argparse.Namespace) -> int:
     results = run.start_results(
         out, device=options.device, quick=options.quick, resume=options.resume, command=machine.command_line()
     )
-    finished = run.run(wanted, results, out, limit=run.QUICK if options.quick else math.inf)
+    finished = run.run(
+        wanted, results, out, limit=run.QUICK if options.quick else math.inf, command=machine.command_line()
+    )
     refused = results.refused()
     for (case, implementation), reason in refused.items():
         print(f"not measured: {case}, {implementation}: {reason}", file=sys.stderr)
@@ -53,10 +55,17 @@ def report(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Prints what changed between two results files."""
+    """Prints what changed between two results files.
+
+    Raises:
+        RunError: if they differ in what they must share.
+    """
     from benchmarks.speed.report.compare import compare
 
-    print(compare(read(options.old), read(options.new), least=options.least / 100))
+    old, new = read(options.old), read(options.new)
+    if (why := difference(old, new, options.across)) is not None:
+        raise RunError(f"{options.old} and {options.new} are of {why} (--across compares all the same)")
+    print(compare(old, new, least=options.least / 100))
     return 0
 
 
@@ -94,6 +103,10 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     three = commands.add_parser("compare", help="say what changed between two results files, beyond noise")
     three.add_argument("old", type=Path)
     three.add_argument("new", type=Path)
+    three.add_argument(
+        "--across", action="append", default=[], choices=("machine", "commit", "versions"),
+        help="compare although this differs; may be repeated",
+    )  # fmt: skip
     three.add_argument("--least", type=float, default=5.0, help="smallest change that counts, in percent (5)")
     three.set_defaults(command=compare)
 

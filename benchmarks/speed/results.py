@@ -79,6 +79,25 @@ class Results:
         return {}
 
 
+def difference(one: Results, other: Results, allowed: Iterable[str] = ()) -> str | None:
+    """Says in a few words why two results may not be compared or joined; None if they may.
+
+    They must be of one machine, one commit and one set of versions, but for what is `allowed`: the names of these.
+    """
+    parts = {
+        "machine": {name: (one.machine.get(name), other.machine.get(name)) for name in host.IDENTITY},
+        "commit": {"commit": (one.machine.get("commit"), other.machine.get("commit"))},
+        "versions": {
+            name: (one.versions.get(name), other.versions.get(name)) for name in one.versions | other.versions
+        },
+    }
+    for what, facts in parts.items():
+        unlike = [f"{name} {a} and {b}" for name, (a, b) in facts.items() if a != b]
+        if unlike and what not in allowed:
+            return f"another {what}: {unlike[0]}" if what != "versions" else f"other versions: {', '.join(unlike)}"
+    return None
+
+
 def make_records(runs: Iterable[dict[str, Any]], versions: dict[str, str], machine_name: str) -> list[Record]:
     """Returns a record over all processes for each case, implementation, thread count, metric and parameters."""
     groups: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
