@@ -33,8 +33,8 @@ class Record:
     parameters: dict[str, Any]
     value: float  # the median
     unit: str
-    low: float  # bootstrap interval of the median
-    high: float
+    low: float | None  # bootstrap interval of the median
+    high: float | None
     quartile1: float
     quartile3: float
     p99: float | None
@@ -43,6 +43,12 @@ class Record:
     versions: dict[str, str]
     machine: str
     samples: Groups
+
+    @property
+    def counts(self) -> str:
+        """Processes and calls in each: "5 x 30"."""
+        calls = sorted({len(group) for group in self.samples})
+        return f"{len(self.samples)} x {calls[0]}" + (f" to {calls[-1]}" if len(calls) > 1 else "")
 
 
 @dataclass

@@ -46,7 +46,7 @@ def plan(
             raise RunError(f"{count} threads: this process may use {cores} cores")
     wanted = [
         job
-        for name in (cases or CASES)
+        for name in (cases or [name for name, case in CASES.items() if not case.by_name or device == case.device])
         for job in jobs(
             CASES[name], implementations=tuple(implementations), threads=tuple(threads), cores=cores, device=device,
             quick=quick and not cases, rounds=rounds,
