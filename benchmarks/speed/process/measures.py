@@ -1,5 +1,6 @@
 """What is measured in the fresh process: a function for each kind of case, which adds metrics to a `Measurement`."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -233,7 +234,9 @@ def _steps(
     m: Measurement, run: Callable[[], Any], steps: int, operations: int, *, budget: float, **parameters: Any
 ) -> None:
     """Times a run of so many training steps again and again; a sample is a run's time over its steps."""
+    before = sum(os.times()[:4])  # of all threads and children
     samples = [seconds / steps for seconds in repeat(run, budget=budget)]
+    m.add("cpu_step", "s", (sum(os.times()[:4]) - before) / steps / len(samples), **parameters)
     m.add("step", "s", samples, operations=operations, **parameters)
 
 

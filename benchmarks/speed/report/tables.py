@@ -34,6 +34,7 @@ def ladder(results: Results, table: Table) -> str:
                 _quartiles(fit) if fit else missing(),
                 fit.counts if fit else missing(),
                 seconds(step) if step else missing(),
+                _time(table.best("fit", "cpu_step", implementation=name)),
                 interval(ratio(reference.samples, fit.samples)) if fit and reference else missing(),
                 str(fit.threads) if fit else missing(),
                 f"{loss.value:.4f}" if loss else "its own",
@@ -42,7 +43,8 @@ def ladder(results: Results, table: Table) -> str:
             )
         )
     columns = (
-        "implementation", "warm fit", "quartiles", "processes x calls", "step", "times the tutorial's speed", "threads",
+        "implementation", "warm fit", "quartiles", "processes x calls", "step",
+        "CPU seconds a step", "times the tutorial's speed", "threads",
         "final loss a window", "events found (true: 300 to 320)", "computation",
     )  # fmt: skip
     return as_table(columns, rows)
