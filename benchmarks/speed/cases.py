@@ -61,7 +61,7 @@ _CASES = (
     ),
     Case(
         "fit", "The tutorial's job (451 windows of 50, batch 32, 1,500 steps), warm, in one process", "fit",
-        EVERY, quick=("tutorial", *EAGER, "jax-step", "jax-run", *CONTROLS), quick_rounds=2,
+        EVERY, quick=("tutorial", *PRODUCT[::2], *CONTROLS),
     ),
     Case(
         "cold", "Fresh process from its start to scores in hand, no pictures", "cold",
@@ -70,12 +70,12 @@ _CASES = (
     ),
     Case(
         "window", "One window at a time: a sensor's next point", "window",
-        ("tutorial", "pyod", *SCORERS), quick=("tutorial", *SCORERS),
+        ("tutorial", "pyod", *SCORERS), quick=PRODUCT[::2],
         options={"samples": 5000}, quick_options={"samples": 2000},
     ),
     Case(
         "stream", "A stream's next point, in a process without a framework; peers score its window", "stream",
-        ("numpy", "torch-eager", "jax-run"), quick=("numpy",),
+        ("numpy", "torch-eager", "jax-run"),
         options={"samples": 1000, "sizes": [[64, 1], [64, 8], [256, 1], [256, 8]]},
     ),
     Case(
@@ -100,7 +100,7 @@ _CASES = (
     ),
     Case(
         "recompile", "A second fit and score with other data of the same shape", "recompile",
-        (*PRODUCT, "jax-step"), rounds=1, quick=("torch-eager", "jax-run"),
+        (*PRODUCT, "jax-step"), rounds=1,
     ),
     Case(
         "score", "Scores of a long series, and the memory they take", "score",
