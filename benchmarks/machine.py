@@ -1,5 +1,7 @@
 """Facts about the machine and the process that are noted beside every measurement. It imports no framework."""
 
+import hashlib
+import json
 import os
 import platform
 import re
@@ -12,6 +14,8 @@ from typing import Any
 PACKAGES = ("numpy", "jax", "jaxlib", "flax", "optax", "torch", "array-api-compat", "pyod", "scikit-learn", "scipy")
 FLAGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "XLA_FLAGS", "JAX_PLATFORMS")
 ROOT = Path(__file__).parent.parent
+IDENTITY = ("name", "family", "model", "stepping", "caches", "hypervisor", "blas")  # what makes two machines one
+CPUID = {"family": "cpu family", "model": "model", "stepping": "stepping"}
 BUSY = 0.5  # a load average per core above this means that other programs disturb the measurements
 
 
@@ -23,6 +27,8 @@ def facts() -> dict[str, Any]:
     return {
         "name": name, "cpu": cpu, "cores": cores, "memory": memory, "gpu": gpu, "system": platform.platform(),
         "python": platform.python_version(), "instructions": _instructions(), "commit": _commit(),
+        **{name: _line("/proc/cpuinfo", rf"{words}\s*:\s*(.+)") for name, words in CPUID.items()},
+        "caches": _caches(), "hypervisor": _hypervisor(), "blas": _blas(),
     }  # fmt: skip
 
 
@@ -69,8 +75,10 @@ def thread_environment(threads: int, cores_here: int) -> dict[str, str]:
     """Returns the environment variables that hold every library of a child process to `threads` threads."""
     count = str(threads)
     environment = {f"{prefix}_NUM_THREADS": count for prefix in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")}
-    one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    return environment | {"XLA_FLAGS": one if threads == 1 and cores_here > 1 else "", "PYTHONHASHSEED": "0"}
+    flags = os.environ.get("XLA_FLAGS", "").split()  # the caller's stay
+    if threads == 1 and cores_here > 1:  # an unknown flag would end the parsing: all after it would be lost
+        flags.append("--xla_cpu_multi_thread_eigen=false")
+    return environment | {"XLA_FLAGS": " ".join(flags), "PYTHONHASHSEED": "0"}
 
 
 def resident() -> int | None:
@@ -127,18 +135,64 @@ def _gpu() -> str | None:
     return _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
 
 
+def _caches() -> dict[str, str]:
+    """The sizes of the caches of the first core, by level and kind."""
+    found = {}
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        try:
+            level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+        except OSError:
+            continue
+        found[f"L{level} {kind.lower()}"] = size
+    return found
+
+
+def _hypervisor() -> str | None:
+    """What runs this virtual machine; None on bare metal or where the system does not say."""
+    for path in ("/sys/hypervisor/type", "/sys/class/dmi/id/sys_vendor"):
+        if (name := _line(path, "(.+)")) is not None and "hypervisor" in (_line("/proc/cpuinfo", "flags(.+)") or ""):
+            return name
+    return "unnamed" if "hypervisor" in (_line("/proc/cpuinfo", "flags(.+)") or "") else None
+
+
+def _blas() -> dict[str, str]:
+    """The builds of the libraries that multiply matrices. Another process answers: none is imported here."""
+    question = (
+        "import importlib.util as u, json, numpy\n"
+        "blas = numpy.show_config(mode='dicts').get('Build Dependencies', {}).get('blas', {})\n"
+        "found = {'numpy': ' '.join(str(blas.get(n, '')) for n in ('name', 'version', 'openblas configuration'))}\n"
+        "if u.find_spec('torch'):\n"
+        "    import torch\n"
+        "    found['torch'] = '; '.join(line.strip(' -') for line in torch.__config__.show().split('\\n')\n"
+        "                               if any(w in line for w in ('MKL', 'BLAS', 'OpenMP', 'CPU capability'))\n"
+        "                               and 'Build settings' not in line)\n"
+        "print(json.dumps(found))\n"
+    )
+    found: dict[str, str] = json.loads(_output(sys.executable, "-c", question, timeout=60) or "{}")
+    return found
+
+
 def _commit() -> str | None:
+    """The commit; that of a tree with changes says so, with a digest of them."""
     commit = _output("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
-    changed = commit and _output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
-    return f"{commit} with changes" if changed else commit
+    if not commit or not _output("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no"):
+        return commit
+    changes = _whole_output("git", "-C", str(ROOT), "diff", "HEAD") or ""
+    return f"{commit} with changes {hashlib.sha256(changes.encode()).hexdigest()[:8]}"
 
 
-def _output(*command: str) -> str | None:
+def _output(*command: str, timeout: float = 10) -> str | None:
+    """The first line of what a command prints."""
+    whole = _whole_output(*command, timeout=timeout)
+    return (whole or "").strip().split("\n")[0] or None
+
+
+def _whole_output(*command: str, timeout: float = 10) -> str | None:
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True, errors="replace")
     except (OSError, subprocess.SubprocessError):
         return None
-    return result.stdout.strip().split("\n")[0] or None
+    return result.stdout
 
 
 def command_line() -> str:

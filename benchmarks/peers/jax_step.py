@@ -34,19 +34,21 @@ def train(
         values = jax.device_put(series)
         for chunk in chunks:
             terms = []
+            steps = jax.device_put((chunk.starts, chunk.weights, chunk.noise))  # once, not in every step
             for i in range(chunk.used):
-                batch = chunk.starts[i], chunk.weights[i], chunk.noise[i]
                 state, adam, both = step(
-                    state, adam, values, *batch, net=net, beta=config.beta, rate=config.learning_rate
+                    state, adam, values, *steps, i, net=net, beta=config.beta, rate=config.learning_rate
                 )
                 terms.append(both)
             yield Trained(from_state(state), np.stack(jax.device_get(terms)))
 
 
-@partial(jax.jit, static_argnames=("net", "beta", "rate"))
+@partial(jax.jit, static_argnames=("net", "beta", "rate"), donate_argnames=("state", "adam"))
 def step(
-    state: Any, adam: Any, values: Any, starts: Any, weights: Any, noise: Any, *, net: Net, beta: float, rate: float
-) -> tuple[Any, Any, Any]:
+    state: Any, adam: Any, values: Any, starts: Any, weights: Any, noise: Any, index: Any, *, net: Net, beta: float,
+    rate: float,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    starts, weights, noise = starts[index], weights[index].astype(values.dtype), noise[index].astype(values.dtype)
     windows = slide(values, starts, net.window, jnp)
 
     def loss(state: Any) -> tuple[Any, Any]:

@@ -3,10 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.speed.implementations import PRODUCT
+from benchmarks.speed.implementations import PRODUCT, SCORERS
 
-EVERY = ("tutorial", "pyod", "pyod-same-size", "torch-eager", "torch-compiled", "jax-step", "jax-run")
-NO_PYOD = ("tutorial", "torch-eager", "torch-compiled", "jax-step", "jax-run")
+EAGER, COMPILED = ("torch-loop", "torch-eager"), ("torch-step", "torch-whole", "torch-compiled", "jax-step", "jax-run")
+MODES = ("torch-overhead", "torch-autotune")
+CONTROLS = ("torch-again", "jax-again")
+EVERY = ("tutorial", "pyod", "pyod-same-size", *EAGER, *COMPILED, *MODES, *CONTROLS)
+NO_PYOD = ("tutorial", *EAGER, *COMPILED)
 
 ONE, ALL = "one", "all"
 
@@ -28,6 +31,7 @@ class Case:
     quick_options: dict[str, Any] = field(default_factory=dict)
     caches: tuple[str, ...] = ("cold",)  # compilation caches: cold, or filled before by a process that is not timed
     device: str | None = None  # the only device on which the case is measured
+    by_name: bool = False  # measured only where it is asked for, since it takes long
 
 
 @dataclass(frozen=True)
@@ -52,35 +56,36 @@ class Job:
 _CASES = (
     Case(
         "roofline", "Rate of large matrix products: what the machine can do at most", "roofline",
-        ("numpy", "torch-eager", "jax-run"), threads=(ONE, ALL), rounds=3, quick=("numpy", "torch-eager", "jax-run"),
+        ("numpy", "torch-eager", "jax-run"), threads=(ONE, ALL), quick=("numpy", "torch-eager", "jax-run"),
+        quick_threads=(ONE,),
     ),
     Case(
         "fit", "The tutorial's job (451 windows of 50, batch 32, 1,500 steps), warm, in one process", "fit",
-        EVERY, threads=(ONE, ALL), quick=(*NO_PYOD, "pyod"), quick_rounds=2, quick_threads=(ONE,),
+        EVERY, quick=("tutorial", *PRODUCT[::2], *CONTROLS),
     ),
     Case(
         "cold", "Fresh process from its start to scores in hand, no pictures", "cold",
-        EVERY, threads=(ONE, ALL), caches=("cold", "warm"),
-        quick=("tutorial", "torch-eager", "jax-run"), quick_rounds=2, quick_threads=(ALL,),
+        ("tutorial", "pyod", *PRODUCT), threads=(ALL,), caches=("cold", "warm"),
+        quick=("tutorial", "torch-eager", "jax-run"), quick_threads=(ALL,),
     ),
     Case(
         "window", "One window at a time: a sensor's next point", "window",
-        ("tutorial", "pyod", *PRODUCT), rounds=3, quick=("tutorial", "torch-eager", "jax-run"),
+        ("tutorial", "pyod", *SCORERS), quick=PRODUCT[::2],
         options={"samples": 5000}, quick_options={"samples": 2000},
     ),
     Case(
         "stream", "A stream's next point, in a process without a framework; peers score its window", "stream",
-        ("numpy", "torch-eager", "jax-run"), rounds=3, quick=("numpy", "torch-eager", "jax-run"),
+        ("numpy", "torch-eager", "jax-run"),
         options={"samples": 1000, "sizes": [[64, 1], [64, 8], [256, 1], [256, 8]]},
     ),
     Case(
         "watch", "Points from a pipe to a pipe through twinvae watch", "watch",
-        ("numpy",), threads=(ONE, ALL), rounds=3, quick=("numpy",), quick_threads=(ALL,),
+        ("numpy",), threads=(ALL,),
         options={"points": 50_000, "size": [64, 1], "runs": 3}, quick_options={"runs": 1},
     ),
     Case(
         "fleet", "Many series, a model each: a model's share of the fleet beside the single fit", "fleet",
-        ("torch-eager", "jax-run"), threads=(ONE, ALL), rounds=1, quick=("torch-eager", "jax-run"),
+        ("torch-eager", "jax-run"), threads=(ONE, ALL), rounds=1, by_name=True,
         options={
             "series": 1000, "points": 2000, "on_one_core": 64, "alone": 5, "warm": 4,
             "presets": ["tutorial", "auto"],
@@ -95,45 +100,55 @@ _CASES = (
     ),
     Case(
         "recompile", "A second fit and score with other data of the same shape", "recompile",
-        (*PRODUCT, "jax-step"), rounds=1, quick=("torch-eager", "jax-run"),
+        (*PRODUCT, "jax-step"), rounds=1,
     ),
     Case(
         "score", "Scores of a long series, and the memory they take", "score",
-        ("tutorial", "pyod", *PRODUCT), threads=(ONE, ALL), rounds=3,
-        quick=("pyod", "torch-eager", "jax-run"), quick_threads=(ALL,),
+        ("tutorial", "pyod", *SCORERS), quick=SCORERS,
         options={"points": 10**7, "fewer": {"tutorial": 10**5, "pyod": 2 * 10**5}},
-        quick_options={"points": 10**7, "fewer": {"pyod": 2 * 10**4}},
+        quick_options={"points": 10**6},
     ),
     Case(
         "train-memory", "One epoch on 10 million points, batch 1024: time and memory", "train_memory",
-        PRODUCT, threads=(ALL,), rounds=1, options={"points": 10**7},
+        PRODUCT, threads=(ALL,), rounds=1, options={"points": 10**7}, by_name=True,
     ),
     Case(
         "points", "Scoring by length of the series", "sweep_points",
-        ("tutorial", "pyod", *PRODUCT), threads=(ONE, ALL), rounds=2,
-        quick=("torch-eager", "jax-run"), quick_threads=(ALL,),
+        ("tutorial", "pyod", *SCORERS), rounds=1, by_name=True,
         options={"values": [10**3, 10**4, 10**5, 10**6, 10**7], "largest": {"tutorial": 10**5, "pyod": 10**5}},
         quick_options={"values": [10**3, 10**4, 10**5, 10**6]},
     ),
     Case(
-        "batch", "A training step by batch size", "sweep_training", NO_PYOD, rounds=2,
+        "batch", "A training step by batch size", "sweep_training", NO_PYOD, rounds=1, by_name=True,
         options={"axis": "batch_size", "values": [32, 128, 512, 2048, 8192]},
     ),
     Case(
-        "hidden", "A training step by hidden units", "sweep_training", NO_PYOD, rounds=2,
+        "hidden", "A training step by hidden units", "sweep_training", NO_PYOD, rounds=1, by_name=True,
         options={"axis": "hidden_dim", "values": [32, 64, 128, 256, 512, 1024]},
     ),
     Case(
-        "window-length", "A training step by window length", "sweep_training", NO_PYOD, rounds=2,
+        "window-length", "A training step by window length", "sweep_training", NO_PYOD, rounds=1, by_name=True,
         options={"axis": "window", "values": [25, 50, 100, 200, 400]},
     ),
     Case(
-        "channels", "A training step by channels", "sweep_training", NO_PYOD, rounds=2,
+        "channels", "A training step by channels", "sweep_training", NO_PYOD, rounds=1, by_name=True,
         options={"axis": "channels", "values": [1, 4, 16, 64]},
     ),
     Case(
+        "map", "Who wins: a training step by batch, hidden units and channels", "sweep_sizes",
+        (*EAGER, "torch-step", "torch-compiled", "jax-step", "jax-run"), rounds=1,
+        options={
+            "axis": "size",
+            "values": [
+                [32, 32, 1], [32, 512, 1], [32, 2048, 1], [512, 32, 1], [512, 512, 1], [512, 2048, 1],
+                [4096, 32, 1], [4096, 512, 1], [512, 2048, 16],
+            ],
+        },
+    ),
+    Case(
         "threads", "A training step and a scored point by threads", "threads",
-        ("tutorial", *PRODUCT), threads=("each",), rounds=2, options={"points": 10**6, "fewer": {"tutorial": 10**4}},
+        ("tutorial", *SCORERS), threads=("each",), rounds=1, by_name=True,
+        options={"points": 10**6, "fewer": {"tutorial": 10**4}},
     ),
     Case(
         "transfer", "A series of 10 million points to the device and back", "transfer",
@@ -182,9 +197,9 @@ def _threads(names: tuple[str, ...], cores: int) -> list[int]:
 
 
 def _wanted(name: str, cache: str, turn: int, device: str, quick: bool) -> bool:
-    if cache == "warm" and name not in ("torch-compiled", "jax-step", "jax-run"):
+    if cache == "warm" and name not in ("torch-compiled", "jax-run"):
         return False  # nothing is compiled, so there is nothing to find in a cache
     if name == "numpy" and device == "gpu":
         return False
-    slow = name.startswith("pyod") or name == "torch-compiled"
+    slow = name.startswith("pyod")
     return not (quick and slow and turn > 0)

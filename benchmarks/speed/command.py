@@ -1,4 +1,4 @@
-"""The commands of the speed benchmark: `python -m benchmarks run`, `report`, `compare` and `list`."""
+"""The commands of the speed benchmark: `python -m benchmarks run`, `report`, `compare`, `challenge` and `list`."""
 
 import argparse
 import math
@@ -10,7 +10,8 @@ from benchmarks.errors import RunError, complain
 from benchmarks.speed import run
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.results import read
+from benchmarks.speed.results import difference, read
+from twinvae.files.atomic import write_text
 
 
 def measure(options: argparse.Namespace) -> int:
@@ -31,7 +32,9 @@ def measure(options: argparse.Namespace) -> int:
     results = run.start_results(
         out, device=options.device, quick=options.quick, resume=options.resume, command=machine.command_line()
     )
-    finished = run.run(wanted, results, out, limit=run.QUICK if options.quick else math.inf)
+    finished = run.run(
+        wanted, results, out, limit=run.QUICK if options.quick else math.inf, command=machine.command_line()
+    )
     refused = results.refused()
     for (case, implementation), reason in refused.items():
         print(f"not measured: {case}, {implementation}: {reason}", file=sys.stderr)
@@ -53,18 +56,52 @@ def report(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Prints what changed between two results files."""
+    """Prints what changed between two results files.
+
+    Raises:
+        RunError: if they differ in what they must share.
+    """
     from benchmarks.speed.report.compare import compare
 
-    print(compare(read(options.old), read(options.new), least=options.least / 100))
+    old, new = read(options.old), read(options.new)
+    if (why := difference(old, new, options.across)) is not None:
+        raise RunError(f"{options.old} and {options.new} are of {why} (--across compares all the same)")
+    print(compare(old, new, least=options.least / 100))
     return 0
+
+
+CHALLENGED = ("tutorial", "torch-loop", "torch-eager", "torch-again", "jax-step", "jax-run", "jax-again")
+
+
+def challenge(options: argparse.Namespace) -> int:
+    """Runs the controls and a short run, and writes the page "How this could be wrong"; the exit code is that of `run`.
+
+    Raises:
+        RunError: if the file of results is there already.
+    """
+    from benchmarks.speed.report.challenge import page
+
+    wanted = run.plan(
+        cases=["fit", "window"], implementations=CHALLENGED, threads=[1], device="cpu", quick=True,
+        rounds=options.rounds,
+    )  # fmt: skip
+    # The controls first: a run that is cut short still has its noise.
+    wanted.sort(key=lambda job: (job.round, IMPLEMENTATIONS[job.implementation].same_as is None))
+    source = options.out.with_suffix(".json")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    command = machine.command_line()
+    results = run.start_results(source, device="cpu", quick=True, resume=False, command=command)
+    finished = run.run(wanted, results, source, command=command)
+    write_text(options.out, page(results, source.name))
+    print(f"wrote {options.out} and {source}")
+    return 0 if finished and not results.refused() else 1
 
 
 def names(options: argparse.Namespace) -> int:
     """Prints the names of the cases and of the implementations."""
     del options
     for title, table in (
-        ("cases", {case.name: case.title for case in CASES.values()}),
+        ("cases", {case.name: case.title + (" (by name only)" if case.by_name else "") for case in CASES.values()}),
         ("implementations", {one.name: one.label for one in IMPLEMENTATIONS.values()}),
     ):
         print(f"{title}:")
@@ -94,8 +131,17 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     three = commands.add_parser("compare", help="say what changed between two results files, beyond noise")
     three.add_argument("old", type=Path)
     three.add_argument("new", type=Path)
+    three.add_argument(
+        "--across", action="append", default=[], choices=("machine", "commit", "versions"),
+        help="compare although this differs; may be repeated",
+    )  # fmt: skip
     three.add_argument("--least", type=float, default=5.0, help="smallest change that counts, in percent (5)")
     three.set_defaults(command=compare)
+
+    five = commands.add_parser("challenge", help="for doubters: controls, a short run, and how it could be wrong")
+    five.add_argument("--rounds", type=int, default=5, choices=range(1, 101), metavar="N", help="fresh processes (5)")
+    five.add_argument("--out", type=Path, default=Path("out/challenge.html"), help="the page; results lie beside it")
+    five.set_defaults(command=challenge)
 
     four = commands.add_parser("list", help="name the cases and implementations")
     four.set_defaults(command=names)

@@ -19,6 +19,9 @@ class Implementation:
     packages: tuple[str, ...]
     difference: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=lambda: NOTHING)  # for the constructor of the detector
+    same_as: str | None = None  # an A/A control: it runs the very code of this one, so a difference is noise
+    peer: str | None = None  # the file of `peers` whose `train` takes the place of the product's
+    mode: str | None = None  # of `torch.compile`, for that file
 
 
 _JAX, _TORCH = ("jax", "flax", "optax"), ("torch", "array_api_compat")
@@ -39,13 +42,33 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
             "pyod-same-size", "PyOD VAE, our sizes", "torch", ("torch", "pyod", "tqdm", "sklearn"),
             f"our sizes, but {_PYOD}", {"same_size": True},
         ),
+        Implementation("torch-loop", "PyTorch, a careful eager loop", "torch", _TORCH, peer="torch_steps"),
         Implementation("torch-eager", "vae_torch", "torch", _TORCH),
-        Implementation("torch-compiled", "vae_torch, compile=True", "torch", _TORCH, arguments={"compile": True}),
-        Implementation("jax-step", "JAX, one jitted step a call", "jax", _JAX),
+        Implementation("torch-again", "A/A control: vae_torch again", "torch", _TORCH, same_as="torch-eager"),
+        Implementation(
+            "torch-step", "PyTorch, one compiled step a call", "torch", _TORCH, peer="torch_steps", mode="default"
+        ),
+        Implementation(
+            "torch-overhead", 'the same, mode="reduce-overhead"', "torch", _TORCH, peer="torch_steps",
+            mode="reduce-overhead",
+        ),
+        Implementation(
+            "torch-autotune", 'the same, mode="max-autotune"', "torch", _TORCH, peer="torch_steps",
+            mode="max-autotune",
+        ),
+        Implementation(
+            "torch-whole", "PyTorch, torch.compile of the whole run", "torch", _TORCH, peer="torch_steps", mode="whole"
+        ),
+        Implementation(
+            "torch-compiled", "vae_torch, compile=True (AOTInductor)", "torch", _TORCH, arguments={"compile": True}
+        ),
+        Implementation("jax-step", "JAX, one jitted step a call", "jax", _JAX, peer="jax_step"),
         Implementation("jax-run", "vae_jax", "jax", _JAX),
+        Implementation("jax-again", "A/A control: vae_jax again", "jax", _JAX, same_as="jax-run"),
     )
 }  # fmt: skip
 PRODUCT = ("torch-eager", "torch-compiled", "jax-run")
+SCORERS = ("torch-eager", "torch-again", "jax-run", "jax-again")  # `compile` is about training alone
 
 
 def unavailable(name: str) -> str | None:

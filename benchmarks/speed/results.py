@@ -33,8 +33,8 @@ class Record:
     parameters: dict[str, Any]
     value: float  # the median
     unit: str
-    low: float  # bootstrap interval of the median
-    high: float
+    low: float | None  # bootstrap interval of the median
+    high: float | None
     quartile1: float
     quartile3: float
     p99: float | None
@@ -43,6 +43,12 @@ class Record:
     versions: dict[str, str]
     machine: str
     samples: Groups
+
+    @property
+    def counts(self) -> str:
+        """Processes and calls in each: "5 x 30"."""
+        calls = sorted({len(group) for group in self.samples})
+        return f"{len(self.samples)} x {calls[0]}" + (f" to {calls[-1]}" if len(calls) > 1 else "")
 
 
 @dataclass
@@ -77,6 +83,25 @@ class Results:
                 notes: dict[str, Any] = run["notes"]
                 return notes
         return {}
+
+
+def difference(one: Results, other: Results, allowed: Iterable[str] = ()) -> str | None:
+    """Says in a few words why two results may not be compared or joined; None if they may.
+
+    They must be of one machine, one commit and one set of versions, but for what is `allowed`: the names of these.
+    """
+    parts = {
+        "machine": {name: (one.machine.get(name), other.machine.get(name)) for name in host.IDENTITY},
+        "commit": {"commit": (one.machine.get("commit"), other.machine.get("commit"))},
+        "versions": {
+            name: (one.versions.get(name), other.versions.get(name)) for name in one.versions | other.versions
+        },
+    }
+    for what, facts in parts.items():
+        unlike = [f"{name} {a} and {b}" for name, (a, b) in facts.items() if a != b]
+        if unlike and what not in allowed:
+            return f"another {what}: {unlike[0]}" if what != "versions" else f"other versions: {', '.join(unlike)}"
+    return None
 
 
 def make_records(runs: Iterable[dict[str, Any]], versions: dict[str, str], machine_name: str) -> list[Record]:

@@ -18,7 +18,7 @@ from benchmarks.errors import RunError
 from benchmarks.speed.cases import CASES, Job, jobs
 from benchmarks.speed.implementations import IMPLEMENTATIONS, unavailable
 from benchmarks.speed.process.measurement import ANSWER
-from benchmarks.speed.results import Results, read, write
+from benchmarks.speed.results import Results, difference, read, write
 
 TIMEOUT = 900.0  # seconds for one process
 QUICK = 165.0  # seconds for a quick run
@@ -46,7 +46,7 @@ def plan(
             raise RunError(f"{count} threads: this process may use {cores} cores")
     wanted = [
         job
-        for name in (cases or CASES)
+        for name in (cases or [name for name, case in CASES.items() if not case.by_name or device == case.device])
         for job in jobs(
             CASES[name], implementations=tuple(implementations), threads=tuple(threads), cores=cores, device=device,
             quick=quick and not cases, rounds=rounds,
@@ -63,7 +63,7 @@ def plan(
 
 def run(
     wanted: list[Job], results: Results, out: Path, *, limit: float = math.inf,
-    say: Callable[[str], None] = print, measure: Any = None,
+    say: Callable[[str], None] = print, measure: Any = None, command: str = "",
 ) -> bool:  # fmt: skip
     """Measures what is not in `results` yet, and writes the file after each process.
 
@@ -96,7 +96,8 @@ def run(
                     say(f"time is up: {len(left) - index} measurements left out of {out}; go on with --resume")
                     return True
                 answer = _failed(f"no answer after {error.timeout:.0f} s")
-            results.runs[job.key] = answer | {"job": asdict(job)}
+            origin = {"commit": results.machine.get("commit"), "command": command or results.command}
+            results.runs[job.key] = answer | {"job": asdict(job), **origin}
             write(out, results)
             took = time.monotonic() - begin
             outcome = "" if answer["status"] == "ok" else f": {answer['reason']}"
@@ -138,7 +139,7 @@ def _cache_environment(job: Job, scratch: Path) -> dict[str, str]:
         folder = Path(tempfile.mkdtemp(dir=scratch))
     else:
         folder = scratch / "cache-shared"
-    environment = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "torch")}
+    environment = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "torch"), "TWINVAE_CACHE": str(folder / "twinvae")}
     if job.cache == "cold":
         return environment | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
     return environment | {
@@ -202,10 +203,10 @@ def start_results(out: Path, *, device: str, quick: bool, resume: bool, command:
             raise RunError(f"{out} exists: choose another --out, or go on with --resume")
         return Results(facts, command, quick, device)
     results = read(out)
-    if (results.machine["name"], results.device, results.quick) != (facts["name"], device, quick):
-        raise RunError(f"{out} was measured on another machine or device, or with another --quick: start a new file")
-    if results.versions != machine.versions():
-        raise RunError(f"{out} was measured with other versions of the packages: start a new file")
+    if (results.device, results.quick) != (device, quick):
+        raise RunError(f"{out} was measured on another device, or with another --quick: start a new file")
+    if (why := difference(results, Results(facts, command, quick, device))) is not None:
+        raise RunError(f"{out} was measured on {why}: start a new file")
     return results
 
 

@@ -12,26 +12,36 @@ LEAST_FOR_P99 = 1000
 RESAMPLES = 1000
 DRAWN = 200  # samples drawn from a process; more would only make a narrow interval narrower
 LEVEL = 0.95
+LEAST_PROCESSES = 5  # of fewer, no resampling can make an interval of 95%
 
 
 class Summary(NamedTuple):
-    """What a record says about its samples. `low` and `high` bound the median; `p99` is None below 1,000 samples."""
+    """What a record says about its samples. `low` and `high` bound the median, None below five processes.
+
+    `p99` is None below 1,000 samples; `processes` and `n` count processes and all samples."""
 
     median: float
     quartile1: float
     quartile3: float
     p99: float | None
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
+    processes: int
 
 
 class Ratio(NamedTuple):
-    """A ratio of two medians and its bootstrap interval."""
+    """A ratio of two medians and its bootstrap interval, None where either has fewer than five processes."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+
+    def is_beyond(self, floor: float) -> bool:
+        """Returns whether it may be claimed: its interval leaves out 1, and it is further from 1 than the noise."""
+        if self.low is not None and self.high is not None and self.low <= 1.0 <= self.high:
+            return False
+        return not 1 / floor <= self.value <= floor
 
 
 def summarise(groups: Groups) -> Summary:
@@ -47,6 +57,8 @@ def ratio(numerator: Groups, denominator: Groups) -> Ratio:
     """Returns the median of the first over that of the second; the two are resampled independently."""
     top, bottom = _frozen(numerator), _frozen(denominator)
     value = float(np.median(np.concatenate(top)) / np.median(np.concatenate(bottom)))
+    if min(len(top), len(bottom)) < LEAST_PROCESSES:
+        return Ratio(value, None, None)
     low, high = _bounds(resampled_medians(top, seed=1) / resampled_medians(bottom, seed=2))
     return Ratio(value, min(low, value), max(high, value))
 
@@ -56,8 +68,10 @@ def _summary(groups: tuple[tuple[float, ...], ...]) -> Summary:
     values = np.concatenate(groups)
     quartile1, median, quartile3 = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
     p99 = float(np.quantile(values, 0.99)) if len(values) >= LEAST_FOR_P99 else None
+    if len(groups) < LEAST_PROCESSES:
+        return Summary(median, quartile1, quartile3, p99, None, None, len(values), len(groups))
     low, high = _bounds(resampled_medians(groups))
-    return Summary(median, quartile1, quartile3, p99, min(low, median), max(high, median), len(values))
+    return Summary(median, quartile1, quartile3, p99, min(low, median), max(high, median), len(values), len(groups))
 
 
 def resampled_medians(groups: Groups, *, seed: int = 0) -> np.ndarray[Any, Any]:

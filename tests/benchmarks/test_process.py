@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,27 @@ from benchmarks import machine
 from benchmarks.speed import run
 from benchmarks.speed.cases import CASES, Job
 from benchmarks.speed.process import verify
-from benchmarks.speed.process.subjects import trainer
+from benchmarks.speed.process.subjects import subject, trainer
 from tests.conftest import NO_GPU
+from twinvae.data.synthetic import noisy_sine
 
 
 def test_ten_steps_match_the_oracle() -> None:
     result = verify.verify(*trainer("torch-eager"))
     assert result.passed, result
+
+
+def test_a_step_is_verified_at_the_size_that_is_timed() -> None:
+    result = verify.verify(*trainer("torch-loop", batch_size=64, hidden_dim=48), channels=2)
+    assert result.passed, result
+
+
+def test_scores_that_are_not_the_oracle_s_are_found() -> None:
+    detector = subject("torch-again", epochs=1)
+    detector.fit(noisy_sine(0).normal)
+    assert verify.verify_scores(detector, points=200).passed
+    wrong = SimpleNamespace(model_=detector.model_, score=lambda series: detector.score(series) + 1e-3)  # type: ignore[attr-defined]
+    assert not verify.verify_scores(wrong, points=200).passed
 
 
 def test_verification_can_fail() -> None:

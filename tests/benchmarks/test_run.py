@@ -41,7 +41,7 @@ def test_keys_tell_all_jobs_apart() -> None:
 
 def test_a_case_without_compilation_has_no_warm_cache() -> None:
     order = jobs(
-        CASES["cold"], implementations=("tutorial", "jax-run"), threads=(1,), cores=2, device="cpu", quick=False
+        CASES["cold"], implementations=("tutorial", "jax-run"), threads=(2,), cores=2, device="cpu", quick=False
     )
     assert {(job.implementation, job.cache) for job in order} == {
         ("tutorial", "cold"), ("jax-run", "cold"), ("jax-run", "warm"),

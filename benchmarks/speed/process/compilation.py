@@ -1,8 +1,11 @@
 """What a framework compiled and what it found in its cache on disk, as it reports itself."""
 
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any
+
+from twinvae.files.cache import cache_folder
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Watch:
     def __init__(self, backend: str) -> None:
         self.backend = backend
         self.jax = Counts()
+        self.begin, self.packages = time.time(), _packages()
         if backend == "jax":
             from jax import monitoring
 
@@ -38,7 +42,12 @@ class Watch:
     def now(self) -> Counts:
         if self.backend == "jax":
             return Counts(self.jax.programs, self.jax.seconds, self.jax.hits, self.jax.misses)
-        return _torch()
+        counts, packages = _torch(), _packages()
+        counts.misses += len(packages.keys() - self.packages.keys())
+        # A package that is used is touched.
+        counts.hits += sum(packages.get(name, 0.0) >= self.begin for name in self.packages)
+        counts.programs += len(packages.keys() - self.packages.keys())
+        return counts
 
     def _duration(self, event: str, duration_secs: float, **_: Any) -> None:
         if event.startswith("/jax/core/compile/"):  # tracing, lowering, compiling (or fetching)
@@ -62,3 +71,9 @@ def _torch() -> Counts:
         inductor["fxgraph_cache_hit"] + autograd["autograd_cache_hit"],
         inductor["fxgraph_cache_miss"],
     )
+
+
+def _packages() -> dict[str, float]:
+    """The programs of whole chunks that lie in twinvae's cache folder, and when each was last used."""
+    folder = cache_folder()
+    return {} if folder is None else {path.name: path.stat().st_mtime for path in (folder / "torch").glob("*.pt2")}

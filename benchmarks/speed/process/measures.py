@@ -1,5 +1,6 @@
 """What is measured in the fresh process: a function for each kind of case, which adds metrics to a `Measurement`."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -57,6 +58,8 @@ def score(m: Measurement) -> None:
     """Measures the time of a scored point of a long series, and how much the process grows in the first pass."""
     detector, watch = _import(m, epochs=BRIEF)
     detector.fit(tutorial_series().normal)
+    if not _scores_verified(m, detector):
+        return
     points = m.options.get("fewer", {}).get(m.name, m.options["points"])
     series = long_series(points)
     _growing(m, "first_score", lambda: detector.score(series), points=points)
@@ -69,6 +72,9 @@ def train_memory(m: Measurement) -> None:
     """Measures the time and the growth of the process in one epoch on a long series, with the public class."""
     warm = subject(m.name, m.device)
     warm.fit(tutorial_series().normal)
+    settings = {"batch_size": 1024}
+    if not (_verified(m, *trainer(m.name, m.device, **settings)) and _scores_verified(m, warm)):
+        return
     points = m.options["points"]
     series = long_series(points)
     detector = subject(m.name, m.device, epochs=1, batch_size=1024)
@@ -82,6 +88,8 @@ def window(m: Measurement) -> None:
     detector, _ = _import(m, epochs=BRIEF)
     both = tutorial_series()
     detector.fit(both.normal)
+    if not _scores_verified(m, detector):
+        return
     scorer = detector.window_scorer()
     windows = np.lib.stride_tricks.sliding_window_view(both.anomalous, 50)
     m.add("first_call", "s", seconds_of(lambda: scorer(windows[0])))
@@ -100,7 +108,11 @@ def recompile(m: Measurement) -> None:
 
     detector, watch = _import(m)
     both = tutorial_series()
+    if not _verified(m, *trainer(m.name, m.device)):
+        return
     detector.fit(both.normal)
+    if not _scores_verified(m, detector):
+        return
     detector.score(both.anomalous)
     detector.window_scorer()(both.normal[:50])
     first = watch.now()
@@ -117,6 +129,8 @@ def sweep_points(m: Measurement) -> None:
     """Measures the time of a scored point by the length of the series."""
     detector, _ = _import(m, epochs=BRIEF)
     detector.fit(tutorial_series().normal)
+    if not _scores_verified(m, detector):
+        return
     largest = m.options.get("largest", {}).get(m.name, max(m.options["values"]))
     for points in m.options["values"]:
         if points > largest:
@@ -127,16 +141,32 @@ def sweep_points(m: Measurement) -> None:
 
 
 def sweep_training(m: Measurement) -> None:
-    """Measures the time of a training step by one of the sizes."""
-    if IMPLEMENTATIONS[m.name].difference is None and not _verified(m, *trainer(m.name, m.device)):
-        return
+    """Measures the time of a training step by one of the sizes, each verified before it is timed."""
     axis = m.options["axis"]
     for value in m.options["values"]:
         settings, channels = ({}, value) if axis == "channels" else ({axis: value}, 1)
-        config = Config(**settings)
-        run, steps = sized_run(m.name, m.device, config, settings, channels)
-        run()
-        _steps(m, run, steps, arithmetic.training_step(config, channels), budget=m.budget / 2, **{axis: value})
+        if not _sized(m, settings, channels, **{axis: value}):
+            return
+
+
+def sweep_sizes(m: Measurement) -> None:
+    """Measures the time of a training step by batch, hidden units and channels together."""
+    for batch, hidden, channels in m.options["values"]:
+        if not _sized(m, {"batch_size": batch, "hidden_dim": hidden}, channels, size=[batch, hidden, channels]):
+            return
+
+
+def _sized(m: Measurement, settings: dict[str, Any], channels: int, **parameters: Any) -> bool:
+    """Verifies and times a training step at these sizes; returns False if it is refused."""
+    if IMPLEMENTATIONS[m.name].difference is None:
+        train, config = trainer(m.name, m.device, **settings)
+        if not _verified(m, train, config, channels=channels):
+            return False
+    config = Config(**settings)
+    run, steps = sized_run(m.name, m.device, config, settings, channels)
+    run()
+    _steps(m, run, steps, arithmetic.training_step(config, channels), budget=m.budget / 2, **parameters)
+    return True
 
 
 def threads(m: Measurement) -> None:
@@ -144,10 +174,14 @@ def threads(m: Measurement) -> None:
     detector, _ = _import(m, epochs=BRIEF)
     both = tutorial_series()
     config = Config()
+    if IMPLEMENTATIONS[m.name].difference is None and not _verified(m, *trainer(m.name, m.device)):
+        return
     run, steps = sized_run(m.name, m.device, config, {}, 1)
     run()
     _steps(m, run, steps, arithmetic.training_step(config), budget=m.budget)
     detector.fit(both.normal)
+    if not _scores_verified(m, detector):
+        return
     points = m.options.get("fewer", {}).get(m.name, m.options["points"])
     series = long_series(points)
     detector.score(series)
@@ -157,8 +191,8 @@ def threads(m: Measurement) -> None:
 MEASURES: dict[str, Callable[[Measurement], None]] = {
     function.__name__: function
     for function in (
-        roofline, fit, cold, score, train_memory, window, recompile, sweep_points, sweep_training, threads, transfer,
-        stream, watch, fleet, fleet_size,
+        roofline, fit, cold, score, train_memory, window, recompile, sweep_points, sweep_training, sweep_sizes, threads,
+        transfer, stream, watch, fleet, fleet_size,
     )
 }  # fmt: skip
 
@@ -200,7 +234,9 @@ def _steps(
     m: Measurement, run: Callable[[], Any], steps: int, operations: int, *, budget: float, **parameters: Any
 ) -> None:
     """Times a run of so many training steps again and again; a sample is a run's time over its steps."""
+    before = sum(os.times()[:4])  # of all threads and children
     samples = [seconds / steps for seconds in repeat(run, budget=budget)]
+    m.add("cpu_step", "s", (sum(os.times()[:4]) - before) / steps / len(samples), **parameters)
     m.add("step", "s", samples, operations=operations, **parameters)
 
 
@@ -212,12 +248,25 @@ def _scores(
     m.add("score_point", "s", samples, operations=arithmetic.score_point(Config()), **parameters)
 
 
-def _verified(m: Measurement, train: Any, config: Any, *, timed: bool = False) -> bool:
+def _scores_verified(m: Measurement, detector: Subject) -> bool:
+    """Compares 1,000 scores with the oracle's, where the implementation claims parity."""
+    if IMPLEMENTATIONS[m.name].difference is not None:
+        return True
+    from benchmarks.speed.process.verify import verify_scores
+
+    result = verify_scores(detector)
+    m.notes["verified_scores"] = result.worst
+    if not result.passed:
+        m.refuse(f"1,000 scores differ from the oracle's by {result.worst:.2g} of the largest")
+    return result.passed
+
+
+def _verified(m: Measurement, train: Any, config: Any, *, timed: bool = False, channels: int = 1) -> bool:
     """Compares ten training steps with the oracle's, and refuses the measurement if they differ."""
     from benchmarks.speed.process.verify import TOLERANCE, verify
 
     begin = time.perf_counter()
-    result = verify(train, config, seed=SEED)
+    result = verify(train, config, seed=SEED, channels=channels)
     seconds = time.perf_counter() - begin
     m.notes["verified"] = {"worst": result.worst, "where": result.where, "tolerance": TOLERANCE}
     if not result.passed:

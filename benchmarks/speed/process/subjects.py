@@ -39,11 +39,12 @@ class Product:
 
     def __init__(self, name: str, device: str, **settings: Any) -> None:
         arguments = {"preset": "tutorial", "device": device} | settings
-        if name == "jax-step":
+        name = IMPLEMENTATIONS[name].same_as or name
+        if IMPLEMENTATIONS[name].peer:
             from twinvae.detector.detector import VAEDetector
 
             class StepDetector(VAEDetector):
-                backend: ClassVar[Any] = step_backend()
+                backend: ClassVar[Any] = step_backend(name)
 
             self.detector: Any = StepDetector(**arguments)
         elif name == "jax-run":
@@ -57,6 +58,10 @@ class Product:
 
     def fit(self, series: Any) -> None:
         self.detector.fit(series)
+
+    @property
+    def model_(self) -> Any:
+        return self.detector.model_
 
     def score(self, series: Any) -> Any:
         return self.detector.decision_function(series)
@@ -142,13 +147,21 @@ class Pyod:
         return lambda window: self.detector.score_windows(window[None])
 
 
-def step_backend() -> Any:
-    """Returns the JAX backend with a `train` that calls one compiled step at a time."""
-    from benchmarks.peers import jax_step
-    from vae_jax import backend
+def step_backend(name: str) -> Any:
+    """Returns the product's backend with the `train` of this peer."""
+    backend: Any
+    if IMPLEMENTATIONS[name].peer == "jax_step":
+        from benchmarks.peers import jax_step
+        from vae_jax import backend
 
-    functions = {name: getattr(backend, name) for name in backend.__all__}
-    return SimpleNamespace(**functions | {"train": jax_step.train})
+        train: Any = jax_step.train
+    else:
+        from benchmarks.peers import torch_steps
+        from vae_torch import backend
+
+        train = torch_steps.trainer(IMPLEMENTATIONS[name].mode)
+    functions = {function: getattr(backend, function) for function in backend.__all__}
+    return SimpleNamespace(**functions | {"train": train})
 
 
 Train = Callable[[Any, Any, Any, Iterable[Any], Any], Iterator[Any]]
@@ -158,8 +171,9 @@ def trainer(name: str, device: str = "cpu", **settings: Any) -> tuple[Train, Any
     """Returns the training function of an implementation that claims parity, and the configuration to call it with."""
     from twinvae.config import resolve
 
-    if name == "jax-step":
-        return step_backend().train, resolve("tutorial", {"device": device} | settings)
+    name = IMPLEMENTATIONS[name].same_as or name
+    if IMPLEMENTATIONS[name].peer:
+        return step_backend(name).train, resolve("tutorial", {"device": device} | settings)
     from twinvae.network.backend import load_backend
 
     implementation = IMPLEMENTATIONS[name]

@@ -21,6 +21,7 @@ class Verdict(NamedTuple):
     bar: str
     measured: str
     met: bool | None
+    shown: bool = True  # False where the bar lies within the interval: neither met nor missed
 
 
 def verdicts(table: Table) -> list[Verdict]:
@@ -57,7 +58,7 @@ def _faster(table: Table, title: str, least: float, names: tuple[str, ...], peer
     detail = f"{seconds(ours.value)} against {seconds(theirs.value)}"
     if len(names) > 1:
         detail = f"{IMPLEMENTATIONS[ours.implementation].label}: {detail}"
-    return Verdict(bar, f"{interval(times)} times ({detail})", times.value >= least)
+    return Verdict(bar, f"{interval(times)} times ({detail})", times.value >= least, _decided(times, least))
 
 
 def _step(table: Table) -> Verdict:
@@ -85,9 +86,8 @@ def _cold(table: Table, title: str, most: float, cache: str) -> Verdict:
     if ours is None or theirs is None:
         return Verdict(bar, NOT_MEASURED, None)
     share = ratio(ours.samples, theirs.samples)
-    return Verdict(
-        bar, f"{interval(share)} ({seconds(ours.value)} against {seconds(theirs.value)})", share.value <= most
-    )
+    measured = f"{interval(share)} ({seconds(ours.value)} against {seconds(theirs.value)})"
+    return Verdict(bar, measured, share.value <= most, _decided(share, most))
 
 
 def _scoring(table: Table, label: str, names: tuple[str, ...]) -> Verdict:
@@ -98,7 +98,7 @@ def _scoring(table: Table, label: str, names: tuple[str, ...]) -> Verdict:
         return Verdict(bar, NOT_MEASURED, None)
     times = ratio(theirs.samples, ours.samples)
     detail = f"{1 / ours.value / 1e6:.1f} against {1 / theirs.value / 1e6:.3f} million a second"
-    return Verdict(bar, f"{interval(times)} times ({detail})", times.value >= 100)
+    return Verdict(bar, f"{interval(times)} times ({detail})", times.value >= 100, _decided(times, 100))
 
 
 def _roofline(table: Table, label: str, names: tuple[str, ...]) -> Verdict:
@@ -187,6 +187,11 @@ def _fleet(table: Table, name: str, bar: str, least: float) -> Verdict:
     return Verdict(bar, "; ".join(text for _, text in found), min(value.value for value, _ in found) >= least)
 
 
+def _decided(times: Ratio, bar: float) -> bool:
+    """Whether the bar lies outside the interval, where there is one."""
+    return times.low is None or times.high is None or not times.low < bar < times.high
+
+
 def _recompile(table: Table) -> Verdict:
     bar = "A second fit and score, other data of the same shape: compile nothing"
     found = {record.implementation: record.value for record in table.all("recompile", "programs_again")}
@@ -218,4 +223,6 @@ def seconds(value: float) -> str:
 
 def interval(value: Ratio) -> str:
     """Returns a ratio and its bootstrap interval as text."""
+    if value.low is None or value.high is None:
+        return f"{value.value:.3g}"
     return f"{value.value:.3g} [{value.low:.3g}, {value.high:.3g}]"

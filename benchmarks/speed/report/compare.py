@@ -18,6 +18,8 @@ class Change(NamedTuple):
 
     def is_beyond(self, least: float) -> bool:
         """Returns whether the interval does not contain 1 and the change is at least this share."""
+        if self.times.low is None or self.times.high is None:
+            return False
         outside = self.times.low > 1.0 or self.times.high < 1.0
         return outside and abs(self.times.value - 1.0) >= least
 

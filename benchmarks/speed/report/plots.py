@@ -16,11 +16,14 @@ from twinvae.config import Config
 
 COLOURS = {
     "tutorial": "#000000", "pyod": "#CC79A7", "pyod-same-size": "#F0E442", "torch-eager": "#D55E00",
+    "torch-loop": "#8C564B", "torch-again": "#BBBBBB", "torch-step": "#B58900", "torch-overhead": "#C7A252",
+    "torch-autotune": "#D9BC7A", "torch-whole": "#A07800", "jax-again": "#777777",
     "torch-compiled": "#E69F00", "jax-step": "#56B4E9", "jax-run": "#0072B2",
 }  # fmt: skip
 MARKERS = {
     "tutorial": "o", "pyod": "v", "pyod-same-size": "P", "torch-eager": "s",
-    "torch-compiled": "D", "jax-step": "^", "jax-run": "*",
+    "torch-loop": "h", "torch-again": "x", "torch-step": "d", "torch-overhead": "<", "torch-autotune": ">",
+    "torch-whole": "p", "jax-again": "x", "torch-compiled": "D", "jax-step": "^", "jax-run": "*",
 }  # fmt: skip
 STAGES = (
     ("import", "start and import", "#56B4E9", ""),
@@ -29,6 +32,7 @@ STAGES = (
     ("score", "score", "#D55E00", "xx"),
 )
 FLOOR = "#009E73"
+LIBRARIES = ("torch-eager", "jax-run")  # whose own sgemm gives a floor of its own
 STYLE: dict[Any, Any] = {
     "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
     "axes.axisbelow": True, "legend.frameon": False, "hatch.linewidth": 0.6, "svg.hashsalt": "twinvae",
@@ -60,7 +64,8 @@ def ladder(table: Table) -> Figure | None:
     rows.sort(key=lambda row: (IMPLEMENTATIONS[row[1]].backend == "jax", -row[0]))
     figure, axes = _figure(8.6, 1.5 + 0.45 * len(rows))
     slowest = next((value for value, name in rows if name == "tutorial"), None)
-    rate = table.roofline(1)
+    rates = {name: r for name in LIBRARIES if (r := table.roofline(1, name))}
+    rate = max(rates.values(), default=None)
     floor = arithmetic.training_step(Config()) / rate if rate else min(rows)[0]
     for position, (value, name) in enumerate(rows):
         # A line from the floor, not a bar from an arbitrary end of a log axis.
@@ -79,6 +84,8 @@ def ladder(table: Table) -> Figure | None:
         axes.text(
             floor * 1e6, 1.01, f"arithmetic floor {seconds(floor)}", color=FLOOR, va="bottom", transform=transform
         )
+        for name, one in rates.items():
+            axes.axvline(arithmetic.training_step(Config()) / one * 1e6, color=COLOURS[name], linestyle=":")
     axes.set_xlim(floor * 1e6 / 1.3, max(rows)[0] * 1e6 * 80)
     axes.set_xlabel("time of a training step, warm (µs, log scale)")
     axes.grid(axis="y", visible=False)
@@ -91,6 +98,8 @@ def time_to_result(table: Table) -> Figure | None:
     for label, stages in cold_stages(table):
         values = {stage: record.value for stage, record in stages.items() if stage != "total"}
         values["import"] = values.get("import", 0.0) + values.pop("start", 0.0)
+        rest = stages["total"].value - sum(values.values())  # the sum of medians is not the median of sums
+        values["first_use"] = values.get("first_use", 0.0) + rest
         rows.append((label, values))
     if not rows:
         return None
@@ -233,10 +242,9 @@ def _lines(axes: Any, records: Sequence[Record], axis: str, scale: float) -> Non
         ordered = sorted(found, key=lambda record: record.parameters[axis])
         values = [record.value * scale for record in ordered]
         _line(axes, name, [record.parameters[axis] for record in ordered], values)
-        low, high = [r.low * scale for r in ordered], [r.high * scale for r in ordered]
-        axes.fill_between(
-            [r.parameters[axis] for r in ordered], low, high, color=COLOURS[name], alpha=0.15, linewidth=0
-        )
+        bands = [(r.parameters[axis], r.low * scale, r.high * scale) for r in ordered if r.low and r.high]
+        if bands:
+            axes.fill_between(*zip(*bands, strict=True), color=COLOURS[name], alpha=0.15, linewidth=0)
     axes.set_xscale("log")
     axes.set_yscale("log")
     ticks = sorted({record.parameters[axis] for record in records})

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.speed.implementations import IMPLEMENTATIONS, PRODUCT
 from benchmarks.speed.report.bars import interval, seconds
+from benchmarks.speed.report.noise import noise_floor
 from benchmarks.speed.results import Record, Table
 from benchmarks.speed.stats import ratio
 
@@ -74,14 +75,17 @@ def sentences(table: Table) -> list[str]:
     if fits:
         order = sorted(fits, key=lambda name: fits[name].value)
         best, reference = order[0], fits.get("tutorial")
-        found.append(f"Training the tutorial's job again in one process is fastest with {_of(best, fits[best])}.")
+        second = fits[order[1]] if len(order) > 1 else None
+        if second is None or ratio(second.samples, fits[best].samples).is_beyond(noise_floor(table)):
+            found.append(f"Training the tutorial's job again in one process is fastest with {_of(best, fits[best])}.")
         if reference and best != "tutorial":
+            floor = noise_floor(table)
             found += [
                 f"{_label(name)} needs {seconds(fits[name].value)}: "
                 f"{interval(ratio(reference.samples, fits[name].samples))} times as fast as the tutorial's own loop "
                 f"({seconds(reference.value)})."
                 for name in order
-                if name in PRODUCT
+                if name in PRODUCT and ratio(reference.samples, fits[name].samples).is_beyond(floor)
             ]
     cold = best_of_each(table, "cold", "total", cache="cold")
     if cold:
@@ -109,8 +113,9 @@ def best_of_each(table: Table, case: str, metric: str, **wanted: Any) -> dict[st
     """Returns the best record of each implementation that has one, in the order of the table of implementations."""
     return {
         name: record
-        for name in IMPLEMENTATIONS
-        if (record := table.best(case, metric, implementation=name, **wanted)) is not None
+        for name, implementation in IMPLEMENTATIONS.items()
+        if not implementation.same_as
+        and (record := table.best(case, metric, implementation=name, **wanted)) is not None
     }
 
 

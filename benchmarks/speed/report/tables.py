@@ -11,7 +11,7 @@ from benchmarks.speed.stats import ratio
 
 def bars(table: Table) -> str:
     words = {True: Html('<span class="met">yes</span>'), False: Html('<span class="missed">no</span>'), None: missing()}
-    rows = [(v.bar, as_text(v.measured), words[v.met]) for v in verdicts(table)]
+    rows = [(v.bar, as_text(v.measured), words[v.met] if v.shown else "not shown") for v in verdicts(table)]
     return as_table(("bar", "measured", "met?"), rows)
 
 
@@ -30,8 +30,11 @@ def ladder(results: Results, table: Table) -> str:
         rows.append(
             (
                 implementation.label,
-                Html(f"{seconds(fit.value)} <small>{_quartiles(fit)}, n={fit.n}</small>") if fit else missing(),
+                seconds(fit.value) if fit else missing(),
+                _quartiles(fit) if fit else missing(),
+                fit.counts if fit else missing(),
                 seconds(step) if step else missing(),
+                _time(table.best("fit", "cpu_step", implementation=name)),
                 interval(ratio(reference.samples, fit.samples)) if fit and reference else missing(),
                 str(fit.threads) if fit else missing(),
                 f"{loss.value:.4f}" if loss else "its own",
@@ -40,7 +43,8 @@ def ladder(results: Results, table: Table) -> str:
             )
         )
     columns = (
-        "implementation", "warm fit (quartiles)", "step", "times the tutorial's speed", "threads",
+        "implementation", "warm fit", "quartiles", "processes x calls", "step",
+        "CPU seconds a step", "times the tutorial's speed", "threads",
         "final loss a window", "events found (true: 300 to 320)", "computation",
     )  # fmt: skip
     return as_table(columns, rows)
@@ -48,10 +52,19 @@ def ladder(results: Results, table: Table) -> str:
 
 def cold(table: Table) -> str:
     rows = [
-        (label, *(_time(stages.get(stage)) for stage in STAGES), str(stages["total"].n))
+        (label, *(_time(stages.get(stage)) for stage in STAGES), stages["total"].counts)
         for label, stages in cold_stages(table)
     ]
-    columns = ("implementation", "start", "import", "compile, first use", "train 1,500 steps", "score", "total", "n")
+    columns = (
+        "implementation",
+        "start",
+        "import",
+        "compile, first use",
+        "train 1,500 steps",
+        "score",
+        "total",
+        "processes x calls",
+    )
     return as_table(columns, rows)
 
 
@@ -99,8 +112,8 @@ def scoring(table: Table) -> str:
             (
                 _label(record.implementation),
                 f"{record.parameters['points']:,}", str(record.threads),
-                Html(f"{1 / record.value / 1e6:.3g} <small>{_spread(1e-6 / record.high, 1e-6 / record.low)}</small>"),
-                Html(share + different), f"{growth.value / 1e6:.0f} MB" if growth else missing(), str(record.n),
+                Html(f"{1 / record.value / 1e6:.3g} <small>{_rates(record)}</small>"),
+                Html(share + different), f"{growth.value / 1e6:.0f} MB" if growth else missing(), record.counts,
             )
         )  # fmt: skip
     columns = (
@@ -110,7 +123,7 @@ def scoring(table: Table) -> str:
         "million points a second",
         "of the sgemm rate",
         "growth of the process",
-        "n",
+        "processes x calls",
     )
     return as_table(columns, rows) + "<p><small>* as if it did our arithmetic; its own model differs</small></p>"
 
@@ -136,11 +149,11 @@ def sizes(table: Table) -> str:
 def latency(table: Table) -> str:
     rows = [
         (
-            _label(r.implementation), seconds(r.value), _quartiles(r), _p99(r), str(r.n),
+            _label(r.implementation), seconds(r.value), _quartiles(r), _p99(r), r.counts,
         )
         for r in table.all("window", "latency")
     ]  # fmt: skip
-    return as_table(("implementation", "median", "quartiles", "99%", "n"), rows)
+    return as_table(("implementation", "median", "quartiles", "99%", "processes x calls"), rows)
 
 
 def streams(table: Table) -> str:
@@ -150,21 +163,21 @@ def streams(table: Table) -> str:
             if r.implementation == "numpy"
             else f"{_label(r.implementation)}, its window_scorer()",
             str(r.parameters["window"]), str(r.parameters["channels"]), seconds(r.value),
-            _quartiles(r), _p99(r), str(r.n),
+            _quartiles(r), _p99(r), r.counts,
         )
         for r in table.all("stream", "point")
     ]  # fmt: skip
     lines = [
         (
             r.parameters["lines"], str(r.threads), f"{1 / r.value:,.0f}", seconds(r.value),
-            _quartiles(r), str(r.n),
+            _quartiles(r), r.counts,
         )
         for r in table.all("watch", "point")
     ]  # fmt: skip
     return (
-        as_table(("a point", "window", "channels", "median", "quartiles", "99%", "n"), points)
+        as_table(("a point", "window", "channels", "median", "quartiles", "99%", "processes x calls"), points)
         + "<h3>twinvae watch, from a pipe to a pipe</h3><p>Its cores also serve who sends and who reads.</p>"
-        + as_table(("lines", "cores", "points a second", "a point", "quartiles", "n"), lines)
+        + as_table(("lines", "cores", "points a second", "a point", "quartiles", "processes x calls"), lines)
     )
 
 
@@ -173,13 +186,23 @@ def fleets(table: Table) -> str:
         (
             _label(r.implementation), what, str(r.parameters.get("preset", "tutorial")),
             f"{r.parameters.get('series', 1):,}", str(r.threads), seconds(r.value),
-            _quartiles(r), f"{1 / r.value:,.1f}", str(r.n),
+            _quartiles(r), f"{1 / r.value:,.1f}", r.counts,
         )
         for case in ("fleet", "fleet-size")
         for metric, what in (("single_model", "single fit"), ("fleet_model", "fleet"))
         for r in table.all(case, metric)
     ]  # fmt: skip
-    heads = ("implementation", "what", "preset", "series", "cores", "a model", "quartiles", "models a second", "n")
+    heads = (
+        "implementation",
+        "what",
+        "preset",
+        "series",
+        "cores",
+        "a model",
+        "quartiles",
+        "models a second",
+        "processes x calls",
+    )
     return as_table(heads, rows)
 
 
@@ -187,7 +210,7 @@ def machine(table: Table) -> str:
     rows = [
         (
             r.implementation if r.implementation == "numpy" else IMPLEMENTATIONS[r.implementation].backend,
-            str(r.threads), str(r.parameters.get("precision")), f"{r.value / 1e9:.1f}", str(r.n),
+            str(r.threads), str(r.parameters.get("precision")), f"{r.value / 1e9:.1f}", r.counts,
         )
         for r in table.all("roofline", "matmul")
     ]  # fmt: skip
@@ -207,8 +230,9 @@ def machine(table: Table) -> str:
         for metric in ("peak_resident", "peak_device_memory")
         for r in table.all(case, metric, threads=1)
     ]
+    heads = "library", "threads", "precision", "GFLOP/s", "processes x calls"
     return (
-        "<h3>Large matrix products</h3>" + as_table(("library", "threads", "precision", "GFLOP/s", "n"), rows)
+        "<h3>Large matrix products</h3>" + as_table(heads, rows)
         + "<h3>Transfers to a GPU and back</h3>" + as_table(("implementation", "way", "time", "rate"), transfers)
         + "<h3>Peak memory of a process</h3>" + as_table(("case", "implementation", "device", "peak"), peaks)
     )  # fmt: skip
@@ -218,8 +242,8 @@ def _time(record: Record | None) -> str:
     return seconds(record.value) if record else missing()
 
 
-def _spread(low: float, high: float) -> str:
-    return f"[{low:.3g}, {high:.3g}]"
+def _rates(record: Record) -> str:
+    return "" if not record.low or not record.high else f"[{1e-6 / record.high:.3g}, {1e-6 / record.low:.3g}]"
 
 
 def _quartiles(record: Record) -> str:

@@ -1,0 +1,94 @@
+"""Controls of the same code, what may be claimed beside them, and that each committed page is of its file."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.machine import ROOT
+from benchmarks.speed.cases import CASES
+from benchmarks.speed.implementations import IMPLEMENTATIONS
+from benchmarks.speed.report.bars import verdicts
+from benchmarks.speed.report.noise import controls, noise_floor
+from benchmarks.speed.report.page import html, write_report
+from benchmarks.speed.report.plots import pictures
+from benchmarks.speed.results import Results, Table, read
+from benchmarks.speed.stats import Ratio, ratio, summarise
+from tests.helpers.speed_results import results_of
+
+PAGES = sorted(path.parent for path in (ROOT / "benchmarks" / "results").glob("*/report.html"))
+
+
+def test_cases_that_only_score_have_a_control_in_place_of_compile() -> None:
+    for name in ("window", "score", "points", "threads"):
+        assert "torch-compiled" not in CASES[name].implementations
+        assert {"torch-again", "jax-again"} <= set(CASES[name].implementations)
+    assert {"torch-again", "jax-again"} <= set(CASES["fit"].implementations)
+    assert all(CASES[name].rounds >= 5 for name in ("score", "cold", "window", "fit"))
+
+
+def slow_again(results: Results, times: float) -> Table:
+    for run in results.runs.values():
+        if run["job"]["implementation"] == "jax-again":
+            for metric in run["metrics"]:
+                metric["samples"] = [times * sample for sample in metric["samples"]]
+    return Table(results.records)
+
+
+def test_the_noise_floor_is_what_the_controls_differ_by() -> None:
+    table = slow_again(results_of(cases=("fit", "window")), 1.4)
+    assert {IMPLEMENTATIONS[c.again.implementation].same_as for c in controls(table)} == {"torch-eager", "jax-run"}
+    assert noise_floor(table) >= 1.4
+
+
+@pytest.mark.parametrize(
+    ("times", "floor", "claimed"),
+    [
+        (Ratio(1.3, 1.2, 1.4), 1.4, False), (Ratio(1.3, 1.2, 1.4), 1.1, True), (Ratio(1.3, 0.9, 1.6), 1.1, False),
+        (Ratio(0.5, None, None), 1.4, True), (Ratio(0.8, None, None), 1.4, False),
+    ],
+)  # fmt: skip
+def test_no_ratio_inside_the_floor_is_claimed(times: Ratio, floor: float, claimed: bool) -> None:
+    assert times.is_beyond(floor) is claimed
+
+
+def test_a_page_claims_nothing_inside_its_floor() -> None:
+    results = results_of(cases=("fit", "score", "window"))
+    slow_again(results, 1e4)
+    page = html(results, "results.json", {})
+    assert "no difference shown" in page
+    assert "times as fast as the tutorial" not in page[: page.index("Bars that")]
+
+
+def test_fewer_than_five_processes_have_no_interval() -> None:
+    assert summarise([[1.0, 2.0]] * 4).low is None
+    assert summarise([[1.0, 2.0]] * 5).low is not None
+    assert ratio([[2.0]] * 5, [[1.0]] * 4).low is None
+
+
+def test_a_bar_within_its_interval_is_neither_met_nor_missed() -> None:
+    results = results_of(cases=("fit",))
+    for turn, run in enumerate(results.runs.values()):
+        if run["job"]["implementation"] == "jax-run":
+            run["metrics"][0]["samples"] = [0.9 / 25 * (0.8 + 0.1 * run["job"]["round"])] * (3 + turn % 2)
+    first = verdicts(Table(results.records))[0]
+    assert not first.shown
+    assert "not shown" in html(results, "results.json", {})
+
+
+def without_pictures(page: str) -> str:
+    return re.sub(r"base64,[^\"]+", "", page)
+
+
+def test_a_page_can_be_made_again_from_its_file(tmp_path: Path) -> None:
+    results = results_of(cases=("fit", "map"))
+    page = write_report(results, tmp_path / "a.json", tmp_path / "a").read_text()
+    again = html(results, "a.json", pictures(Table(results.records)))
+    assert without_pictures(again) == without_pictures(page)
+
+
+def test_committed_pages_are_those_of_their_files() -> None:
+    for folder in PAGES:
+        results = read(folder.with_suffix(".json"))
+        again = html(results, f"{folder.name}.json", pictures(Table(results.records)))
+        assert without_pictures(again) == without_pictures((folder / "report.html").read_text(encoding="utf-8"))
