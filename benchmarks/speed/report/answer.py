@@ -9,7 +9,7 @@ from benchmarks.speed.results import Table
 from benchmarks.speed.stats import ratio
 
 ANSWERS = (
-    ("Train a step, eager PyTorch", "fit", "step", "torch-loop", "jax-run"),
+    ("Train a step, PyTorch's loop against JAX's compiled run", "fit", "step", "torch-loop", "jax-run"),
     ("Train a step, both compiled, one step a call", "fit", "step", "torch-step", "jax-step"),
     ("Train a step, both compiled, the whole run", "fit", "step", "torch-compiled", "jax-run"),
     ("Score a point of a long series", "score", "score_point", "torch-eager", "jax-run"),
@@ -45,8 +45,8 @@ def control(table: Table) -> str:
         for c in controls(table)
     ]  # fmt: skip
     heads = ("the same code twice", "threads", "first", "again", "ratio", "spread of processes", "processes x calls")
-    floor = f"<p>A/A controls. Noise floor of this page: a factor of {noise_floor(table):.3g}. No ratio inside it is "
-    return as_table(heads, rows) + floor + "claimed.</p>"
+    floor = f"<p>A/A controls. Noise floor of this page: a factor of {noise_floor(table):.3g}. The answers and "
+    return as_table(heads, rows) + floor + "the table of sizes claim no ratio inside it.</p>"
 
 
 def who_wins(table: Table) -> str:

@@ -32,7 +32,8 @@ METHOD = (
     "What is scored was compared with the oracle too, at 1,000 points; swept sizes were verified each. Where float32 "
     "itself is further off, the bound is four times what the oracle differs by in float32.",
     "Values are medians; brackets are 95% bootstrap intervals that resample processes, then calls. Fewer than five "
-    "processes have none. A ratio is claimed only outside the noise floor, which controls of the same code give.",
+    "processes have none. Controls of the same code give the noise floor. The answers, the table of sizes and the "
+    "order of fits claim no ratio inside it; elsewhere read a ratio with the floor in mind.",
     "Results come back as NumPy arrays, so nothing is timed half done. All products are full float32; TF32 is off, "
     "but in rows that name it.",
     "Start-up times count from the creation of the process. Files are in the operating system's cache.",
