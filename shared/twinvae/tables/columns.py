@@ -35,15 +35,17 @@ def _without_words(column: "pl.Series") -> "pl.Series":
 
 
 def is_binary(parts: Iterable["pl.Series"]) -> bool:
-    """Whether a column, in parts, holds nothing but 0 and 1, or words for them."""
+    """Whether a column, in parts, holds nothing but 0 and 1, or nothing but 1 and -1, or words for them."""
     import polars as pl
 
-    return all(
-        may_hold_numbers(part)
-        and (values := _without_words(part).cast(pl.Float64, strict=False)).null_count() == 0
-        and bool(values.is_in([0.0, 1.0]).all())
-        for part in parts
-    )
+    found: set[float | None] = set()
+    for part in parts:
+        if not may_hold_numbers(part):
+            return False
+        found.update(_without_words(part).cast(pl.Float64, strict=False).unique())
+        if not (found <= {0.0, 1.0} or found <= {1.0, -1.0}):
+            return False
+    return True
 
 
 def may_hold_numbers(column: "pl.Series") -> bool:
@@ -80,15 +82,39 @@ def numbers(
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
-def label_values(path: Path | str, column: "pl.Series", begin: int = 0) -> Int8[np.ndarray, " time"]:
-    """The labels of a column, or of a part of it: each must be 0 or 1."""
+def label_values(
+    path: Path | str, column: "pl.Series", begin: int = 0, anomaly: float | None = None
+) -> Int8[np.ndarray, " time"]:
+    """The labels of a column, or of a part of it: each must be 0 or 1; or 1 or -1, of which one is the `anomaly`."""
     values = numbers(path, _without_words(column), begin)
+    if anomaly is not None:
+        values = np.where(np.abs(values) == 1, values == anomaly, values)
     if not np.isin(values, (0.0, 1.0)).all():
         row = np.flatnonzero(~np.isin(values, (0.0, 1.0)))[0]
         raise ValueError(
             f"{path}: row {begin + row}, column {column.name}: a label must be 0 or 1, got {values[row]:g}"
         )
     return values.astype(np.int8)
+
+
+def signed_anomaly(path: Path | str, name: str, parts: Iterable["pl.Series"]) -> float | None:
+    """Which of 1 and -1 is the anomaly in a column of labels that holds both and nothing else: the rarer; it is said.
+
+    In scikit-learn it is -1 (`IsolationForest.predict`); in other data, 1. None where the labels are 0 and 1.
+    """
+    import polars as pl
+
+    count = {1.0: 0, -1.0: 0}
+    for part in parts:
+        values = _without_words(part).cast(pl.Float64, strict=False) if may_hold_numbers(part) else part
+        if not may_hold_numbers(part) or not values.is_in([*count]).fill_null(value=False).all():
+            return None
+        count = {value: n + int((values == value).sum()) for value, n in count.items()}
+    if not count[-1.0]:
+        return None
+    anomaly = -1.0 if count[-1.0] <= count[1.0] else 1.0
+    warn(f"{path}: column {name}: took {anomaly:g} as the anomaly and {-anomaly:g} as normal, the more frequent")
+    return anomaly
 
 
 def plain(
@@ -175,7 +201,8 @@ def differences(values: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"
     with np.errstate(invalid="ignore"):
         rises = np.diff(values, prepend=np.nan)
         falls = np.flatnonzero(rises < 0)
-    rises[falls] = [difference_of(values[row], values[row - 1]) for row in falls]
+        most = np.fmax.accumulate(values)
+    rises[falls] = [difference_of(values[row], values[row - 1], most[row - 1]) for row in falls]
     return rises
 
 

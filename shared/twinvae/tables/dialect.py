@@ -150,16 +150,16 @@ def is_number(cell: str) -> bool:
         return False
 
 
-def difference_of(value: float, before: float) -> float:
-    """By how much a counter has risen.
+def difference_of(value: float, before: float, most: float | None = None) -> float:
+    """By how much a counter has risen, whose largest value up to `before` was `most`.
 
-    A fall from the last quarter of 32 or 64 bits to the first one is a wrap; any other fall is a counter that was set
-    back, and the difference is missing.
+    It has the fewest of 16, 32 and 64 bits that hold all its values. A fall from the last quarter of these to the first
+    one is a wrap; any other fall is a counter that was set back, and the difference is missing.
     """
     if not value < before:
         return value - before
-    for size in (2.0**32, 2.0**64):
-        if before <= size:
+    for size in (2.0**16, 2.0**32, 2.0**64):
+        if max(before, most or before) <= size:
             return value + size - before if before >= 0.75 * size and 0 <= value <= 0.25 * size else math.nan
     return math.nan
 
