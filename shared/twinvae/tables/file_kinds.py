@@ -1,5 +1,6 @@
 """What a file is that is not what its name says, or not text all through: what to say of it, and what to do."""
 
+import re
 from pathlib import Path
 
 LONGEST_CELL = 2**16  # characters: a longer one is no number, no word and no time stamp
@@ -82,6 +83,23 @@ def bad_bytes(path: Path) -> str | None:
             except UnicodeDecodeError as error:
                 return (
                     f"line {number}: byte 0x{line[error.start]:02x} is no UTF-8 text: save the file as UTF-8; from an "
-                    "older Windows program, iconv -f WINDOWS-1252 -t UTF-8"
+                    f"older Windows program, {_advice(line)}"
                 )
     return None
+
+
+def _advice(line: bytes) -> str:
+    """How to bring text that is no UTF-8 to it, by what encodings make of one line with other bytes than ASCII's."""
+    if re.search(r"[\u3040-\u30ff\u4e00-\u9fff]{2}", line.decode("cp932", errors="ignore")) and _fits(line, "cp932"):
+        return "iconv -f CP932 -t UTF-8"
+    if re.search(rb"[\xa1-\xfe]{2}", line):  # words of such letters, which western Europe has not
+        return "iconv -t UTF-8 -f with its encoding: GB18030 (Chinese), CP949 (Korean), WINDOWS-1251 (Cyrillic), ..."
+    return f"iconv -f {'WINDOWS-1252' if _fits(line, 'cp1252') else 'ISO-8859-1'} -t UTF-8"
+
+
+def _fits(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
