@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 LONGEST_CELL = 2**16  # characters: a longer one is no number, no word and no time stamp
+TEXTS = (".csv", ".tsv", ".txt", ".dat", ".asc", ".lvm")  # read as a CSV
 _HEAD = 4096
 _UNPACK = "unpack it first"
 _KINDS = (
@@ -27,7 +28,7 @@ _PARQUET = b"PAR1"
 
 
 def check_kind(path: Path) -> None:
-    """Raises ValueError if a file called .csv or .parquet begins as one of another kind; says which.
+    """Raises ValueError if a file begins as one of another kind than its name says; says which.
 
     A file that cannot be opened is left to who reads it.
     """
@@ -39,7 +40,7 @@ def check_kind(path: Path) -> None:
     if path.suffix.lower() == ".parquet" and head.startswith(_PARQUET):
         return
     kind = _kind(head)
-    if kind is None and path.suffix.lower() == ".parquet" and head and b"\x00" not in head:
+    if kind is None and path.suffix.lower() not in TEXTS and head and b"\x00" not in head:
         kind = "text: if it is a CSV, name it .csv"
     if kind is not None:
         raise ValueError(f"{path}: it is {kind}")
@@ -49,6 +50,8 @@ def _kind(head: bytes) -> str | None:
     if (kind := next((kind for begin, kind in _KINDS if head.startswith(begin)), None)) is not None:
         return kind
     if head.startswith(b"PK\x03\x04"):
+        if b".npy" in head:
+            return "an archive of NumPy's arrays: save the one of the values with np.save, as .npy"
         is_workbook = b"xl/" in head or b"[Content_Types].xml" in head
         return "an Excel workbook: save the sheet as CSV (UTF-8)" if is_workbook else f"a zip archive: {_UNPACK}"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")

@@ -25,10 +25,9 @@ from twinvae.tables.dialect import (
     is_header,
     is_number,
     is_number_or_missing,
-    is_row_of_units,
 )
-from twinvae.tables.file_kinds import bad_bytes, check_kind
-from twinvae.tables.footer import without_footer
+from twinvae.tables.edges import without_footer, without_rows_on_top
+from twinvae.tables.file_kinds import TEXTS, bad_bytes, check_kind
 from twinvae.tables.long_parquet import LongParquet, is_long, reading, spooled_labels, spooled_stamps, spooled_values
 from twinvae.tables.npy import read_npy
 from twinvae.tables.roles import Columns, choose_columns, time_names, with_joined_time
@@ -54,7 +53,9 @@ def read_table(
     separator: str | None = None,
     header: Sequence[str] = (),
 ) -> Series:
-    """Reads a CSV, Parquet or .npy file. Rows count from 0, without the header; empty rows at the end do not count.
+    """Reads a CSV (.csv, .tsv, .txt, .dat, .asc, .lvm), Parquet or .npy file.
+
+    Rows count from 0, without the header; empty rows at the end do not count.
 
     `columns` are the channels; without it, all columns but the time stamps, the labels, and what is plainly no channel
     (texts, numbers of rows, parts of a calendar): a warning names these. `time` is the column of the time stamps, or
@@ -169,9 +170,9 @@ def _read_whole(path: Path, dialect: Dialect) -> "tuple[pl.DataFrame, str | None
 
     if path.is_dir():
         raise ValueError(f"{path}: a folder, not a file")
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise ValueError(f"{path}: not a .csv, .parquet or .npy file")
     check_kind(path)
+    if path.suffix.lower() not in (*TEXTS, ".parquet"):
+        raise ValueError(f"{path}: not a .csv, .parquet or .npy file")
     with reading(path):
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False), None
@@ -213,10 +214,7 @@ def _without_other_headers(path: Path, frame: "pl.DataFrame", dialect: Dialect) 
         frame = frame.filter(~again)
         if frame.height < rows:
             warn(f"{path}: left out {rows - frame.height} rows that repeat the header")
-    if frame.height > 2 and is_row_of_units(*frame.head(3).rows(), missing=dialect.missing):
-        warn(f"{path}: left out the row of units below the header")
-        frame = frame.slice(1)
-    return frame
+    return without_rows_on_top(path, frame, dialect)
 
 
 def read_header(path: Path) -> tuple[str, list[str]]:

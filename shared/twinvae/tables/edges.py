@@ -1,4 +1,4 @@
-"""What stands below the rows of a table in a CSV: totals, a mark of a program, a line of text."""
+"""What stands above and below the rows of a table in a CSV: units, metadata; totals, a mark of a program, a text."""
 
 import re
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from twinvae.process.notices import shortened, warn
 from twinvae.tables.columns import filled_rows
-from twinvae.tables.dialect import Dialect, is_missing, is_number
+from twinvae.tables.dialect import Dialect, is_missing, is_number, is_row_of_units
 
 if TYPE_CHECKING:
     import polars as pl
 
+MOST_ON_TOP = 10  # rows of metadata below a header
 LONGEST = 20  # rows of a footer
 _BODY = 20  # rows above it, which show what a row is like
 _LEAST = 5  # of these: fewer show nothing
@@ -19,6 +20,23 @@ _TOTALS = """total totals sum subtotal average avg mean median min max minimum m
 mittel durchschnitt anzahl moyenne somme total: sum: average: mean: 合計 平均"""
 _IS_TOTAL = frozenset(_TOTALS.split())  # in any case
 _MARK = re.compile(r"(\$\w+\$|grand total.*|end of (report|file|data).*)$", re.IGNORECASE)  # $RT_OFF$ of WinCC
+
+
+def without_rows_on_top(source: Path | str, frame: "pl.DataFrame", dialect: Dialect) -> "pl.DataFrame":
+    """A frame of text without one or two rows of units, or words where time stamps follow, below its header; said."""
+    head = frame.head(MOST_ON_TOP + _LEAST).rows()
+    for count in (1, 2):
+        after = head[count : count + 2]
+        if len(after) == 2 and all(is_row_of_units(row, *after, missing=dialect.missing) for row in head[:count]):
+            warn(f"{source}: left out the row{'s' * (count > 1)} of units below the header")
+            return frame.slice(count)
+    first = [(row[0] or "").strip() for row in head]
+    count = next((at for at, cell in enumerate(first) if not re.match(r"[A-Za-z]\w*$", cell)), 0)
+    stamps = first[count : count + _LEAST]
+    if 1 < count <= MOST_ON_TOP and len(stamps) == _LEAST and all(re.match(r"\d+[-/.:]\d+[-/.:]", s) for s in stamps):
+        warn(f"{source}: left out {count} rows below the header without time stamps: {', '.join(first[:count])}")
+        return frame.slice(count)
+    return frame
 
 
 def without_footer(source: Path | str, frame: "pl.DataFrame", dialect: Dialect) -> "pl.DataFrame":
