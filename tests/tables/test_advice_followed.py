@@ -46,3 +46,14 @@ def test_the_missing_value_that_is_named_is_the_cell(tmp_path: Path, cell: str) 
     text = "time,a\n" + "".join(f"{row},{cell if row == 9 else row % 7}\n" for row in range(30))
     table, _ = read(tmp_path, text, missing_values=[written(read(tmp_path, text)[0].values[9, 0])])
     assert np.flatnonzero(np.isnan(table.values[:, 0])).tolist() == [9]
+
+
+def test_all_words_of_a_column_are_named_at_once(tmp_path: Path) -> None:
+    words = {2: "Pt Created", 5: "offline", 9: "1.#INF", 10: "offline"}
+    text = "time,a\n" + "".join(f"{row},{words.get(row, row % 7)}\n" for row in range(30))
+    with pytest.raises(ValueError, match="row 2, column a: 'Pt Created' is not a number") as refused:
+        read(tmp_path, text)
+    said = re.search(r'--missing-values="([^"]*)"\)', str(refused.value))
+    assert said is not None
+    table, _ = read(tmp_path, text, missing_values=said[1].split(","))
+    assert np.flatnonzero(np.isnan(table.values[:, 0])).tolist() == [*words]

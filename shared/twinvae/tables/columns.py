@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 LONGEST_WORD = 30  # that may stand for a missing value
+MOST_WORDS = 8  # named in one line
 _LABEL_WORDS = {"normal": "0", "benign": "0", "false": "0", "no": "0"} | dict.fromkeys(
     ("attack", "a ttack", "anomaly", "anomalous", "abnormal", "fault", "true", "yes"), "1"
 )
@@ -70,7 +71,10 @@ def numbers(
             is_word = cell.isprintable() and len(cell) <= LONGEST_WORD
             because = no_number_because(text[bad[0]])
             if not because and is_word:
-                because = f"; if it stands for a missing value, say so with missing_values (--missing-values={cell})"
+                listed = ",".join(_words(text.gather(bad).unique(maintain_order=True)) or [cell])
+                if " " in listed:
+                    listed = f'"{listed}"'
+                because = f"; if it stands for a missing value, say so with missing_values (--missing-values={listed})"
             elif not because:
                 because = ": the line is damaged"
             if not asked and not no_number_because(text[bad[0]]):
@@ -80,6 +84,12 @@ def numbers(
     if not may_hold_numbers(column):
         raise ValueError(f"{path}: column {column.name} holds {column.dtype}, not numbers")
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _words(cells: Iterable[str]) -> list[str]:
+    """Those of the cells that may stand for missing values and can be named between commas, as many as a line holds."""
+    able = [c for c in cells if c.isprintable() and len(c) <= LONGEST_WORD and not set(c) & set(',"$`\\')]
+    return [cell for cell in able if not no_number_because(cell)][:MOST_WORDS]
 
 
 def label_values(
