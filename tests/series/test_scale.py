@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import NO_DATA, ROOT, detector_of
-from twinvae.series.scaling import fit_scaler, measure, stand_in, standardise, wild_values
+from twinvae.series.scaling import fit_scaler, measure, stand_in, standardise, wild_values, written
 
 STEPS = np.arange(900)
 SIGNAL = 20.0 + 5.0 * np.sin(STEPS * 2 * np.pi / 24) + 0.3 * np.random.default_rng(0).normal(size=900)
@@ -45,7 +45,7 @@ def spike() -> np.ndarray:
         ((-999.0,) * 3, r"3 of 600 values of column 0 \(-999\)"),
         ((9999.0,), r"1 of 600 values of column 0 \(9999\)"),
         ((-32768.0, -32768.0, 9999.0), r"3 of 600 values of column 0 \(-32768, 9999\)"),
-        ((2.0**64 - 1,), r"1 of 600 values of column 0 \(1.84467e\+19\)"),
+        ((2.0**64 - 1,), r"1 of 600 values of column 0 \(1.8446744073709552e\+19\)"),
         ((1e4, 2e4, 3e4, 4e4), r"4 of 600 values of column 0 \(10000, 20000, 30000, \.\.\.\)"),
     ],
 )
@@ -184,10 +184,24 @@ def test_a_number_that_stands_for_missing_values_is_known_by_its_looks(value: fl
     assert stand_in(with_some(value)) == (value, 45)
 
 
+@pytest.mark.parametrize("value", [0.0, -1.0, 85.0, 9999.0, 65535.0])
+def test_a_few_numbers_apart_from_the_rest_are_named(value: float) -> None:
+    assert stand_in(with_some(value, 100)) == (value, 4)
+
+
+@pytest.mark.parametrize("value", [2.0**64 - 1, 123456789.25, -9999.99, 1e30, 0.1])
+def test_a_number_is_written_so_that_it_is_found_again(value: float) -> None:
+    assert float(written(value)) == value
+    assert float(written(np.float32(value))) == np.float32(value)
+
+
 @pytest.mark.parametrize(
     "values",
     [
         WAVE,
+        np.where(np.arange(400) % 100 == 3, 3.0, 0.0),  # counts that are mostly 0
+        np.where(np.arange(400) % 100 == 3, 0.0, WAVE - 12),  # comes near it
+        np.where(np.arange(400) % 9 == 3, 0.0, WAVE),  # often
         with_some(-212.5),  # no number that programs write
         with_some(-9.0),
         with_some(100.0) * np.where(np.arange(400) % 2, 1, 9),  # the others vary as much

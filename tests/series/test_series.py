@@ -284,7 +284,8 @@ def test_a_file_name_is_no_pattern(tmp_path: Path) -> None:
     [
         ("missing.csv", "no such file"),
         ("missing.parquet", "no such file"),
-        ("data.txt", "not a .csv, .parquet or .npy file"),
+        ("data.txt", "no such file"),
+        ("data.bin", "not a .csv, .parquet or .npy file"),
     ],
 )
 def test_a_file_that_is_not_there_or_not_ours_is_refused(tmp_path: Path, name: str, message: str) -> None:

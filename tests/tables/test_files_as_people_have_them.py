@@ -293,7 +293,7 @@ def counts(bits: int, before: int = 20) -> list[int]:
     return [(start + sum(100 + row for row in range(1, at + 1))) % 2**bits for at in range(48)]
 
 
-@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("bits", [16, 32, 64])
 def test_the_differences_of_a_counter_pass_a_wrap(tmp_path: Path, bits: int) -> None:
     text = "timestamp,bytes,a\n" + rows(CLOCK, counts(bits), WAVE)
     _, said = read(tmp_path, text)

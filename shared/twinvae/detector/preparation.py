@@ -16,7 +16,7 @@ from twinvae.network.training import held_out_steps
 from twinvae.process.notices import warn
 from twinvae.scoring.threshold import check_enough
 from twinvae.series.holes import kept
-from twinvae.series.scaling import Scaler, Spread, fit_scaler, measure, stand_in, standardise, wild_values
+from twinvae.series.scaling import Scaler, Spread, fit_scaler, measure, stand_in, standardise, wild_values, written
 from twinvae.series.series import Series, are_numbers
 from twinvae.windowing.geometry import count, fully_covered
 
@@ -223,12 +223,13 @@ def without_wild(series: Series, head: TimeByChannel, spread: Spread, config: Co
             if (guess := stand_in(head[:, channel])) is not None:
                 value, count = guess
                 warn(
-                    f"{count} of {len(head)} values of column {name} are {value:.15g}, far from all others: if that "
-                    f"stands for a missing value, mark it as one (NaN; --missing-values={value:.15g})"
+                    f"{count} of {len(head)} values of column {name} are {written(value)}, far from all others: "
+                    "if that stands for a missing value, mark it as one (NaN; "
+                    f"--missing-values={written(value)})"
                 )
             continue
         found, counts = np.unique(np.asarray(head[:, channel][wild.row]), return_counts=True)
-        most = [f"{found[index]:g}" for index in np.argsort(-counts, kind="stable")[:3]]
+        most = [written(found[index]) for index in np.argsort(-counts, kind="stable")[:3]]
         listed = ", ".join(most) + (", ..." if len(found) > len(most) else "")
         which = f"{counts.sum()} of {len(head)} values of column {name} ({listed})"
         if config.scaling == "standard":

@@ -27,6 +27,9 @@ _STAND_INS = {float(sign * n) for n in (99, 100, 200, 888, 999) for sign in (1, 
     32767.0, -32768.0, 65535.0, 2.0**31 - 1, -(2.0**31), 2.0**32 - 1, 1e20, -1e20, 1e30, -1e30,
 }  # fmt: skip
 FAR_FROM_ALL = 2.0  # times the range of the others: so far off is a number that stands for no value
+# Such numbers may be values, too: they are named if they are few. 85 is a DS18B20's before it has measured.
+_FEW_STAND_INS = _STAND_INS | {0.0, -1.0, 85.0, -127.0, 127.0, -128.0, 255.0, 1023.0, 4095.0, -273.15}
+APART = 0.5  # times the range of the others, between which and them there is none
 
 
 class Scaler(NamedTuple):
@@ -136,20 +139,30 @@ def wild_values(series: TimeByChannel, channel: int, spread: Spread) -> Wild | N
 def stand_in(values: Float[np.ndarray, " time"]) -> tuple[float, int] | None:
     """A number that stands for missing values by its looks, such as -999, and how often; None if there is none.
 
-    It is one that programs write for no value, comes more than once, and lies far below or above all others.
+    It is one that programs write for no value, comes more than once, and lies far below or above all others; or it is
+    such a one, or 0, in few rows (at most `FEW` of them), and apart from all others.
     """
     known = [(np.fmin.reduce(part), np.fmax.reduce(part)) for part in (values[rows] for rows in pieces(values))]
     for extreme in (float(np.fmin.reduce([low for low, _ in known])), float(np.fmax.reduce([top for _, top in known]))):
-        count = number(lambda part, at=extreme: part == at, values) if extreme in _STAND_INS else 0
+        count = number(lambda part, at=extreme: part == at, values) if extreme in _FEW_STAND_INS else 0
         if count < 2:
             continue
         rest = kept(values, by_rows(lambda part, at=extreme: ~np.isnan(part) & (part != at), values))
         if count > len(rest):
             continue
         low, high = float(np.min(rest)), float(np.max(rest))
-        if min(abs(extreme - low), abs(extreme - high)) > FAR_FROM_ALL * (high - low) > 0:
+        gap = min(abs(extreme - low), abs(extreme - high))
+        far = extreme in _STAND_INS and gap > FAR_FROM_ALL * (high - low)
+        few = count <= FEW * (count + len(rest)) and gap > APART * (high - low)
+        if high > low and (far or few):
             return extreme, count
     return None
+
+
+def written(value: float | np.floating) -> str:
+    """A number in the fewest digits that read as it, so that what is said of it finds it again: -999, 1e+30, 0.1."""
+    shortest = f"{value:g}"
+    return shortest if float(shortest) == value else repr(float(value)).removesuffix(".0")
 
 
 def _quartiles(values: Float[np.ndarray, " time"]) -> Float[np.ndarray, "3"]:

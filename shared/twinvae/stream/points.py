@@ -33,6 +33,7 @@ class Counters:
         self._channels = len(channels)
         self._places = [at for at, name in enumerate(channels) if counter_of(name) is not None]
         self._before: list[float] | None = None  # the values of the line before
+        self._most = [math.nan] * self._channels  # the largest so far
 
     def differences(self, point: Point) -> Point:
         """The point with differences in place of counters."""
@@ -41,16 +42,18 @@ class Counters:
             return point
         before, self._before = self._before or [math.nan] * len(values), list(values)
         for at in self._places:
-            values[at] = difference_of(values[at], before[at])
+            self._most[at] = max(before[at], self._most[at]) if self._most[at] == self._most[at] else before[at]
+            values[at] = difference_of(values[at], before[at], self._most[at])
         return point._replace(values=one_or_all(values))
 
     @property
     def state(self) -> list[float | None]:
-        """The values of the line before, None where one is missing; nothing without counters."""
-        known = self._before if self._places else None
-        return [x if math.isfinite(x) else None for x in known or ()]
+        """The values of the line before, then the largest so far; None for a missing one; nothing without counters."""
+        known = [*self._before, *self._most] if self._places and self._before else ()
+        return [x if math.isfinite(x) else None for x in known]
 
     def restore(self, before: Sequence[float | None] | None) -> None:
-        """Takes over the values of the line before."""
+        """Takes over a state: the values of the line before and, but for states of old, the largest so far."""
         if before:
-            self._before = [math.nan if count is None else float(count) for count in before]
+            known = [math.nan if count is None else float(count) for count in before]
+            self._before, self._most = known[: self._channels], known[-self._channels :]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 LONGEST_WORD = 30  # that may stand for a missing value
+MOST_WORDS = 8  # named in one line
 _LABEL_WORDS = {"normal": "0", "benign": "0", "false": "0", "no": "0"} | dict.fromkeys(
     ("attack", "a ttack", "anomaly", "anomalous", "abnormal", "fault", "true", "yes"), "1"
 )
@@ -35,15 +36,17 @@ def _without_words(column: "pl.Series") -> "pl.Series":
 
 
 def is_binary(parts: Iterable["pl.Series"]) -> bool:
-    """Whether a column, in parts, holds nothing but 0 and 1, or words for them."""
+    """Whether a column, in parts, holds nothing but 0 and 1, or nothing but 1 and -1, or words for them."""
     import polars as pl
 
-    return all(
-        may_hold_numbers(part)
-        and (values := _without_words(part).cast(pl.Float64, strict=False)).null_count() == 0
-        and bool(values.is_in([0.0, 1.0]).all())
-        for part in parts
-    )
+    found: set[float | None] = set()
+    for part in parts:
+        if not may_hold_numbers(part):
+            return False
+        found.update(_without_words(part).cast(pl.Float64, strict=False).unique())
+        if not (found <= {0.0, 1.0} or found <= {1.0, -1.0}):
+            return False
+    return True
 
 
 def may_hold_numbers(column: "pl.Series") -> bool:
@@ -68,7 +71,10 @@ def numbers(
             is_word = cell.isprintable() and len(cell) <= LONGEST_WORD
             because = no_number_because(text[bad[0]])
             if not because and is_word:
-                because = f"; if it stands for a missing value, say so with missing_values (--missing-values={cell})"
+                listed = ",".join(_words(text.gather(bad).unique(maintain_order=True)) or [cell])
+                if " " in listed:
+                    listed = f'"{listed}"'
+                because = f"; if it stands for a missing value, say so with missing_values (--missing-values={listed})"
             elif not because:
                 because = ": the line is damaged"
             if not asked and not no_number_because(text[bad[0]]):
@@ -80,15 +86,45 @@ def numbers(
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
-def label_values(path: Path | str, column: "pl.Series", begin: int = 0) -> Int8[np.ndarray, " time"]:
-    """The labels of a column, or of a part of it: each must be 0 or 1."""
+def _words(cells: Iterable[str]) -> list[str]:
+    """Those of the cells that may stand for missing values and can be named between commas, as many as a line holds."""
+    able = [c for c in cells if c.isprintable() and len(c) <= LONGEST_WORD and not set(c) & set(',"$`\\')]
+    return [cell for cell in able if not no_number_because(cell)][:MOST_WORDS]
+
+
+def label_values(
+    path: Path | str, column: "pl.Series", begin: int = 0, anomaly: float | None = None
+) -> Int8[np.ndarray, " time"]:
+    """The labels of a column, or of a part of it: each must be 0 or 1; or 1 or -1, of which one is the `anomaly`."""
     values = numbers(path, _without_words(column), begin)
+    if anomaly is not None:
+        values = np.where(np.abs(values) == 1, values == anomaly, values)
     if not np.isin(values, (0.0, 1.0)).all():
         row = np.flatnonzero(~np.isin(values, (0.0, 1.0)))[0]
         raise ValueError(
             f"{path}: row {begin + row}, column {column.name}: a label must be 0 or 1, got {values[row]:g}"
         )
     return values.astype(np.int8)
+
+
+def signed_anomaly(path: Path | str, name: str, parts: Iterable["pl.Series"]) -> float | None:
+    """Which of 1 and -1 is the anomaly in a column of labels that holds both and nothing else: the rarer; it is said.
+
+    In scikit-learn it is -1 (`IsolationForest.predict`); in other data, 1. None where the labels are 0 and 1.
+    """
+    import polars as pl
+
+    count = {1.0: 0, -1.0: 0}
+    for part in parts:
+        values = _without_words(part).cast(pl.Float64, strict=False) if may_hold_numbers(part) else part
+        if not may_hold_numbers(part) or not values.is_in([*count]).fill_null(value=False).all():
+            return None
+        count = {value: n + int((values == value).sum()) for value, n in count.items()}
+    if not count[-1.0]:
+        return None
+    anomaly = -1.0 if count[-1.0] <= count[1.0] else 1.0
+    warn(f"{path}: column {name}: took {anomaly:g} as the anomaly and {-anomaly:g} as normal, the more frequent")
+    return anomaly
 
 
 def plain(
@@ -175,7 +211,8 @@ def differences(values: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"
     with np.errstate(invalid="ignore"):
         rises = np.diff(values, prepend=np.nan)
         falls = np.flatnonzero(rises < 0)
-    rises[falls] = [difference_of(values[row], values[row - 1]) for row in falls]
+        most = np.fmax.accumulate(values)
+    rises[falls] = [difference_of(values[row], values[row - 1], most[row - 1]) for row in falls]
     return rises
 
 

@@ -150,16 +150,16 @@ def is_number(cell: str) -> bool:
         return False
 
 
-def difference_of(value: float, before: float) -> float:
-    """By how much a counter has risen.
+def difference_of(value: float, before: float, most: float | None = None) -> float:
+    """By how much a counter has risen, whose largest value up to `before` was `most`.
 
-    A fall from the last quarter of 32 or 64 bits to the first one is a wrap; any other fall is a counter that was set
-    back, and the difference is missing.
+    It has the fewest of 16, 32 and 64 bits that hold all its values. A fall from the last quarter of these to the first
+    one is a wrap; any other fall is a counter that was set back, and the difference is missing.
     """
     if not value < before:
         return value - before
-    for size in (2.0**32, 2.0**64):
-        if before <= size:
+    for size in (2.0**16, 2.0**32, 2.0**64):
+        if max(before, most or before) <= size:
             return value + size - before if before >= 0.75 * size and 0 <= value <= 0.25 * size else math.nan
     return math.nan
 
@@ -198,6 +198,8 @@ def header_of(lines: Sequence[str], skip_rows: int | None = None, separator: str
         ValueError: if a line cannot be taken apart.
     """
     filled = [(at, text) for at, line in enumerate(lines) if at >= (skip_rows or 0) and (text := line.strip("\r\n"))]
+    ends = [at for at, (_, text) in enumerate(filled) if text.startswith("***End_of_Header***")]  # of LabVIEW
+    filled = filled[ends[-1] + 1 :] if ends and skip_rows is None else filled
     if not filled:
         return None
     if (said := separator_line(filled[0][1])) is not None:
@@ -234,7 +236,7 @@ def _later_header(lines: Sequence[tuple[int, str]], separator: str | None) -> He
         if counts[at] < max(usual, 2) or any(is_number(cell) or cell[:1].isdigit() for cell in row):
             continue
         narrow = all(count < usual for count in counts[:at])
-        numbers_follow = any(is_number(cell) for cell in cells[at + 1])
+        numbers_follow = any(is_number(cell) for row in cells[at + 1 : at + 4] for cell in row)  # units may come first
         if numbers_follow and (narrow or (names_time[at] and not any(names_time[:at]))):
             return Header(lines[at][0], lines[at][1], separator, cells[at])
     return None

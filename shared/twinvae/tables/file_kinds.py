@@ -1,8 +1,10 @@
 """What a file is that is not what its name says, or not text all through: what to say of it, and what to do."""
 
+import re
 from pathlib import Path
 
 LONGEST_CELL = 2**16  # characters: a longer one is no number, no word and no time stamp
+TEXTS = (".csv", ".tsv", ".txt", ".dat", ".asc", ".lvm")  # read as a CSV
 _HEAD = 4096
 _UNPACK = "unpack it first"
 _KINDS = (
@@ -26,7 +28,7 @@ _PARQUET = b"PAR1"
 
 
 def check_kind(path: Path) -> None:
-    """Raises ValueError if a file called .csv or .parquet begins as one of another kind; says which.
+    """Raises ValueError if a file begins as one of another kind than its name says; says which.
 
     A file that cannot be opened is left to who reads it.
     """
@@ -38,7 +40,7 @@ def check_kind(path: Path) -> None:
     if path.suffix.lower() == ".parquet" and head.startswith(_PARQUET):
         return
     kind = _kind(head)
-    if kind is None and path.suffix.lower() == ".parquet" and head and b"\x00" not in head:
+    if kind is None and path.suffix.lower() not in TEXTS and head and b"\x00" not in head:
         kind = "text: if it is a CSV, name it .csv"
     if kind is not None:
         raise ValueError(f"{path}: it is {kind}")
@@ -48,6 +50,8 @@ def _kind(head: bytes) -> str | None:
     if (kind := next((kind for begin, kind in _KINDS if head.startswith(begin)), None)) is not None:
         return kind
     if head.startswith(b"PK\x03\x04"):
+        if b".npy" in head:
+            return "an archive of NumPy's arrays: save the one of the values with np.save, as .npy"
         is_workbook = b"xl/" in head or b"[Content_Types].xml" in head
         return "an Excel workbook: save the sheet as CSV (UTF-8)" if is_workbook else f"a zip archive: {_UNPACK}"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -82,6 +86,23 @@ def bad_bytes(path: Path) -> str | None:
             except UnicodeDecodeError as error:
                 return (
                     f"line {number}: byte 0x{line[error.start]:02x} is no UTF-8 text: save the file as UTF-8; from an "
-                    "older Windows program, iconv -f WINDOWS-1252 -t UTF-8"
+                    f"older Windows program, {_advice(line)}"
                 )
     return None
+
+
+def _advice(line: bytes) -> str:
+    """How to bring text that is no UTF-8 to it, by what encodings make of one line with other bytes than ASCII's."""
+    if re.search(r"[\u3040-\u30ff\u4e00-\u9fff]{2}", line.decode("cp932", errors="ignore")) and _fits(line, "cp932"):
+        return "iconv -f CP932 -t UTF-8"
+    if re.search(rb"[\xa1-\xfe]{2}", line):  # words of such letters, which western Europe has not
+        return "iconv -t UTF-8 -f with its encoding: GB18030 (Chinese), CP949 (Korean), WINDOWS-1251 (Cyrillic), ..."
+    return f"iconv -f {'WINDOWS-1252' if _fits(line, 'cp1252') else 'ISO-8859-1'} -t UTF-8"
+
+
+def _fits(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True

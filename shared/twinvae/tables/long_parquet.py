@@ -15,7 +15,7 @@ from jaxtyping import Float32, Int8
 from twinvae.files.out_of_core import temporary_zeros
 from twinvae.process.notices import warn
 from twinvae.series.holes import find_holes
-from twinvae.tables.columns import filled_rows, label_values, numbers
+from twinvae.tables.columns import filled_rows, label_values, numbers, signed_anomaly
 from twinvae.tables.file_kinds import bad_bytes, check_kind
 from twinvae.tables.times import check_times
 
@@ -118,8 +118,9 @@ def spooled_values(file: LongParquet, names: Sequence[str]) -> Float32[np.ndarra
 def spooled_labels(file: LongParquet, name: str) -> Int8[np.ndarray, " time"]:
     """A column of labels."""
     result = temporary_zeros((file.rows,), np.int8)
+    anomaly = signed_anomaly(file.path, name, file.parts(name))
     for begin, frame in file.frames([name]):
-        result[begin : begin + frame.height] = label_values(file.path, frame[name], begin)
+        result[begin : begin + frame.height] = label_values(file.path, frame[name], begin, anomaly)
     return result
 
 

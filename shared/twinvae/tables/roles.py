@@ -26,7 +26,7 @@ _NUMBER_NAMES = re.compile(
 )
 _PARTS = "weekday dayofweek day_of_week dow dayofyear day_of_year doy week weekofyear week_of_year quarter"
 _CALENDAR_NAMES = {name for kind in CALENDAR for name in kind} | set(_PARTS.split())
-_COUNTS = "numbers of rows"
+_COUNTS, _CALENDAR = "numbers of rows", "numbers of a calendar"
 
 
 class Columns(NamedTuple):
@@ -129,9 +129,12 @@ def _channels(
     """The columns without those that are no channels: texts, row numbers, calendars; each is said, as is a counter."""
     left_out: dict[str, list[str]] = {}
     kept, rising = [], []
+    calendar = sum(name.strip().lower() in _CALENDAR_NAMES for name in parts)
     for name, part in parts.items():
         column = next(part(name))
         why = None if name in difference else _no_channel(column)
+        if why == _CALENDAR and len(name.strip()) < 3 and calendar < 3:
+            why = None  # mm or h alone may be millimetres or a height
         if why == "":
             continue
         if why is not None:
@@ -177,8 +180,10 @@ def _no_channel(column: "pl.Series") -> str | None:
         reason = None
     elif same or (_NUMBER_NAMES.match(column.name) and len(steps) and bool((steps > 0).all())):
         reason = _COUNTS
-    elif column.name.lower() in _CALENDAR_NAMES and bool(((known == known.floor()) & known.is_between(0, 9999)).all()):
-        reason = "numbers of a calendar"
+    elif column.name.strip().lower() in _CALENDAR_NAMES and bool(
+        ((known == known.floor()) & known.is_between(0, 9999)).all()
+    ):
+        reason = _CALENDAR
     return reason
 
 

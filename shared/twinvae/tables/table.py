@@ -13,7 +13,7 @@ import numpy as np
 
 from twinvae.process.notices import warn
 from twinvae.series.series import Series
-from twinvae.tables.columns import differences, filled_rows, label_values, numbers, plain
+from twinvae.tables.columns import differences, filled_rows, label_values, numbers, plain, signed_anomaly
 from twinvae.tables.dialect import (
     FOUND_OUT,
     LINES_AHEAD,
@@ -25,9 +25,9 @@ from twinvae.tables.dialect import (
     is_header,
     is_number,
     is_number_or_missing,
-    is_row_of_units,
 )
-from twinvae.tables.file_kinds import bad_bytes, check_kind
+from twinvae.tables.edges import without_footer, without_rows_on_top
+from twinvae.tables.file_kinds import TEXTS, bad_bytes, check_kind
 from twinvae.tables.long_parquet import LongParquet, is_long, reading, spooled_labels, spooled_stamps, spooled_values
 from twinvae.tables.npy import read_npy
 from twinvae.tables.roles import Columns, choose_columns, time_names, with_joined_time
@@ -53,22 +53,25 @@ def read_table(
     separator: str | None = None,
     header: Sequence[str] = (),
 ) -> Series:
-    """Reads a CSV, Parquet or .npy file. Rows count from 0, without the header; empty rows at the end do not count.
+    """Reads a CSV (.csv, .tsv, .txt, .dat, .asc, .lvm), Parquet or .npy file.
+
+    Rows count from 0, without the header; empty rows at the end do not count.
 
     `columns` are the channels; without it, all columns but the time stamps, the labels, and what is plainly no channel
     (texts, numbers of rows, parts of a calendar): a warning names these. `time` is the column of the time stamps, or
     "none"; without it, the first column called timestamp, time, datetime or date, in any case, else one with another
     usual name that holds time stamps; a day and a clock, or year, month and day, in columns of their own are joined.
     `labels` is the column of the labels; without it and `columns`, a column called label, anomaly, attack or alike, if
-    it holds nothing but 0 and 1. A CSV is separated by the one of `, ; tab |` that its header has most of. With
-    `in_order=False`, time stamps may come twice or go back, as in some public series.
+    it holds nothing but 0 and 1, or 1 and -1, the rarer of which is the anomaly. A CSV is separated by the one of
+    `, ; tab |` that its header has most of; rows of totals and of text at its end are left out. With `in_order=False`,
+    time stamps may come twice or go back, as in some public series.
 
     `missing_values` are cells, or numbers like "-999", that hold no value, beside the usual words. `decimal` is the
     decimal mark, found out if it is not given. `skip_rows` is the number of lines before the header. `separator` is the
     character between cells, and `header` the names of the columns of a file that begins without them. `time_format` is
     that of the time stamps, as strftime has it. `time_zone` is that of local time stamps, as in Europe/Berlin: each
     gets the offset from UTC that it had. `difference` names counters: a channel difference(NAME), what the counter has
-    risen by, takes the place of each; a wrap at 2^32 or 2^64 is allowed for, another fall is a missing value.
+    risen by, takes the place of each; a wrap at 2^16, 2^32 or 2^64 is allowed for, another fall is a missing value.
 
     A Parquet file of more than 2^25 values is copied to temporary files, as float32, once; a .npy file of so many is
     mapped. The channels of a .npy file are called 0, 1, ...; it has no time stamps and no labels.
@@ -119,7 +122,9 @@ def as_table(
         else numbers(source, frame[name], asked=asked)
         for name in names
     ]
-    marks = label_values(source, frame[labels]) if labels else None
+    marks = None
+    if labels:
+        marks = label_values(source, frame[labels], anomaly=signed_anomaly(source, labels, [frame[labels]]))
     return Series(np.stack(values, axis=1), names, stamps, marks, labels, instants)
 
 
@@ -152,7 +157,7 @@ def read_frame(
     frame, separator = _read_whole(path, dialect)
     frame = frame.head(filled_rows(frame))
     if separator is not None:
-        frame = _without_other_headers(path, frame, dialect)
+        frame = without_footer(path, _without_other_headers(path, frame, dialect), dialect)
     if frame.height == 0:
         raise ValueError(f"{path}: the file has no rows of data")
     frame = with_joined_time(path, frame, columns, time)
@@ -165,9 +170,9 @@ def _read_whole(path: Path, dialect: Dialect) -> "tuple[pl.DataFrame, str | None
 
     if path.is_dir():
         raise ValueError(f"{path}: a folder, not a file")
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise ValueError(f"{path}: not a .csv, .parquet or .npy file")
     check_kind(path)
+    if path.suffix.lower() not in (*TEXTS, ".parquet"):
+        raise ValueError(f"{path}: not a .csv, .parquet or .npy file")
     with reading(path):
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False), None
@@ -209,10 +214,7 @@ def _without_other_headers(path: Path, frame: "pl.DataFrame", dialect: Dialect) 
         frame = frame.filter(~again)
         if frame.height < rows:
             warn(f"{path}: left out {rows - frame.height} rows that repeat the header")
-    if frame.height > 2 and is_row_of_units(*frame.head(3).rows(), missing=dialect.missing):
-        warn(f"{path}: left out the row of units below the header")
-        frame = frame.slice(1)
-    return frame
+    return without_rows_on_top(path, frame, dialect)
 
 
 def read_header(path: Path) -> tuple[str, list[str]]:

@@ -14,7 +14,10 @@ _DAYS = "date datum fecha data dato 日付 年月日 日期 날짜 дата"
 _CLOCKS = "time zeit uhrzeit hora ora heure tijd czas 時刻 時間 时间 시간 время"
 MORE_TIME_NAMES = frozenset(_MORE.split())  # in any case, if they hold time stamps
 DAY_NAMES, CLOCK_NAMES = frozenset(_DAYS.split()), frozenset(_CLOCKS.split())
-CALENDAR = (("year", "yr"), ("month", "mo"), ("day", "dom"), ("hour", "hr"), ("minute", "min"), ("second", "sec"))
+CALENDAR = (
+    ("year", "yr", "yyyy", "yy"), ("month", "mon", "mo", "mm"), ("day", "dom", "dy", "dd"), ("hour", "hr", "hh", "h"),
+    ("minute", "min", "mi", "mn", "mm"), ("second", "sec", "ss"),
+)  # fmt: skip
 NO_TIME = "none"
 
 
@@ -53,9 +56,14 @@ def time_parts(names: Sequence[str], taken: Collection[str] = ()) -> tuple[str, 
     day, clock = (next((free[name] for name in free if name in known), None) for known in (DAY_NAMES, CLOCK_NAMES))
     if day is not None and clock is not None:
         return day, clock
-    found = [next((free[name] for name in kind if name in free), None) for kind in CALENDAR]
-    parts = found[: found.index(None)] if None in found else found
-    return tuple(name for name in parts if name) if len(parts) > 2 else ()
+    left, parts = [name for name in names if name not in taken], []
+    for kind in CALENDAR:
+        found = next((name for known in kind for name in left if name.strip().lower() == known), None)
+        if found is None:
+            break
+        parts.append(found)
+        left.remove(found)  # mm is the month, and a second mm the minute
+    return tuple(parts) if len(parts) > 2 else ()
 
 
 def joined_stamp(cells: Sequence[str]) -> str:
