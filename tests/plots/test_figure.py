@@ -100,6 +100,9 @@ def test_a_picture_that_fails_while_it_is_written_leaves_nothing(
         raise ValueError("broken")
 
     monkeypatch.setattr(Figure, "savefig", fail)
-    with pytest.warns(UserWarning, match="the picture could not be drawn"), figure.new_axes(tmp_path / "a", "t", 1, 3):
+    with (
+        pytest.warns(UserWarning, match="the picture could not be drawn"),
+        figure.new_axes(tmp_path / "a", "t", 1, 3.0),
+    ):
         pass
     assert not list(tmp_path.iterdir())
