@@ -113,7 +113,6 @@ def _run(arguments: Sequence[str]) -> int:
     if sys.stdout is None:
         complain("error", "standard output is closed: send it to a file or to /dev/null")
         return FAILED
-    options = argparse.Namespace(command="")  # of a --help that cannot be printed
     with any_encoding(), warnings.catch_warnings():
         _show_each_warning_once()
         try:

@@ -6,7 +6,7 @@ keeps global state and takes longer to import.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
@@ -187,10 +187,11 @@ def label_time(axis: "Axes", series: Series) -> None:
 def short_stamps(series: Series, begin: int = 0, end: int | None = None) -> Callable[[int], str]:
     """The time stamp of a row, as short as the time from `begin` to `end` allows; whole where it is no ISO date."""
     try:
-        ends = (begin, len(series) - 1 if end is None else end)
-        first, last = (datetime.fromisoformat(series.stamp(row)) for row in ends)
+        at = (begin, len(series) - 1 if end is None else end, min(begin + 1, len(series) - 1))
+        first, last, second = (datetime.fromisoformat(series.stamp(row)) for row in at)
     except ValueError:
         return series.stamp
     days = (last - first).days
-    form = "%Y-%m-%d" if days >= 60 else "%m-%d %H:%M" if days >= 1 else "%H:%M:%S"
+    daily = all(stamp.time() == time() for stamp in (first, second, last))
+    form = "%Y-%m-%d" if days >= 60 or (daily and days) else "%m-%d %H:%M" if days >= 1 else "%H:%M:%S"
     return lambda row: datetime.fromisoformat(series.stamp(row)).strftime(form)
