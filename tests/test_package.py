@@ -61,6 +61,7 @@ print(twinvae.__file__)
 """
 
 
+@pytest.mark.slow  # the next test has the same with the wheel
 def test_a_user_s_own_package_shared_is_no_obstacle(tmp_path: Path) -> None:
     found = in_a_folder_with_a_package_shared(tmp_path, PATH, LOADED)
     assert Path(found) == ROOT / "shared" / "twinvae" / "__init__.py"

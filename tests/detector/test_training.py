@@ -75,6 +75,7 @@ def test_a_warm_up_keeps_alive_what_a_strong_beta_kills_at_once(detector_class: 
         assert max(alive.history_["kl_per_dimension"][-1]) > 0.1
 
 
+@pytest.mark.slow
 def test_white_noise_collapses_and_one_lively_dimension_is_no_collapse(
     detector_class: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

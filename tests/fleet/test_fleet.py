@@ -52,11 +52,13 @@ def assert_same_detector(actual: VAEDetector, reference: VAEDetector, tolerance:
     "arguments",
     [
         {"preset": "tutorial"},
-        {"preset": "standard", "beta_warm_up": 2, "batch_size": 7},
+        pytest.param({"preset": "standard", "beta_warm_up": 2, "batch_size": 7}, marks=pytest.mark.slow),
         {"preset": "standard", "kind": "causal", "draws": 2, "trim": 0.1, "centring": "window"},
         {"preset": "auto", "window": 10},
-        {"preset": "auto", "window": None},
-        {"preset": "standard", "validation_fraction": 0.2, "patience": 1, "epochs": 6},
+        pytest.param({"preset": "auto", "window": None}, marks=pytest.mark.slow),
+        pytest.param(
+            {"preset": "standard", "validation_fraction": 0.2, "patience": 1, "epochs": 6}, marks=pytest.mark.slow
+        ),
     ],
     ids=lambda arguments: "-".join(map(str, arguments.values())),
 )

@@ -1,5 +1,7 @@
 """A process that was forked: it computes, or it says why it cannot; it never waits for threads that it has not."""
 
+import pytest
+
 from tests.conftest import in_a_fresh_process
 
 # Enough work for several threads in PyTorch. A child that waits for ever is killed by its alarm.
@@ -43,6 +45,7 @@ def forked(backend: str) -> list[str]:
     return in_a_fresh_process(FORKS.replace("NAME", repr(backend))).splitlines()
 
 
+@pytest.mark.slow
 def test_pytorch_computes_the_same_in_every_forked_process() -> None:
     before, parent, after, scorer = forked("torch")
     assert before == parent == after == scorer

@@ -48,7 +48,8 @@ def test_a_run_is_the_oracle_s_and_leaves_its_arguments_alone(backend: Any, name
 
 
 @pytest.mark.parametrize(
-    "name", ["tutorial", "last batch of one", pytest.param("beta warms up", marks=pytest.mark.slow)]
+    "name",
+    ["last batch of one", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tutorial", "beta warms up"))],
 )
 def test_a_run_as_on_a_gpu_is_the_oracle_s(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """JAX's loop of known length, PyTorch's graphs with steps left over: all of it but the device."""
