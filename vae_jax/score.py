@@ -27,7 +27,7 @@ from vae_jax.runtime import _current, _settings, runtime
 
 # JAX keeps 1 to 8 MB for each compiled program until the function that was compiled is gone, so the least recently used
 # are dropped: each stands in a cache of so many, by all that it is made from, its shapes included.
-PROGRAMS = 16
+PROGRAMS = 64
 BLOCK_VALUES = 2**19  # values in the windows of a block: fewer cost more calls, more leave the cache
 LONG = 64  # steps in a window from which on adding up rows is faster than adding up columns
 
