@@ -14,10 +14,10 @@ import pytest
 from tests.conftest import unchecked
 from tests.fuzz.damage import damaged_bytes, damaged_data, deep
 from tests.fuzz.running import check, run, tree
+from tests.helpers.fleet_run import fake_work
 from tests.stream.test_stream import model
 from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.plan import Plan, content_sum
-from twinvae.fleet.rows import EventRow, Row
 from twinvae.fleet.work import Result, Settings, Task
 from twinvae.model import file as model_file
 
@@ -39,13 +39,10 @@ MODEL = model_file.as_bytes(model(1))
 
 def work(settings: Settings, task: Task) -> list[Result]:
     """A result that depends on the series alone, with a model that can be used."""
-    results = []
-    for name, table in zip(task.names, task.series, strict=True):
-        total = float(table.values.sum())
-        row = Row(name, "ok", rows=len(table), loss=total, events=1, anomalous_steps=3)
-        event = EventRow(name, 1, 4, "1", "3", 2, "2", total, None, None, ("a",), (1.0,))
-        results.append(Result(row, (event,), MODEL, f"scores {total}".encode()))
-    return results
+    return [
+        result._replace(model=MODEL, scores=f"scores {result.row.loss}".encode())
+        for result in fake_work(settings, task)
+    ]
 
 
 class Case:
