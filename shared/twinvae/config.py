@@ -7,7 +7,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-Kind = Literal["point", "reconstruction", "window", "causal", "multiscale", "probability", "divergence"]
+Kind = Literal[
+    "point", "reconstruction", "window", "causal", "multiscale", "causal_multiscale", "neighbour", "residual",
+    "ensemble", "probability", "divergence",
+]  # fmt: skip
 Scaling = Literal["none", "standard", "robust"]
 Centring = Literal["none", "window"]
 Missing = Literal["error", "interpolate", "mask"]
@@ -171,7 +174,7 @@ PRESETS: Mapping[str, Config] = {
         latent_dim=16,
         scaling="standard",
         missing="mask",
-        kind="multiscale",
+        kind="ensemble",
         margin=3.0,
         least_height=0.1,
     ),

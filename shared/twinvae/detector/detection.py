@@ -16,9 +16,9 @@ from twinvae.network.net import Net
 from twinvae.scoring.calibration import mean_over_draws
 from twinvae.scoring.events import Alarms, Event, event_labels, find_events, with_expectation
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
+from twinvae.scoring.formulas import Statistics
 from twinvae.scoring.kinds import (
     SCORES,
-    Statistics,
     contributions,
     mean_over_channels,
     statistics_of,
@@ -70,8 +70,7 @@ class Detection:
         model, config = self.model, self.model.config
 
         def part(statistics: Statistics) -> Iterator[tuple[Kind, np.ndarray]]:
-            statistic = statistics[SCORES[self.kind].statistic]
-            yield self.kind, contributions(self.kind, self.scaled, statistic, config.window, model.calibration)
+            yield self.kind, contributions(self.kind, self.scaled, statistics, config.window, model.calibration)
 
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is bounded
             wanted = self._wanted(self.kind)
@@ -157,7 +156,12 @@ class Detection:
     @cached_property
     def _statistics(self) -> Statistics:
         """The statistics of the one pass over the series, from the posterior mean of each window."""
-        return self._run(self._wanted(self.kind, *(("reconstruction",) if self.explained else ())))
+        kinds: list[Kind] = [self.kind]
+        if SCORES[self.kind].averaged:  # its events end where the error of each step does
+            kinds.append("multiscale")
+        if self.explained:
+            kinds.append("reconstruction")
+        return self._run(self._wanted(*kinds))
 
     def _run(self, wanted: tuple[Statistic, ...], noise: Float[np.ndarray, " latent"] | None = None) -> Statistics:
         model = self.model
@@ -195,10 +199,12 @@ def labels_of(
     sharp = None
     if score.averaged and config.least_height and first_row(np.asarray, alarms.labels) is not None:
         with np.errstate(over="ignore"):
-            narrow = unaveraged(kind, scaled, statistics()[score.statistic], config.window, model.calibration)
+            narrow = unaveraged(scaled, statistics(), config.window, model.calibration)
         if too_large is not None:
             most = narrow.dtype.type(highest(config.dtype))
             narrow = by_rows(lambda part, place: np.where(place.any(axis=1), most, part), narrow, too_large)
-        both = by_rows(np.minimum, alarms.labels, model.alarms(narrow, kind))  # no event without an alarm of the score
+        both = by_rows(
+            np.minimum, alarms.labels, model.alarms(narrow, "multiscale")
+        )  # no event without an alarm of the score
         sharp = Alarms(both, narrow, config.window)
     return event_labels(alarms, config, only_past=score.only_past, sharp=sharp)

@@ -31,7 +31,8 @@ from twinvae.process.notices import collected, warn
 from twinvae.scoring.calibration import calibrate
 from twinvae.scoring.events import Event
 from twinvae.scoring.false_alarms import FalseAlarms
-from twinvae.scoring.kinds import Calibration, Statistics, statistics_of
+from twinvae.scoring.formulas import Calibration, Statistics
+from twinvae.scoring.kinds import statistics_of
 from twinvae.scoring.statistics import latent_draws
 from twinvae.series.scaling import Scaler
 from twinvae.series.series import Series

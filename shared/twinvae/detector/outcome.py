@@ -10,7 +10,7 @@ from twinvae.model.model import Model
 from twinvae.network.backend import Backend
 from twinvae.network.failure import check_learned
 from twinvae.network.training import held_out_steps
-from twinvae.scoring.kinds import Statistics
+from twinvae.scoring.formulas import Statistics
 
 
 def scores_and_labels(

@@ -8,20 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from twinvae.config import HYPERPARAMETERS, MOST, Config, check_channels, check_seed, plain, resolve
+from twinvae.config import HYPERPARAMETERS, Config, check_channels, check_seed, plain, resolve
 from twinvae.files.checksum import checksum
+from twinvae.model import calibration_record
 from twinvae.model.model import Model
 from twinvae.network import parameters as network_parameters
 from twinvae.network.memory import check_draws
 from twinvae.network.net import Net
 from twinvae.process.notices import shortened, warn
 from twinvae.scoring.calibration import THRESHOLDS
-from twinvae.scoring.gap_errors import SHARES, STATISTICS
-from twinvae.scoring.kinds import Calibration
 from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
-VERSION = 2
+VERSION = 3
 LONGEST_REASON = 300  # characters of what is said of a damaged file, which may hold anything
 WITHOUT_SUM = "this model has no checksum, since an earlier release saved it: save it again, so that damage is noticed"
 
@@ -38,6 +37,7 @@ def as_bytes(model: Model) -> bytes:
         check(model)
     except ValueError as error:
         raise ValueError(f"this model cannot be saved: {error}: fit it again") from None
+    calibrated, arrays = calibration_record.record(model.calibration)
     settings = {
         "preset": model.preset,
         "overrides": plain({name: value for name, value in model.overrides.items() if name != "device"}),
@@ -45,18 +45,14 @@ def as_bytes(model: Model) -> bytes:
         "config": asdict(replace(model.config, device="auto")),
         "channels": model.channels,
         "thresholds": dict(model.thresholds),
-        "warm_up": model.calibration.warm_up,
-        "durations": model.calibration.durations,
+        "calibration": calibrated,
     }
     tensors = {f"model.{name}": np.ascontiguousarray(array) for name, array in model.parameters.items()}
     tensors |= {
         "scaler.shift": np.asarray(model.scaler.shift, dtype=np.float64),
         "scaler.scale": np.asarray(model.scaler.scale, dtype=np.float64),
-        "calibration.largest": np.asarray(model.calibration.largest, dtype=np.float64),
-        "calibration.variance": np.asarray(model.calibration.variance, dtype=np.float64),
     }
-    if model.calibration.excess is not None:
-        tensors["calibration.excess"] = np.ascontiguousarray(model.calibration.excess, dtype=np.float64)
+    tensors |= {f"calibration.{name}": array for name, array in arrays.items()}
     metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
     return _with_sorted_header(save(tensors, metadata | {"sum": content_sum(metadata, tensors)}))
 
@@ -119,9 +115,9 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Mod
     if not isinstance(channels, list):
         raise ValueError("the channel names are not a list of words")
     scaler = Scaler(tensors.pop("scaler.shift"), tensors.pop("scaler.scale"))
-    largest, variance = tensors.pop("calibration.largest"), tensors.pop("calibration.variance")
-    excess = tensors.pop("calibration.excess", None)  # an earlier release has none
-    calibration = Calibration(float(settings["warm_up"]), tuple(settings["durations"]), largest, variance, excess)
+    known = {name: tensors.pop(name) for name in list(tensors) if name.startswith("calibration.")}
+    known = {name.removeprefix("calibration."): array for name, array in known.items()}
+    calibration = calibration_record.of_record(settings["calibration"], known)
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     model = Model(
         settings["preset"], settings["overrides"], settings["seed"], Config(**settings["config"]), tuple(channels),
@@ -140,21 +136,13 @@ def check(model: Model) -> None:
     channels, scaler, calibration = model.channels, model.scaler, model.calibration
     shape = (len(channels),)
     check_channels(len(channels))
-    _check_array("scaler.shift", scaler.shift, shape, -np.inf)
-    _check_array("scaler.scale", scaler.scale, shape, 0.0)
-    durations = calibration.durations
-    if not durations or not all(type(duration) is int and 0 < duration <= MOST for duration in durations):
-        raise ValueError(f"the durations {durations!r} are not whole numbers from 1 to {MOST}")
-    _check_array("calibration.largest", calibration.largest, (len(durations), *shape), 0.0)
-    _check_array("calibration.variance", calibration.variance, shape, 0.0)
-    if calibration.excess is not None:
-        _check_array("calibration.excess", calibration.excess, (len(STATISTICS), SHARES), 0.0)
+    calibration_record.check_array("scaler.shift", scaler.shift, shape, -np.inf)
+    calibration_record.check_array("scaler.scale", scaler.scale, shape, 0.0)
+    calibration_record.check(calibration, model.config.window, len(channels), model.config.dtype)
     network_parameters.check(model.parameters, Net.of(model.config, len(channels)))
     for kind in THRESHOLDS:
         if not 0 <= model.thresholds[kind] < np.inf:
             raise ValueError(f"the threshold of {kind} is not finite and at least 0")
-    if not 0 <= calibration.warm_up < np.inf:
-        raise ValueError("the score of the warm-up is not finite and at least 0")
     if not channels:
         raise ValueError("it has no channels")
     if not isinstance(model.overrides, Mapping) or not model.overrides.keys() <= set(HYPERPARAMETERS):
@@ -166,10 +154,3 @@ def check(model: Model) -> None:
     check_draws(model.config)
     if not all(isinstance(name, str) for name in channels):
         raise ValueError("the channel names are not a list of words")
-
-
-def _check_array(name: str, array: np.ndarray, shape: tuple[int, ...], above: float) -> None:
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}, not {shape}")
-    if not (np.isfinite(array) & (array > above)).all():
-        raise ValueError(f"{name} holds values that are not finite{' and above 0' if above == 0.0 else ''}")

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int8
 from twinvae.config import Config, Kind
 from twinvae.files.out_of_core import by_rows
 from twinvae.network.parameters import Parameters
-from twinvae.scoring.kinds import SCORES, Calibration
+from twinvae.scoring.formulas import Calibration
+from twinvae.scoring.kinds import SCORES
 from twinvae.series.scaling import Scaler
 
 

@@ -1,28 +1,31 @@
 """Calibration: what scores need to know of the training series, and the threshold of each kind of score."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from twinvae.config import KINDS, Config, Kind
 from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, median, pieces
-from twinvae.scoring.gap_errors import excess, with_gaps
-from twinvae.scoring.kinds import SCORES, Calibration, Statistics, contributions, known_only, mean_over_channels
+from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration, Statistics, averaged, errors_of, known_mean
+from twinvae.scoring.gap_errors import excess, uncut_starts, with_gaps
+from twinvae.scoring.kinds import SCORES, contributions, known_only, mean_over_channels
+from twinvae.scoring.neighbours import VIEWS, Memory, View, bank_of, digest, viewed, with_distances
 from twinvae.scoring.threshold import threshold
-from twinvae.scoring.trim import largest_share, trimmed, without
+from twinvae.scoring.trim import largest_share, touched, trimmed, without
 from twinvae.windowing.fold import observed_values, ratio, run_errors
-from twinvae.windowing.geometry import fully_covered
+from twinvae.windowing.geometry import count, fully_covered
 
 DURATIONS = (1, 16, 64, 256)  # time steps over which the multiscale score averages the error
 LEAST_LARGEST = 0.1  # of the mean over the channels: the least that a channel's error is divided by
+LEAST_DISTANCE = 1e-4  # of the mean square of the values compared: the least that a squared distance is divided by
 LEAST_VARIANCE = 1e-3  # of the mean over the channels: the least variance of a channel's error
 SINGLE_WINDOW = "single_window"  # the threshold of windows that are scored each on its own
 THRESHOLDS: tuple[str, ...] = (*KINDS, SINGLE_WINDOW)
 
-# Beside the kinds: the multiscale score of a training series that errs no more than usual where it is trimmed.
-Part = Kind | Literal["trimmed"]
+# A kind of score; True: of a training series that errs no more than usual where it is trimmed.
+Part = tuple[Kind, bool]
 
 
 class Calibrated(NamedTuple):
@@ -46,35 +49,47 @@ def calibrate(
     latent draw, if `config.draws` asks for them; `beside_gaps` gives those of a series with gaps. With `config.trim`,
     the steps and windows that err most are left out.
     """
+    window, windows = config.window, count(len(scaled), config.window)
     counted = by_rows(lambda part: ~np.isnan(part).all(axis=1), scaled)
-    errors, left_out = window_errors(scaled, statistics["window"], config.window), None
-    point = statistics["point"]
+    errors, left_out, touched_windows = window_errors(scaled, statistics["window"], window), None, None
     if config.trim:
         errors = by_rows(np.nan_to_num, errors)  # a window without values
-        left_out = trimmed(errors, len(scaled), config.window, config.trim)
+        left_out = trimmed(errors, len(scaled), window, config.trim)
+        touched_windows = touched(left_out, window)
         errors = kept(errors, by_rows(np.logical_not, largest_share(errors, config.trim)))
         counted = by_rows(lambda known, out: known & ~out, counted, left_out)
-        point = without(point, left_out)
-    calibration = summarise(point, statistics["causal"], config.window)
+    banks = {view: bank_of(view, viewed(view, scaled, statistics), window, touched_windows) for view in VIEWS}
+    memory = Memory(banks, len(scaled), digest(scaled))
+
+    def with_views(statistics: Statistics) -> Statistics:
+        return with_distances(VIEWS, scaled, statistics, window, memory, np.arange(windows))
+
+    def usual(statistics: Statistics) -> Statistics:
+        if left_out is None or touched_windows is None:
+            return statistics
+        changed = {name: without(statistics[name], touched_windows) for name in ("causal", *VIEWS)}
+        return {**statistics, **changed, "point": without(statistics["point"], left_out)}
+
+    statistics = with_views(statistics)
+    calibration = summarise(scaled, usual(statistics), counted, window, memory)
     if config.missing == "mask":
-        cut = with_gaps(scaled, config.window)
-        calibration = calibration._replace(
-            excess=excess(scaled, statistics, cut, beside_gaps(cut), config.window, calibration.durations)
-        )
+        cut = with_gaps(scaled, window)
+        beside = with_distances(VIEWS, cut, beside_gaps(cut), window, memory, uncut_starts(len(cut), window))
+        found = excess(scaled, statistics, cut, beside, window, calibration.durations)
+        calibration = calibration._replace(excess=found)
 
     def parts(statistics: Statistics) -> Iterator[tuple[Part, np.ndarray]]:
         for kind in KINDS:
-            yield kind, contributions(kind, scaled, statistics[SCORES[kind].statistic], config.window, calibration)
-        if left_out is not None:  # it averages far, so that a trimmed step would count in its neighbours
-            usual = without(statistics["point"], left_out)
-            yield "trimmed", contributions("multiscale", scaled, usual, config.window, calibration)
+            yield (kind, False), contributions(kind, scaled, statistics, window, calibration)
+        for kind in KINDS if left_out is not None else ():
+            if SCORES[kind].averaged:  # it averages far, so that a trimmed step would count in its neighbours
+                yield (kind, True), contributions(kind, scaled, usual(statistics), window, calibration)
 
     thresholds, scores = {SINGLE_WINDOW: threshold(known_only(errors), config)}, np.empty(0)
-    for name, part in mean_over_draws(parts, statistics, draws, config.draws):
-        kind: Kind = "multiscale" if name == "trimmed" else name
-        used, found = SCORES[kind].counted(len(scaled), config.window), mean_over_channels(part)
+    for (kind, without_trimmed), part in mean_over_draws(parts, statistics, map(with_views, draws), config.draws):
+        used, found = SCORES[kind].counted(len(scaled), window), mean_over_channels(part)
         thresholds[kind] = threshold(kept(found[used], counted[used]), config)
-        if name == config.kind:
+        if kind == config.kind and not without_trimmed:
             scores = found
     return Calibrated(calibration, {name: thresholds[name] for name in THRESHOLDS}, scores)
 
@@ -109,33 +124,54 @@ def window_errors(
     return by_rows(lambda means, held: ratio((means * held).sum(axis=1), held.sum(axis=1)), statistic, values)
 
 
-def summarise(point: TimeByChannel, causal: Float[np.ndarray, "n channel"], window: int) -> Calibration:
-    """Summarises the errors of the training series: the numbers that scores of any series are made with.
+def summarise(
+    series: TimeByChannel, statistics: Statistics, counted: Bool[np.ndarray, " time"], window: int, memory: Memory
+) -> Calibration:
+    """Summarises the errors of the scaled training series: the numbers that scores of any series are made with.
 
     The durations are `DURATIONS`, at most a quarter of the series each. The ends, where fewer windows cover a step, are
     left out of `largest` and `variance`, and so are steps without a value (NaN). A channel that hardly errs, such as a
     sensor that stood still, counts as if its largest error were a tenth of the mean over the channels, and its mean
-    squared error a thousandth.
+    squared error a thousandth. `counted` marks the steps that `peak` is taken from.
     """
-    inner = fully_covered(len(point), window)
-    durations = tuple(min(duration, max(1, len(point) // 4)) for duration in DURATIONS)
-    largest = np.zeros((len(durations), point.shape[1]))
-    for index, duration in enumerate(durations):
-        runs = run_errors(point, duration)[inner]
-        for rows in pieces(runs):
-            known = ~np.isnan(point[inner][rows])
-            np.maximum(largest[index], runs[rows].max(axis=0, initial=0.0, where=known), out=largest[index])
-    least = np.finfo(point.dtype).tiny
-    floor = np.maximum(LEAST_LARGEST * largest.mean(axis=1, keepdims=True), least)
+    length, point = len(series), statistics["point"]
+    durations = tuple(min(duration, max(1, length // 4)) for duration in DURATIONS)
+    warm_up = median(known_only(mean_over_channels(statistics["causal"])))
+    largest = {}
+    for kind in AVERAGED:
+        errors = errors_of(kind, statistics, series, window, warm_up)
+        least = LEAST_DISTANCE * np.nanmean(np.square(memory.banks[view].values)) if (view := _view(kind)) else 0.0
+        largest[kind] = _largest_averages(errors, durations, SCORES[kind].counted(length, window), float(least))
+    inner = fully_covered(length, window)
     total, steps = np.zeros(point.shape[1]), np.zeros(point.shape[1])
     for rows in pieces(point[inner]):
         part = point[inner][rows]
         total += np.nansum(part, axis=0, dtype=np.float64)
         steps += np.count_nonzero(~np.isnan(part), axis=0)
     variance = total / np.maximum(steps, 1)
-    return Calibration(
-        warm_up=median(known_only(mean_over_channels(causal))),
-        durations=durations,
-        largest=np.maximum(largest, floor),
-        variance=np.maximum(variance, max(LEAST_VARIANCE * variance.mean(), least)),
-    )
+    variance = np.maximum(variance, max(LEAST_VARIANCE * variance.mean(), np.finfo(point.dtype).tiny))
+    calibration = Calibration(warm_up, durations, largest, dict.fromkeys(AVERAGED, 1.0), variance, memory)
+    peak = {}
+    for kind in AVERAGED:
+        used = SCORES[kind].counted(length, window)
+        score = by_rows(known_mean, averaged(kind, statistics, series, window, calibration))
+        peak[kind] = max(float(np.nanmax(kept(score[used], counted[used]))), float(np.finfo(point.dtype).tiny))
+    return calibration._replace(peak=peak)
+
+
+def _view(kind: Averaged) -> View | None:
+    return SCORES[kind].views[0] if SCORES[kind].views else None
+
+
+def _largest_averages(
+    errors: Float[np.ndarray, "time _"], durations: tuple[int, ...], inner: slice, least: float
+) -> Float[np.ndarray, "duration _"]:
+    """The largest error of each column averaged over runs of each duration, at least a tenth of the columns' mean."""
+    largest = np.zeros((len(durations), errors.shape[1]))
+    for index, duration in enumerate(durations):
+        runs = run_errors(errors, duration)[inner]
+        for rows in pieces(runs):
+            known = ~np.isnan(errors[inner][rows])
+            np.maximum(largest[index], runs[rows].max(axis=0, initial=0.0, where=known), out=largest[index])
+    floor = np.maximum(LEAST_LARGEST * largest.mean(axis=1, keepdims=True), max(least, np.finfo(errors.dtype).tiny))
+    return np.maximum(largest, floor)

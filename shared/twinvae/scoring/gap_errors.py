@@ -8,15 +8,16 @@ share of known values. Errors are divided by that where values are missing.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from twinvae.files.out_of_core import TimeByChannel, by_rows
-from twinvae.network.backend import Statistic
+from twinvae.network.backend import STATISTICS as OF_NETWORKS
+from twinvae.scoring.neighbours import VIEWS
 from twinvae.scoring.statistics import row_sums
 from twinvae.windowing.fold import covering_sum, observed_values, ratio, run_errors
-from twinvae.windowing.geometry import fully_covered
+from twinvae.windowing.geometry import count, fully_covered
 
-STATISTICS: tuple[Statistic, ...] = ("point", "reconstruction", "window", "causal", "divergence")
+STATISTICS: tuple[str, ...] = (*OF_NETWORKS, *VIEWS)
 SHARES = 8  # classes of the share of known values, of equal width
 WINDOWS = 32  # the length of the part of the training series that gaps are cut into
 APART = 3.382  # windows from a gap to the next: no multiple of a period, which a window is, so that gaps end anywhere
@@ -39,6 +40,13 @@ def with_gaps(scaled: TimeByChannel, window: int) -> Float[np.ndarray, "longer c
             part[begin : begin + window, lost] = np.nan
             gaps += 1
     return np.concatenate([once, between, again])
+
+
+def uncut_starts(length: int, window: int) -> Int[np.ndarray, " n"]:
+    """The step of the training series at which each window of `with_gaps`, of this length, begins."""
+    rows = (length - window) // 2
+    starts = np.arange(count(length, window))
+    return np.where(starts < rows, starts, starts - rows - window)
 
 
 def excess(
@@ -69,13 +77,13 @@ def excess(
     return np.maximum.accumulate(result[:, ::-1], axis=1)[:, ::-1].copy()
 
 
-def _errors(statistic: Statistic, series: TimeByChannel, statistics: Mapping[str, np.ndarray]) -> np.ndarray:
+def _errors(statistic: str, series: TimeByChannel, statistics: Mapping[str, np.ndarray]) -> np.ndarray:
     if statistic != "reconstruction":
         return statistics[statistic]
     return by_rows(lambda x, x_hat: (x - x_hat) ** 2, series, statistics[statistic])
 
 
-def known_shares(statistic: Statistic, series: TimeByChannel, window: int) -> Float[np.ndarray, "n 1"]:
+def known_shares(statistic: str, series: TimeByChannel, window: int) -> Float[np.ndarray, "n 1"]:
     """The share of known values in each window, or of each step in its windows (a mean weighted by their values)."""
     values = by_rows(lambda part: row_sums(part.astype(np.float64)), observed_values(series, window))
     if statistic in ("point", "reconstruction"):
@@ -88,14 +96,14 @@ def _class(shares: Float[np.ndarray, "*shape"]) -> np.ndarray:
     return np.minimum((shares * SHARES).astype(int), SHARES - 1)
 
 
-def divisors(statistic: Statistic, shares: Float[np.ndarray, "*shape"], known: Excess) -> Float[np.ndarray, "*shape"]:
+def divisors(statistic: str, shares: Float[np.ndarray, "*shape"], known: Excess) -> Float[np.ndarray, "*shape"]:
     """What the errors of this statistic are divided by where these shares of the values are known."""
     row = known[STATISTICS.index(statistic)]
     return np.where(shares < 1.0, row[_class(np.nan_to_num(shares))], 1.0)
 
 
 def evened(
-    statistic: Statistic, errors: Float[np.ndarray, "n _"], series: TimeByChannel, window: int, known: Excess
+    statistic: str, errors: Float[np.ndarray, "n _"], series: TimeByChannel, window: int, known: Excess
 ) -> Float[np.ndarray, "n _"]:
     """The errors of a series without what they exceed the usual by where values are missing."""
     shares = known_shares(statistic, series, window)

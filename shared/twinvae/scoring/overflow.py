@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 
 from twinvae.config import DType
 from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row
-from twinvae.scoring.kinds import Calibration
+from twinvae.scoring.formulas import Calibration
 
 
 def highest(dtype: DType) -> float:
@@ -22,7 +22,7 @@ def limits(calibration: Calibration, dtype: DType) -> Float[np.ndarray, " channe
     Larger by this factor than the largest training error, it would have the highest score as the fourth power, as in
     `multiscale`. Its square, summed over a window, must not overflow either.
     """
-    error = np.sqrt(np.asarray(calibration.largest[0], np.float64))
+    error = np.sqrt(np.asarray(calibration.largest["multiscale"][0], np.float64))
     return np.minimum(highest(dtype) ** 0.25 * error, 1e-2 * float(np.finfo(dtype).max) ** 0.5)
 
 

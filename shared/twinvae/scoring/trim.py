@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from twinvae.files.out_of_core import TimeByChannel, by_rows, number, pieces, zeros_beside
-from twinvae.windowing.fold import covering_mean
+from twinvae.files.out_of_core import by_rows, number, pieces, zeros_beside
+from twinvae.windowing.fold import covering_mean, moving_sum
 from twinvae.windowing.geometry import fully_covered
 
 
@@ -38,12 +38,18 @@ def trimmed(errors: Float[np.ndarray, " n"], length: int, window: int, share: fl
     return steps
 
 
-def without(statistic: TimeByChannel, steps: Bool[np.ndarray, " time"]) -> TimeByChannel:
-    """The statistic, with the mean of the other steps in the place of these steps."""
+def touched(steps: Bool[np.ndarray, " time"], window: int) -> Bool[np.ndarray, " n"]:
+    """Marks the windows in which a marked step lies."""
+    marked = moving_sum(by_rows(lambda part: part.astype(np.float32)[:, None], steps), window)
+    return by_rows(lambda part: part[:, 0] > 0, marked)
+
+
+def without(statistic: Float[np.ndarray, "n _"], rows: Bool[np.ndarray, " n"]) -> Float[np.ndarray, "n _"]:
+    """The statistic, with the mean of its other rows in the place of these."""
     total, values = np.zeros(statistic.shape[1]), np.zeros(statistic.shape[1])
-    for rows in pieces(statistic):
-        usual = statistic[rows][~steps[rows]]
+    for part in pieces(statistic):
+        usual = statistic[part][~rows[part]]
         total += np.nansum(usual, axis=0, dtype=np.float64)
         values += np.count_nonzero(~np.isnan(usual), axis=0)
     mean = np.divide(total, values, out=np.full_like(total, np.nan), where=values > 0).astype(statistic.dtype)
-    return by_rows(lambda part, out: np.where(out[:, None], mean, part), statistic, steps)
+    return by_rows(lambda part, out: np.where(out[:, None], mean, part), statistic, rows)

@@ -10,6 +10,7 @@ import numpy as np
 
 from twinvae.files.atomic import write_bytes
 from twinvae.files.checksum import checksum
+from twinvae.model import calibration_record
 from twinvae.model.model import Model
 
 FORMAT = "twinvae stream"
@@ -73,14 +74,13 @@ def model_digest(model: Model) -> str:
 
     How missing values are treated may change from run to run, and the device is of one machine.
     """
-    parts = model.scaler._asdict() | model.calibration._asdict()
-    arrays = {name: value for name, value in parts.items() if isinstance(value, np.ndarray)}
+    calibrated, arrays = calibration_record.record(model.calibration)
     settings = {
         "config": {name: value for name, value in asdict(model.config).items() if name not in ("missing", "device")},
         "channels": model.channels,
         "seed": int(model.seed),
         "thresholds": dict(model.thresholds),
-        "calibration": {name: value for name, value in parts.items() if name not in arrays},
+        "calibration": calibrated,
     }
     parameters = {f"model.{name}": array for name, array in model.parameters.items()}
-    return checksum(json.dumps(settings, sort_keys=True, default=float), arrays | parameters)
+    return checksum(json.dumps(settings, sort_keys=True, default=float), model.scaler._asdict() | arrays | parameters)

@@ -1,0 +1,105 @@
+"""A calibration as a file holds it: settings that JSON can say, and named arrays."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from twinvae.config import MOST, DType
+from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration
+from twinvae.scoring.gap_errors import SHARES, STATISTICS
+from twinvae.scoring.neighbours import MOST_WINDOWS, VIEWS, Bank, Memory, compared, windows_of
+
+Arrays = dict[str, np.ndarray]
+
+
+def record(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
+    """The settings and the arrays of a calibration. Its memory must be there, as it is after a fit."""
+    memory = calibration.memory
+    assert memory is not None
+    settings = {
+        "warm_up": calibration.warm_up,
+        "durations": calibration.durations,
+        "peak": dict(calibration.peak),
+        "fitted_steps": memory.length,
+        "fitted_digest": memory.digest,
+    }
+    arrays = {f"largest.{kind}": np.asarray(calibration.largest[kind], np.float64) for kind in AVERAGED}
+    arrays["variance"] = np.asarray(calibration.variance, np.float64)
+    for view, bank in memory.banks.items():
+        arrays[f"{view}.values"] = np.ascontiguousarray(bank.values)
+        arrays[f"{view}.starts"] = bank.starts
+    if calibration.excess is not None:
+        arrays["excess"] = np.ascontiguousarray(calibration.excess, np.float64)
+    return settings, arrays
+
+
+def of_record(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Calibration:
+    """The calibration of a record; `check` says whether it can be used."""
+    banks = {view: Bank(arrays[f"{view}.values"], arrays[f"{view}.starts"]) for view in VIEWS}
+    return Calibration(
+        warm_up=float(settings["warm_up"]),
+        durations=tuple(settings["durations"]),
+        largest={kind: arrays[f"largest.{kind}"] for kind in AVERAGED},
+        peak={kind: float(settings["peak"][kind]) for kind in AVERAGED},
+        variance=arrays["variance"],
+        memory=Memory(banks, settings["fitted_steps"], settings["fitted_digest"]),
+        excess=arrays.get("excess"),
+    )
+
+
+def check(calibration: Calibration, window: int, channels: int, dtype: DType) -> None:
+    """Raises ValueError if a part is not of the right shape, or holds values that no fit should have made."""
+    durations = calibration.durations
+    if not durations or not all(type(duration) is int and 0 < duration <= MOST for duration in durations):
+        raise ValueError(f"the durations {durations!r} are not whole numbers from 1 to {MOST}")
+    for kind in AVERAGED:
+        check_array(f"largest.{kind}", calibration.largest[kind], (len(durations), columns(kind, channels)), above=0.0)
+        if not 0 < calibration.peak[kind] < np.inf:
+            raise ValueError(f"the peak of {kind} is not finite and above 0")
+    check_array("variance", calibration.variance, (channels,), above=0.0)
+    if calibration.excess is not None:
+        check_array("excess", calibration.excess, (len(STATISTICS), SHARES), above=0.0)
+    if not 0 <= calibration.warm_up < np.inf:
+        raise ValueError("the score of the warm-up is not finite and at least 0")
+    if calibration.memory is None:
+        raise ValueError("it remembers no training windows")
+    _check_memory(calibration.memory, window, channels, dtype)
+
+
+def columns(kind: Averaged, channels: int) -> int:
+    """The columns of what an averaged score averages: one for each channel, or one for all."""
+    return 1 if kind in ("neighbour", "residual") else channels
+
+
+def _check_memory(memory: Memory, window: int, channels: int, dtype: DType) -> None:
+    if type(memory.length) is not int or not window <= memory.length <= MOST:
+        raise ValueError(f"the {memory.length!r} steps that it was fitted on are no number from {window} to {MOST}")
+    if not isinstance(memory.digest, str) or re.fullmatch("[0-9a-f]{64}", memory.digest) is None:
+        raise ValueError("the checksum of the series that it was fitted on is none")
+    for view, (values, starts) in memory.banks.items():
+        wanted = compared(view, windows_of(np.zeros((window, channels), dtype), window)).shape[1]
+        if values.ndim != 2 or not 0 < len(values) <= MOST_WINDOWS or values.shape[1] != wanted:
+            raise ValueError(
+                f"{view}.values has shape {values.shape}, not up to {MOST_WINDOWS} windows of {wanted} values"
+            )
+        if values.dtype != dtype or np.isinf(values).any():
+            raise ValueError(f"{view}.values are not finite values of {dtype}")
+        if (
+            starts.shape != values.shape[:1]
+            or starts.dtype != np.int64
+            or starts[0] < 0
+            or (np.diff(starts) <= 0).any()
+        ):
+            raise ValueError(f"{view}.starts are not the steps at which these windows begin")
+        if starts[-1] > memory.length - window:
+            raise ValueError(f"{view}.starts go beyond the {memory.length} steps that it was fitted on")
+
+
+def check_array(name: str, array: np.ndarray, shape: tuple[int, ...], above: float) -> None:
+    """Raises ValueError if an array is not of this shape, or holds values that are not finite and above a bound."""
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, not {shape}")
+    if not (np.isfinite(array) & (array > above)).all():
+        raise ValueError(f"{name} holds values that are not finite{' and above 0' if above == 0.0 else ''}")

@@ -1,0 +1,200 @@
+"""The formulas of the scores: one function for each kind, and what they need to know of the training series."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from jaxtyping import Float
+
+from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, pieces, zeros_beside
+from twinvae.scoring.gap_errors import Excess
+from twinvae.scoring.neighbours import Memory
+from twinvae.scoring.statistics import row_sums
+from twinvae.windowing.fold import covering_mean, covering_sum, observed_values, ratio, run_errors
+
+Statistics = Mapping[str, np.ndarray]
+Averaged = Literal["multiscale", "causal_multiscale", "residual", "neighbour"]
+AVERAGED: tuple[Averaged, ...] = get_args(Averaged)
+LEAST_PART = 1e-3  # of the largest in training: what a factor of the ensemble counts at least
+
+
+class Calibration(NamedTuple):
+    """What scores need to know of the training series."""
+
+    warm_up: float  # the median causal score: that of the steps which no window ends at
+    durations: tuple[int, ...]  # time steps over which averaged scores average the error
+    largest: Mapping[Averaged, Float[np.ndarray, "duration channel"]]  # such average of each duration and channel
+    peak: Mapping[Averaged, float]  # the largest score of each averaged kind
+    variance: Float[np.ndarray, " channel"]  # the mean squared error of each channel
+    memory: Memory | None = None  # windows to compare others with; None: no score needs them
+    excess: Excess | None = None  # of the errors where values are missing; None: none is known
+
+
+# The function of a kind takes the statistics (a row for each time step, or for each window), the scaled series x, the
+# window length W and the calibration. It gives the score of each channel at each time step t, NaN where none is known.
+Formula = Callable[[Statistics, TimeByChannel, int, Calibration], TimeByChannel]
+
+
+def point(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
+    """The mean over the windows that cover t of the squared error at t."""
+    return statistics["point"]
+
+
+def reconstruction(
+    statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration
+) -> TimeByChannel:
+    """The squared difference of x[t] and the mean over the covering windows of their reconstruction of x[t]."""
+    return by_rows(lambda x, x_hat: (x - x_hat) ** 2, series, statistics["reconstruction"])
+
+
+def window(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
+    """The mean over the covering windows of the mean squared error of each."""
+    return over_windows(statistics["window"], series, window)
+
+
+def over_windows(statistic: Float[np.ndarray, "n _"], series: TimeByChannel, window: int) -> TimeByChannel:
+    """The mean over the covering windows of what each window has; if values are missing, by the values of each."""
+    if not has_missing(series):
+        return covering_mean(statistic, window)
+    values = observed_values(series, window)
+    values = values if statistic.shape == values.shape else by_rows(row_sums, values)
+    sums = covering_sum(by_rows(_weighted, statistic, values), window)
+    return by_rows(ratio, sums, covering_sum(values, window))
+
+
+def _weighted(part: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.where(values > 0, part * values, part.dtype.type(0))  # a window without values may have no number
+
+
+def causal(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
+    """The squared error at the last step of the window that ends at t; the first W - 1 steps, at which no window
+    ends, get `calibration.warm_up`."""
+    return newest(statistics["causal"], series, window, calibration.warm_up)
+
+
+def newest(
+    statistic: Float[np.ndarray, "n channel"], series: TimeByChannel, window: int, warm_up: float
+) -> TimeByChannel:
+    """What belongs to the last step of each window, after a warm-up of W - 1 steps."""
+    result = zeros_beside(series, series.shape, statistic.dtype)
+    result[: window - 1] = warm_up
+    result[window - 1 :] = statistic
+    return result
+
+
+def errors_of(
+    kind: Averaged, statistics: Statistics, series: TimeByChannel, window: int, warm_up: float
+) -> Float[np.ndarray, "time _"]:
+    """The error of each step that an averaged score averages: of each channel, or of all in one column."""
+    if kind == "multiscale":
+        return statistics["point"]
+    if kind == "causal_multiscale":
+        return newest(statistics["causal"], series, window, warm_up)
+    view = "shape" if kind == "neighbour" else "residual"
+    return by_rows(np.square, over_windows(statistics[view], series, window))
+
+
+def averaged(
+    kind: Averaged, statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration
+) -> Float[np.ndarray, "time _"]:
+    """The mean over the durations of (e / largest)**2, where e is the error averaged over runs of that duration
+    (`run_errors`), and largest the largest e of the training series."""
+    errors, durations = errors_of(kind, statistics, series, window, calibration.warm_up), calibration.durations
+    result = zeros_beside(errors, errors.shape, errors.dtype)
+    for duration, largest in zip(durations, calibration.largest[kind], strict=True):
+        runs, unit = run_errors(errors, duration), largest.astype(errors.dtype)
+        for rows in pieces(result):
+            share = runs[rows] / unit
+            result[rows] += share * share
+    for rows in pieces(result):
+        result[rows] /= len(durations)
+    return result
+
+
+def multiscale(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
+    """`averaged` of the point score."""
+    return averaged("multiscale", statistics, series, window, calibration)
+
+
+def causal_multiscale(
+    statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration
+) -> TimeByChannel:
+    """`averaged` of the causal score: of errors that no later value has explained away."""
+    return averaged("causal_multiscale", statistics, series, window, calibration)
+
+
+def neighbour(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
+    """`averaged` of the squared mean distance of the covering windows from the training window of the nearest shape.
+
+    It belongs to no channel: each gets the whole of it.
+    """
+    return _for_all(averaged("neighbour", statistics, series, window, calibration), series)
+
+
+def residual(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
+    """As `neighbour`, of what the network leaves of the windows: whether it errs as it did in training."""
+    return _for_all(averaged("residual", statistics, series, window, calibration), series)
+
+
+def _for_all(column: Float[np.ndarray, "time 1"], series: TimeByChannel) -> TimeByChannel:
+    return by_rows(lambda part: np.repeat(part, series.shape[1], axis=1), column)
+
+
+def ensemble(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
+    """What four views of a window say together: p = multiscale, c = causal_multiscale, r = residual, z = neighbour,
+    each over its largest in training (`calibration.peak`):
+
+        ((p + 0.001) (c + 0.001) (r + 0.001))**(1/3) (1 + z)**(1/4)
+
+    An anomaly is what all three views of the error agree on: its size as all windows see it, its size without a look
+    ahead, and whether it is of a form that was there in training. A shape that was never there raises that. A channel
+    has the score times the mean of its shares of p and of c.
+    """
+
+    def part(kind: Averaged) -> Float[np.ndarray, "time _"]:
+        found = averaged(kind, statistics, series, window, calibration)
+        return by_rows(lambda rows: rows / rows.dtype.type(calibration.peak[kind]), found)
+
+    return by_rows(_ensemble, *map(part, AVERAGED))
+
+
+def _ensemble(
+    multiscale: TimeByChannel, causal: TimeByChannel, residual: np.ndarray, neighbour: np.ndarray
+) -> TimeByChannel:
+    means = [known_mean(part)[:, None] for part in (multiscale, causal)]
+    score = np.cbrt((means[0] + LEAST_PART) * (means[1] + LEAST_PART) * (residual + LEAST_PART))
+    score *= np.sqrt(np.sqrt(1 + neighbour))
+    shares = (
+        np.divide(part, mean, out=np.ones_like(part), where=mean > 0)
+        for part, mean in zip((multiscale, causal), means, strict=True)
+    )
+    result: np.ndarray = score * sum(shares) / 2
+    return result
+
+
+def probability(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
+    """0.5 * e / variance, with e the point score: the negative logarithm of the reconstruction probability.
+
+    That is the reconstruction probability of An and Cho 2015, "Variational autoencoder based anomaly detection using
+    reconstruction probability", in nats per value. The decoder's Gaussian has the mean squared training error of each
+    channel (`calibration.variance`) as its variance. The term 0.5 * log(2 pi variance), which no data change, is left
+    out, so that the score is at least 0 and multiples of it mean something. With latent draws it is their Monte Carlo
+    estimate. With one channel it ranks as point does.
+    """
+    return by_rows(lambda part: part * (0.5 / calibration.variance).astype(part.dtype), statistics["point"])
+
+
+def divergence(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
+    """The mean over the covering windows of the KL divergence of their posterior from N(0, 1), in nats.
+
+    It belongs to no channel: each gets the whole of it, so that all have an equal share.
+    """
+    return _for_all(over_windows(statistics["divergence"], series, window), series)
+
+
+def known_mean(part: Float[np.ndarray, "step channel"]) -> Float[np.ndarray, " step"]:
+    """The mean over the channels whose value is known (not NaN); NaN where none is."""
+    known = ~np.isnan(part)
+    if known.all():
+        return np.asarray(part.mean(axis=1))
+    return ratio(np.where(known, part, part.dtype.type(0)).sum(axis=1), known.sum(axis=1).astype(part.dtype))
