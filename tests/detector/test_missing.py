@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import BACKENDS, assert_all_close, assert_close, detector_of, rounding
+from tests.helpers.calibrations import made_up
 from tests.helpers.gradients import gradient
 from tests.oracle import reference
 from twinvae.config import KINDS, Config
@@ -21,7 +22,7 @@ from twinvae.network.objective import REFILLS, filled, loss_terms
 from twinvae.network.parameters import draw
 from twinvae.network.schedule import chunks
 from twinvae.scoring.calibration import DURATIONS
-from twinvae.scoring.kinds import SCORES, Calibration, contributions, mean_over_channels
+from twinvae.scoring.kinds import SCORES, contributions, mean_over_channels
 from twinvae.series.scaling import fit_scaler
 from twinvae.windowing.fold import run_errors
 from twinvae.windowing.geometry import count
@@ -52,7 +53,7 @@ STARTS = np.array([0, 5, 18, 42, 70, 72, 100])  # one window without a value
 BATCH = reference.windows(HOLES, 5)[STARTS]
 WEIGHTS = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
 NOISE = RANDOM.normal(size=(7, 2))
-LARGEST = RANDOM.uniform(1, 2, (len(DURATIONS), 2))
+KNOWN = made_up(2, 5, durations=DURATIONS, dtype="float64", seed=2)
 
 
 def assert_same(actual: Any, expected: Any, tolerance: float, what: str = "array") -> None:
@@ -108,14 +109,13 @@ def test_scores_are_the_oracle_s(backend_name: str, kind: Any, blocks: bool, mon
     backend = load_backend(backend_name)
     if blocks:
         monkeypatch.setattr(f"vae_{backend_name}.score.BLOCK_VALUES", 1)  # blocks of 64 windows, the least
-    name = SCORES[kind].statistic
-    statistic = backend.statistics(NET, PARAMETERS, HOLES, (name,), "auto")[name]
-    scores = contributions(kind, HOLES, statistic, 5, Calibration(0.25, DURATIONS, LARGEST, np.ones(LARGEST.shape[1])))
-    expected = reference.masked_scores(HOLES, PARAMETERS, 5, kind, largest=LARGEST)
+    statistics = backend.statistics(NET, PARAMETERS, HOLES, SCORES[kind].statistics, "auto")
+    scores = contributions(kind, HOLES, statistics, 5, KNOWN)
+    expected = reference.masked_scores(HOLES, PARAMETERS, 5, kind, KNOWN)
     if kind == "causal":
         expected = hold_the_warm_up(expected)
     assert_same(scores, expected, rounding("float64"), kind)
-    plain = reference.scores(np.nan_to_num(HOLES), PARAMETERS, 5, kind, largest=LARGEST)
+    plain = reference.scores(np.nan_to_num(HOLES), PARAMETERS, 5, kind, KNOWN)
     known = np.isfinite(HOLES) & np.isfinite(expected) & np.isfinite(plain)
     with pytest.raises(AssertionError, match="off by"):  # zeros are no values
         assert_close(scores[known], plain[known], 1e-3)
@@ -133,8 +133,8 @@ def hold_the_warm_up(expected: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_gap_the_oracle_s_two_scores_are_the_same(kind: Any) -> None:
-    masked = reference.masked_scores(SERIES, PARAMETERS, 5, kind, largest=LARGEST)
-    plain = reference.scores(SERIES, PARAMETERS, 5, kind, largest=LARGEST)
+    masked = reference.masked_scores(SERIES, PARAMETERS, 5, kind, KNOWN)
+    plain = reference.scores(SERIES, PARAMETERS, 5, kind, KNOWN)
     assert_same(masked, plain, 1e-12)
 
 

@@ -84,7 +84,7 @@ def test_a_centred_detector_is_the_oracle_s(detector_class: Any, series: np.ndar
     )  # fmt: skip
     assert_all_close(detector.parameters_, expected, 1e-10)
     for kind in ("point", "reconstruction", "window"):
-        scores = reference.scores(scaled, expected, 5, kind, centring="window").mean(axis=1)
+        scores = reference.scores(scaled, expected, 5, kind, detector.calibration_, "window").mean(axis=1)
         assert_close_in_range(detector.decision_function(series, kind=kind), scores, 1e-9)
     every = reference.seen(reference.windows(scaled, 5), "window").reshape(116, -1)
     assert_close(detector.latent(series), reference.encode(every, detector.parameters_)[0], 1e-12)

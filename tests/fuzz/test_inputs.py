@@ -13,13 +13,13 @@ import pytest
 
 from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.running import check, run, tree
+from tests.helpers.calibrations import made_up
 from twinvae.detector import detector as detectors
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.preparation import Prepared
 from twinvae.model.model import Model
 from twinvae.network.parameters import draw
 from twinvae.scoring.calibration import THRESHOLDS
-from twinvae.scoring.kinds import Calibration
 
 ROWS = 40
 ENCODINGS = ("utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "utf-32", "shift-jis")
@@ -51,7 +51,7 @@ def stub(patch: pytest.MonkeyPatch) -> None:
         self.history_ = history
         self.model_ = Model(
             self.preset, self._overrides(), self.seed, prepared.config, prepared.channels, parameters, prepared.scaler,
-            dict.fromkeys(THRESHOLDS, 1.0), Calibration(0.5, (1,), np.ones((1, width)), np.ones(width)),
+            dict.fromkeys(THRESHOLDS, 1.0), made_up(width, prepared.config.window, dtype=prepared.config.dtype),
         )  # fmt: skip
 
     patch.setattr(VAEDetector, "calibrate", calibrate)

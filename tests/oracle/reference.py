@@ -1,14 +1,16 @@
 """The oracle: model, loss, gradient, Adam and scores in plain NumPy, slow and obvious.
 
-It shares no code with the product but the names of the parameters.
+It shares no code with the product but the names of the parameters and of a calibration's parts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
+from tests.oracle import views
 from twinvae.network.parameters import Parameters
 from twinvae.network.schedule import Chunk
+from twinvae.scoring.formulas import AVERAGED, Calibration
 
 
 def linear(x: np.ndarray, parameters: Parameters, layer: str) -> np.ndarray:
@@ -121,33 +123,29 @@ def scores(
     parameters: Parameters,
     window: int,
     kind: str,
-    durations: Sequence[int] = (1, 16, 64, 256),
-    largest: np.ndarray | float = 1.0,
-    variance: np.ndarray | float = 1.0,
+    calibration: Calibration | None = None,
     centring: str = "none",
 ) -> np.ndarray:
     """The contributions (time, channel) of a kind of score, by loops over time steps and windows.
 
-    The first steps of `causal`, which have no score, are NaN. `durations` and `largest` (duration, channel) are for
-    `multiscale`, `variance` (channel,) is for `probability`. A series that holds NaN is for `masked_scores`.
+    Without a calibration the first steps of `causal`, which have no score, are NaN. A series that holds NaN is for
+    `masked_scores`.
     """
     length, channels = series.shape
-    if kind == "multiscale":
-        point = scores(series, parameters, window, "point", centring=centring)
-        largest = np.broadcast_to(largest, (len(durations), channels))
-        ratios = [run_errors(point, duration) / most for duration, most in zip(durations, largest, strict=True)]
-        squares: np.ndarray = np.mean(np.square(ratios), axis=0)
-        return squares
-    if kind == "probability":
-        square: np.ndarray = scores(series, parameters, window, "point", centring=centring)
-        return square / variance / 2
-    every = windows(series, window)
-    model_sees = seen(every, centring)
-    flat = model_sees.reshape(len(every), -1)
-    mean, log_variance = encode(flat, parameters)
-    x_hat = decode(mean, parameters).reshape(every.shape) + (every - model_sees)
-    divergence = (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1) / 2
-    result = np.full((length, channels), np.nan)
+
+    def other(kind: str) -> np.ndarray:
+        return scores(series, parameters, window, kind, calibration, centring)
+
+    if calibration is not None and kind in (*AVERAGED, "ensemble"):
+        x_hat = np.full(series.shape, np.nan)
+        every, drawn = drawings(series, parameters, window, centring)[:2]
+        for t in range(length):
+            x_hat[t] = np.mean([drawn[w, t - w] for w in range(len(every)) if w <= t < w + window], axis=0)
+        return views.scores(kind, other("point"), other("causal"), series, x_hat, window, calibration)
+    if calibration is not None and kind == "probability":
+        return other("point") / calibration.variance / 2
+    every, x_hat, divergence = drawings(series, parameters, window, centring)
+    result = np.full((length, channels), np.nan if calibration is None else calibration.warm_up)
     for t in range(length):
         covering = [w for w in range(len(every)) if w <= t < w + window]
         if kind == "point":
@@ -161,6 +159,17 @@ def scores(
         elif kind == "causal" and t >= window - 1:
             result[t] = (series[t] - x_hat[t - window + 1, window - 1]) ** 2
     return result
+
+
+def drawings(
+    series: np.ndarray, parameters: Parameters, window: int, centring: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All windows, their reconstructions and their KL divergences."""
+    every = windows(series, window)
+    model_sees = seen(every, centring)
+    mean, log_variance = encode(model_sees.reshape(len(every), -1), parameters)
+    x_hat = decode(mean, parameters).reshape(every.shape) + (every - model_sees)
+    return every, x_hat, (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1) / 2
 
 
 def run_errors(point: np.ndarray, duration: int) -> np.ndarray:
@@ -184,21 +193,17 @@ def reconstructions(series: np.ndarray, parameters: Parameters, window: int) -> 
     return guess.reshape(every.shape), (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1) / 2
 
 
-def masked_scores(
+def masked_scores(  # noqa: PLR0912  (a branch for each kind of score)
     series: np.ndarray,
     parameters: Parameters,
     window: int,
     kind: str,
-    durations: Sequence[int] = (1, 16, 64, 256),
-    largest: np.ndarray | float = 1.0,
-    variance: np.ndarray | float = 1.0,
+    calibration: Calibration,
 ) -> np.ndarray:
     """`scores` of a series with missing values (NaN), one step and channel at a time."""
     length, channels = series.shape
     known, (x_hat, divergence) = np.isfinite(series), reconstructions(series, parameters, window)
-    variance = np.broadcast_to(variance, channels)
     held = [int(known[w : w + window].sum()) for w in range(len(x_hat))]
-    largest = np.broadcast_to(largest, (len(durations), channels))
     result = np.full((length, channels), np.nan)
 
     def error(t: int, w: int, c: int) -> float:
@@ -221,19 +226,23 @@ def masked_scores(
             steps = [(s, w) for w in covering(t) for s in range(w, w + window) if known[s, c]]
             result[t, c] = np.mean([error(s, w, c) for s, w in steps])
         elif kind == "probability":
-            result[t, c] = own / variance[c] / 2
+            result[t, c] = own / calibration.variance[c] / 2
         elif kind == "divergence":
             result[t, c] = np.average(divergence[covering(t)], weights=[held[w] for w in covering(t)])
         elif kind == "causal" and t >= window - 1:
             result[t, c] = error(t, t - window + 1, c)
-        elif kind == "multiscale":
-            ratios = []
-            for duration, most in zip(durations, largest[:, c], strict=True):
-                size = min(duration, length)
-                runs = [s for s in range(length - size + 1) if s <= t < s + size]
-                inside = [points[u, c] for s in runs for u in range(s, s + size) if known[u, c]]
-                ratios.append(np.mean(inside) / most)
-            result[t, c] = np.mean(np.square(ratios))
+    if kind in (*AVERAGED, "ensemble"):
+        errors, newest, drawn = np.full((3, length, channels), np.nan)
+        newest[: window - 1] = calibration.warm_up
+        for (t, c), own in points.items():
+            errors[t, c] = own
+            if t >= window - 1:
+                newest[t, c] = error(t, t - window + 1, c)
+        for t in range(length):
+            if around := covering(t):
+                drawn[t] = np.average([x_hat[w, t - w] for w in around], axis=0, weights=[held[w] for w in around])
+        result = views.scores(kind, errors, newest, series, drawn, window, calibration)
+        result[~known] = np.nan
     for c in range(channels):
         fill_gaps(result[:, c], known[:, c], window, kind)
     return result

@@ -64,7 +64,7 @@ def test_the_tutorial_s_whole_run_is_the_oracle_s(
     assert_close(detector.history_["kl_per_dimension"], epochs[:, 1:], 1e-10)
     assert_close(detector.history_["loss"], epochs[:, 0] + 2.0 * kl, 1e-10)
     for kind in ("point", "reconstruction", "window", "divergence"):
-        expected = reference.scores(series, parameters, 50, kind).mean(axis=1)
+        expected = reference.scores(series, parameters, 50, kind, detector.calibration_).mean(axis=1)
         assert_close_in_range(detector.decision_function(series, kind=kind), expected, 1e-10)
 
 

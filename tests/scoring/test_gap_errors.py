@@ -74,7 +74,7 @@ def test_excess_falls_with_the_share_and_is_in_the_file(fitted: Any, tmp_path: A
     (tmp_path / "old.safetensors").write_bytes(model_file.as_bytes(old))
     assert model_file.read(tmp_path / "old.safetensors").calibration.excess is None
     wrong = replace(fitted.model_, calibration=fitted.calibration_._replace(excess=known[:, 1:]))
-    with pytest.raises(ValueError, match=r"calibration\.excess has shape"):
+    with pytest.raises(ValueError, match="excess has shape"):
         model_file.as_bytes(wrong)
 
 

@@ -10,14 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import assert_close
-from tests.oracle import reference
+from tests.helpers.calibrations import made_up
+from tests.oracle import reference, views
 from twinvae.config import KINDS
 from twinvae.network.backend import STATISTICS, Statistic
 from twinvae.scoring.calibration import DURATIONS, summarise
-from twinvae.scoring.kinds import SCORES, Calibration, contributions
+from twinvae.scoring.formulas import AVERAGED, Calibration
+from twinvae.scoring.kinds import SCORES, contributions
 from twinvae.scoring.statistics import BLOCK_UNITS, block_statistics, block_windows, series_statistics
 from twinvae.scoring.trim import largest_share, trimmed, without
 from twinvae.windowing.fold import fold, run_errors
+from twinvae.windowing.geometry import coverage
 
 modest = settings(max_examples=30, deadline=None)
 
@@ -46,10 +49,12 @@ def scored(
 
 
 def expected(series: np.ndarray, window: int, kind: str, calibration: Calibration) -> np.ndarray:
-    if kind == "multiscale":
-        point = expected(series, window, "point", calibration)
-        largest = zip(calibration.durations, calibration.largest, strict=True)
-        return np.mean([(reference.run_errors(point, duration) / most) ** 2 for duration, most in largest], axis=0)
+    if kind in (*AVERAGED, "ensemble"):
+        drawn = np.zeros(series.shape)
+        for w, part in enumerate(reconstructions(series, window)):
+            drawn[w : w + window] += part / coverage(len(series), window)[w : w + window, None]
+        point, causal = (expected(series, window, one, calibration) for one in ("point", "causal"))
+        return views.scores(kind, point, causal, series, drawn, window, calibration)
     if kind == "probability":
         half: np.ndarray = expected(series, window, "point", calibration) / calibration.variance / 2
         return half
@@ -83,10 +88,9 @@ def test_each_score_is_the_loop_s_whatever_the_blocks(
     kind: Any, windows: int, window: int, channels: int, block: int, padding: int
 ) -> None:
     series = np.random.default_rng(windows).normal(size=(windows + window - 1, channels))
-    most = np.random.default_rng(0).uniform(1, 2, (len(DURATIONS), channels))
-    calibration = Calibration(0.7, DURATIONS, most, np.random.default_rng(1).uniform(0.1, 2, channels))
-    statistic = scored(series, window, (SCORES[kind].statistic,), block, padding)[SCORES[kind].statistic]
-    found = contributions(kind, series, statistic, window, calibration)
+    calibration = made_up(channels, window, durations=DURATIONS, warm_up=0.7, dtype="float64", seed=0)
+    statistics = scored(series, window, SCORES[kind].statistics, block, padding)
+    found = contributions(kind, series, statistics, window, calibration)
     assert_close(found, expected(series, window, kind, calibration), 1e-13)
 
 
@@ -98,26 +102,35 @@ def test_run_errors_do_not_depend_on_how_many_rows_are_worked_on_at_a_time(monke
         assert_close(run_errors(point, duration), errors, 1e-14)
 
 
+def summarised(point: np.ndarray) -> Calibration:
+    """What is known of a training series with these errors, of windows of 10 steps."""
+    memory = made_up(point.shape[1], 10, dtype="float64").memory
+    assert memory is not None
+    statistics = {"point": point, "causal": point[9:], "shape": point[9:, :1], "residual": point[9:, :1]}
+    return summarise(point, statistics, np.ones(len(point), bool), 10, memory)
+
+
 def test_the_largest_training_error_of_each_duration_scores_one_and_none_more() -> None:
     point = np.random.default_rng(0).exponential(size=(2000, 1))
-    calibration = summarise(point, point[9:], window=10)
-    scores = contributions("multiscale", point, point, 10, calibration)[9:-9]
-    assert 1 / len(DURATIONS) <= scores.max() <= 1
-    for duration, largest in zip(calibration.durations, calibration.largest, strict=True):
+    calibration = summarised(point)
+    scores = contributions("multiscale", point, {"point": point}, 10, calibration)[9:-9]
+    assert 1 / len(DURATIONS) <= scores.max() == calibration.peak["multiscale"] <= 1
+    for duration, largest in zip(calibration.durations, calibration.largest["multiscale"], strict=True):
         assert run_errors(point, duration)[9:-9].max() == largest
 
 
 def test_a_channel_without_errors_in_training_does_not_drown_the_others() -> None:
     point = np.random.default_rng(0).exponential(size=(2000, 2)) * [1.0, 1e-9]
-    calibration = summarise(point, point[9:], window=10)
-    assert calibration.largest[:, 1] == pytest.approx(calibration.largest[:, 0] / 20)
+    calibration = summarised(point)
+    largest = calibration.largest["multiscale"]
+    assert largest[:, 1] == pytest.approx(largest[:, 0] / 20)
     assert calibration.variance[1] == pytest.approx(calibration.variance[0] / 2000)
 
 
 def test_the_probability_score_makes_channels_comparable() -> None:
     point = np.random.default_rng(0).exponential(size=(2000, 2)) * [1.0, 0.01]
-    calibration = summarise(point, point[9:], window=10)
-    scores = contributions("probability", point, point, 10, calibration)
+    calibration = summarised(point)
+    scores = contributions("probability", point, {"point": point}, 10, calibration)
     assert scores[9:-9].mean(axis=0) == pytest.approx([0.5, 0.5])  # nats: half a squared standard deviation
     assert calibration.variance == pytest.approx(point[9:-9].mean(axis=0))
 
@@ -125,8 +138,7 @@ def test_the_probability_score_makes_channels_comparable() -> None:
 def test_every_channel_has_an_equal_share_of_the_divergence() -> None:
     series = np.random.default_rng(0).normal(size=(50, 3))
     kl = np.random.default_rng(1).exponential(size=(46, 1))
-    calibration = Calibration(0.0, (1,), np.ones((1, 3)), np.ones(3))
-    scores = contributions("divergence", series, kl, 5, calibration)
+    scores = contributions("divergence", series, {"divergence": kl}, 5, made_up(3, 5))
     assert (scores == scores[:, :1]).all()
     assert scores[20] == pytest.approx(kl[16:21].mean())
 

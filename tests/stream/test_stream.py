@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from tests.conftest import BACKENDS, detector_of, in_a_fresh_process
+from tests.helpers.calibrations import made_up
 from twinvae.config import Config
 from twinvae.model.model import Model
 from twinvae.network.net import Net
 from twinvae.network.parameters import draw
 from twinvae.scoring.calibration import THRESHOLDS
 from twinvae.scoring.events import Event
-from twinvae.scoring.kinds import Calibration
 from twinvae.scoring.overflow import highest
 from twinvae.series.scaling import Scaler
 from twinvae.stream.event_tracker import EventTracker
@@ -42,7 +42,7 @@ def model(channels: int = 1, *, threshold: float = 1.0, seed: int = 0, **setting
     return Model(
         "tutorial", {}, 0, config, tuple("abcdef"[:channels]), draw(Net.of(config, channels), seed),
         Scaler(np.full(channels, 0.5), np.full(channels, 2.0)), dict.fromkeys(THRESHOLDS, threshold),
-        Calibration(0.25, (1,), np.ones((1, channels)), np.ones(channels)),
+        made_up(channels, config.window, dtype=config.dtype),
     )  # fmt: skip
 
 

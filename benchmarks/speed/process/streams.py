@@ -97,20 +97,25 @@ def _write_model(path: Path, window: int, channels: int) -> None:
     from twinvae.config import DEFAULT_PRESET, resolve
     from twinvae.files.atomic import write_bytes
     from twinvae.model import file as model_file
+    from twinvae.model.calibration_record import columns
     from twinvae.model.model import Model
     from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.scoring.calibration import THRESHOLDS
-    from twinvae.scoring.kinds import Calibration
+    from twinvae.scoring.formulas import AVERAGED, Calibration
+    from twinvae.scoring.neighbours import VIEWS, Memory, bank_of, digest
     from twinvae.series.scaling import Scaler
 
     config = resolve(DEFAULT_PRESET, {"window": window})
-    one = np.ones(channels)
+    one, flat = np.ones(channels), np.zeros((window, channels), config.dtype)
     saved = Model(
         DEFAULT_PRESET, {"window": window}, SEED, config, tuple(map(str, range(channels))),
         draw(Net.of(config, channels), SEED), Scaler(0 * one, one),
         dict.fromkeys(THRESHOLDS, 1e9),
-        Calibration(0.0, (1,), one[None], one),
+        Calibration(
+            0.0, (1,), {kind: np.ones((1, columns(kind, channels))) for kind in AVERAGED}, dict.fromkeys(AVERAGED, 1.0),
+            one, Memory({view: bank_of(view, flat, window) for view in VIEWS}, window, digest(flat)),
+        ),
     )  # fmt: skip
     write_bytes(path, model_file.as_bytes(saved))
 

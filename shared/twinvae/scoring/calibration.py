@@ -1,7 +1,7 @@
 """Calibration: what scores need to know of the training series, and the threshold of each kind of score."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -24,8 +24,7 @@ LEAST_VARIANCE = 1e-3  # of the mean over the channels: the least variance of a 
 SINGLE_WINDOW = "single_window"  # the threshold of windows that are scored each on its own
 THRESHOLDS: tuple[str, ...] = (*KINDS, SINGLE_WINDOW)
 
-# A kind of score; True: of a training series that errs no more than usual where it is trimmed.
-Part = tuple[Kind, bool]
+Name = TypeVar("Name")
 
 
 class Calibrated(NamedTuple):
@@ -78,11 +77,11 @@ def calibrate(
         found = excess(scaled, statistics, cut, beside, window, calibration.durations)
         calibration = calibration._replace(excess=found)
 
-    def parts(statistics: Statistics) -> Iterator[tuple[Part, np.ndarray]]:
+    def parts(statistics: Statistics) -> Iterator[tuple[tuple[Kind, bool], np.ndarray]]:
         for kind in KINDS:
             yield (kind, False), contributions(kind, scaled, statistics, window, calibration)
         for kind in KINDS if left_out is not None else ():
-            if SCORES[kind].averaged:  # it averages far, so that a trimmed step would count in its neighbours
+            if SCORES[kind].averaged:  # over so long that a step left out would count in its neighbours
                 yield (kind, True), contributions(kind, scaled, usual(statistics), window, calibration)
 
     thresholds, scores = {SINGLE_WINDOW: threshold(known_only(errors), config)}, np.empty(0)
@@ -95,15 +94,15 @@ def calibrate(
 
 
 def mean_over_draws(
-    parts: Callable[[Statistics], Iterator[tuple[Part, np.ndarray]]],
+    parts: Callable[[Statistics], Iterator[tuple[Name, np.ndarray]]],
     statistics: Statistics,
     draws: Iterable[Statistics],
     number: int,
-) -> Iterable[tuple[Part, np.ndarray]]:
+) -> Iterable[tuple[Name, np.ndarray]]:
     """Applies `parts` to the statistics or, if there are latent draws, to those of each draw, and takes the mean."""
     if not number:
         return parts(statistics)
-    totals: dict[Part, np.ndarray] = {}
+    totals: dict[Name, np.ndarray] = {}
     for drawn in draws:
         for name, part in parts(drawn):
             share = by_rows(lambda one: one / number, part)
@@ -173,5 +172,7 @@ def _largest_averages(
         for rows in pieces(runs):
             known = ~np.isnan(errors[inner][rows])
             np.maximum(largest[index], runs[rows].max(axis=0, initial=0.0, where=known), out=largest[index])
-    floor = np.maximum(LEAST_LARGEST * largest.mean(axis=1, keepdims=True), max(least, np.finfo(errors.dtype).tiny))
+    floor = np.maximum(
+        LEAST_LARGEST * largest.mean(axis=1, keepdims=True), max(least, float(np.finfo(errors.dtype).tiny))
+    )
     return np.maximum(largest, floor)

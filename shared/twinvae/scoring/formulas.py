@@ -52,7 +52,9 @@ def window(statistics: Statistics, series: TimeByChannel, window: int, calibrati
     return over_windows(statistics["window"], series, window)
 
 
-def over_windows(statistic: Float[np.ndarray, "n _"], series: TimeByChannel, window: int) -> TimeByChannel:
+def over_windows(
+    statistic: Float[np.ndarray, "n _"], series: TimeByChannel, window: int
+) -> Float[np.ndarray, "time _"]:
     """The mean over the covering windows of what each window has; if values are missing, by the values of each."""
     if not has_missing(series):
         return covering_mean(statistic, window)
@@ -136,7 +138,7 @@ def residual(statistics: Statistics, series: TimeByChannel, window: int, calibra
     return _for_all(averaged("residual", statistics, series, window, calibration), series)
 
 
-def _for_all(column: Float[np.ndarray, "time 1"], series: TimeByChannel) -> TimeByChannel:
+def _for_all(column: Float[np.ndarray, "time _"], series: TimeByChannel) -> TimeByChannel:
     return by_rows(lambda part: np.repeat(part, series.shape[1], axis=1), column)
 
 
@@ -159,7 +161,10 @@ def ensemble(statistics: Statistics, series: TimeByChannel, window: int, calibra
 
 
 def _ensemble(
-    multiscale: TimeByChannel, causal: TimeByChannel, residual: np.ndarray, neighbour: np.ndarray
+    multiscale: TimeByChannel,
+    causal: TimeByChannel,
+    residual: Float[np.ndarray, "time 1"],
+    neighbour: Float[np.ndarray, "time 1"],
 ) -> TimeByChannel:
     means = [known_mean(part)[:, None] for part in (multiscale, causal)]
     score = np.cbrt((means[0] + LEAST_PART) * (means[1] + LEAST_PART) * (residual + LEAST_PART))

@@ -54,15 +54,15 @@ def digest(series: TimeByChannel) -> str:
     return found.hexdigest()
 
 
-def windows_of(series: TimeByChannel, window: int) -> Float[np.ndarray, "n channel step"]:
+def windows_of(series: TimeByChannel, window: int) -> Float[np.ndarray, "n thinned step"]:
     """A view of the windows of a series: of those with more than 800 values, each so many-th step (and channel)."""
     thinned = series[:, :: -(-series.shape[1] // MOST_VALUES)]
     every = sliding_window_view(np.asarray(thinned), window, axis=0)
     return every[:, :, :: max(1, window * thinned.shape[1] // MOST_VALUES)]
 
 
-def compared(view: View, windows: Float[np.ndarray, "n channel step"]) -> Float[np.ndarray, "n value"]:
-    """The values of windows that are compared. `shape` takes the mean of each channel off, and divides by its deviation."""
+def compared(view: View, windows: Float[np.ndarray, "n thinned step"]) -> Float[np.ndarray, "n value"]:
+    """The values of windows that are compared: `shape` takes the mean of each channel off, over its deviation."""
     if view == "shape":
         steps = np.count_nonzero(~np.isnan(windows), axis=2, keepdims=True)
         divisor = np.maximum(steps, 1).astype(windows.dtype)
@@ -156,7 +156,7 @@ def with_distances(
     origin: Int[np.ndarray, " n"] | None,
 ) -> dict[str, np.ndarray]:
     """The statistics with the distances of these views beside them. `origin`: see `distances`."""
-    found = {
+    found: dict[str, np.ndarray] = {
         view: distances(view, viewed(view, series, statistics), window, memory.banks[view], origin) for view in views
     }
     return {**statistics, **found}

@@ -1,0 +1,135 @@
+"""Distances from the nearest training window: against a loop, and what they are for."""
+
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import assert_close
+from tests.oracle import views
+from twinvae.config import DType
+from twinvae.scoring import neighbours
+from twinvae.scoring.neighbours import (
+    MOST_WINDOWS,
+    VIEWS,
+    Memory,
+    View,
+    bank_of,
+    digest,
+    distances,
+    nearest,
+    own_starts,
+)
+
+few = settings(max_examples=25, deadline=None)
+
+
+def series(length: int, channels: int = 1, seed: int = 0, dtype: str = "float64") -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(length, channels)).astype(dtype)
+
+
+def shape_of(window: np.ndarray) -> np.ndarray:
+    """Channel by channel, without its mean, over its deviation (at least 0.05)."""
+    centred = window - window.mean(axis=0)
+    result: np.ndarray = (centred / np.maximum(centred.std(axis=0), 0.05)).T.ravel()
+    return result
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@few
+@given(
+    window=st.integers(1, 9), more=st.integers(0, 60), channels=st.integers(1, 3), gaps=st.booleans(),
+    block=st.sampled_from([1, 64, 2**20]), kept=st.integers(1, 30),
+)  # fmt: skip
+def test_distances_are_the_loop_s_whatever_the_blocks_and_gaps(
+    view: View, window: int, more: int, channels: int, gaps: bool, block: int, kept: int
+) -> None:
+    known, scored = series(window + kept, channels, 1), series(window + more, channels, 2)
+    if gaps:
+        known[:: window + 2] = np.nan
+        scored[np.random.default_rng(3).random(scored.shape) < 0.3] = np.nan
+    bank = bank_of(view, known, window)
+    patch = pytest.MonkeyPatch()
+    with patch.context() as changed:
+        changed.setattr(neighbours, "BLOCK_VALUES", block)
+        found = distances(view, scored, window, bank)
+    expected = views.distances(view, scored, window, bank.values)
+    assert (np.isnan(found[:, 0]) == np.isnan(expected)).all()
+    assert_close(np.nan_to_num(found[:, 0]), np.nan_to_num(expected), 1e-12)
+
+
+def test_a_bank_holds_evenly_spread_windows_of_each_view() -> None:
+    known = series(2_000, 2)
+    shapes, residuals = (bank_of(view, known, 10) for view in ("shape", "residual"))
+    assert len(shapes.starts) <= MOST_WINDOWS
+    assert shapes.starts.tolist() == residuals.starts.tolist() == list(range(0, 1_991, 4))
+    for place in (0, 17, 400):
+        window = known[4 * place : 4 * place + 10]
+        assert_close(residuals.values[place], window.T.ravel(), 0)
+        assert_close(shapes.values[place], shape_of(window), 1e-14)
+
+
+def test_what_may_be_anomalous_is_not_remembered_unless_all_is() -> None:
+    known, left_out = series(100), np.zeros(91, bool)
+    left_out[20:60] = True
+    assert not set(range(20, 60)) & set(bank_of("shape", known, 10, left_out).starts.tolist())
+    assert len(bank_of("shape", known, 10, np.ones(91, bool)).starts) == 91
+
+
+@few
+@given(length=st.integers(1, 120), window=st.integers(1, 40), channels=st.integers(1, 2))
+def test_a_training_window_is_not_its_own_neighbour_where_there_are_others(
+    length: int, window: int, channels: int
+) -> None:
+    known = series(length + window - 1, channels)
+    bank = bank_of("shape", known, window)
+    memory = Memory({"shape": bank}, len(known), digest(known))
+    origin = own_starts(memory, known, window)
+    assert origin is not None
+    place = nearest("shape", known, window, bank, origin)
+    apart = np.abs(bank.starts[place] - origin)
+    possible = np.maximum(origin - bank.starts[0], bank.starts[-1] - origin)
+    assert (apart >= np.minimum(window, -(-int(possible.min()) // 1) if length > 1 else 0)).all()
+    assert len(known) < 4 * window or (apart >= window).all() or length < 2 * window
+
+
+def test_the_training_series_is_known_again_and_no_other() -> None:
+    known = series(300).astype("float32")
+    known[5] = np.nan
+    memory = Memory({"shape": bank_of("shape", known, 10)}, 300, digest(known))
+    longer = np.concatenate([known, series(50, seed=1).astype("float32")])
+    longer[5] = -np.float32("nan")
+    assert memory.begins(known)
+    assert memory.begins(longer)
+    assert not memory.begins(known[:299])
+    other = longer.copy()
+    other[7] += 1e-3
+    assert not memory.begins(other)
+    assert own_starts(memory, other, 10) is None
+
+
+def test_a_long_window_of_many_channels_is_compared_by_few_of_its_values() -> None:
+    for window, channels in ((4_000, 1), (50, 40), (3, 5_000), (64, 16)):
+        bank = bank_of("residual", series(window + 3, channels), window)
+        assert bank.values.shape[1] <= 2 * neighbours.MOST_VALUES
+
+
+@pytest.mark.parametrize("dtype", get_args(DType))
+def test_the_distance_of_a_window_that_is_remembered_is_exactly_zero(dtype: Any) -> None:
+    known = 1e3 + series(200, dtype=dtype)
+    for view in VIEWS:
+        bank = bank_of(view, known, 12)
+        assert (distances(view, known, 12, bank) == 0).all()
+        assert nearest(view, known, 12, bank).tolist() == bank.starts.tolist()
+
+
+def test_shape_knows_neither_level_nor_height_and_residual_does() -> None:
+    wave = np.sin(np.arange(400) / 5)[:, None]
+    bank = {view: bank_of(view, wave, 40) for view in VIEWS}
+    moved = 3 * wave + 7
+    assert distances("shape", moved, 40, bank["shape"]).max() < 1e-6
+    assert distances("residual", moved, 40, bank["residual"]).min() > 5
+    flat = np.full((100, 1), 0.3) + 1e-3 * series(100)  # a window that hardly varies has no shape of its own
+    assert distances("shape", flat, 40, bank_of("shape", flat + 1, 40)).max() < 0.1
