@@ -24,6 +24,7 @@ from twinvae.scoring.kinds import (
     statistics_of,
     unaveraged,
 )
+from twinvae.scoring.neighbours import most_similar
 from twinvae.scoring.overflow import bounded, highest, limits, too_large, without
 from twinvae.scoring.statistics import SHORT, latent_draws
 from twinvae.series.scaling import standardise
@@ -108,12 +109,24 @@ class Detection:
         found = find_events(self.labels, self.contributions, names)
         if found and self.explained:
             found = with_expectation(found, names, self.series.values, self.expected)
+            found = [self._with_similar(event) for event in found]
         if not self.series.on_pandas:
             return found
         stamp = self.series.index
         return [
             replace(e, start_time=stamp[e.start], last_time=stamp[e.end - 1], peak_time=stamp[e.peak]) for e in found
         ]
+
+    def _with_similar(self, event: Event) -> Event:
+        """The event with the training window that is most like the window around its peak."""
+        window, memory = self.model.config.window, self.model.calibration.memory
+        assert memory is not None
+        start = min(max(event.peak - window // 2, 0), len(self.scaled) - window)
+        row, distance, drawing = most_similar(self.scaled, start, window, memory)
+        shift, scale = self.model.scaler
+        return replace(
+            event, similar_row=row, similar_distance=distance, similar_start=start, similar=drawing * scale + shift
+        )
 
     @cached_property
     def false_alarms(self) -> FalseAlarms:

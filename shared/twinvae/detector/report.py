@@ -83,7 +83,16 @@ def write_detection(
         grid, step, labels = found.grid, found.grid.step, found.whole.labels
         series = replace(series, values=grid.spread(series.values), index=None, instants=None, grid=grid)
         scores, expected, contributions = map(grid.spread, (scores, expected, contributions))
-        events = [replace(e, start=step(e.start), end=step(e.end - 1) + 1, peak=step(e.peak)) for e in events]
+        events = [
+            replace(
+                e,
+                start=step(e.start),
+                end=step(e.end - 1) + 1,
+                peak=step(e.peak),
+                similar_start=None if e.similar_start is None else step(e.similar_start),
+            )
+            for e in events
+        ]
         train_rows = step(train_rows - 1) + 1 if train_rows else 0
     spans = [(event.start, event.end) for event in events]
     ordered = replace(series, values=series.values[:, order], names=tuple(names[index] for index in order))

@@ -73,6 +73,10 @@ class DetectionOfRows(Detection):
                 value = float(self.series.values[peak, channel])
                 expected = float(self.expected[peak, channel])
                 found = replace(found, value=None if np.isnan(value) else value, expected=expected)
+            if event.similar_start is not None:
+                first = self.grid.row(event.similar_start)
+                there = first < len(self.series) and self.grid.step(first) == event.similar_start
+                found = replace(found, similar_start=first, similar=event.similar if there else None)
             if stamp is not None:
                 found = replace(found, start_time=stamp[start], last_time=stamp[end - 1], peak_time=stamp[peak])
             yield found

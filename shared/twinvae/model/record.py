@@ -27,6 +27,9 @@ def event_record(event: Event, series: Series) -> dict[str, Any]:
     }
     for name in ("value", "expected"):
         record[name] = None if record[name] is None else _rounded(record[name], 7)
+    del record["similar"], record["similar_start"]
+    if record["similar_distance"] is not None:
+        record["similar_distance"] = _rounded(record["similar_distance"], 4)
     parts = record.pop("contributions")
     if parts is not None:
         size = -(-len(parts) // MOST_VALUES)

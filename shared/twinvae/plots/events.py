@@ -10,6 +10,7 @@ from jaxtyping import Float
 from twinvae.plots.figure import (
     BLACK,
     BLUE,
+    GREY,
     ORANGE,
     RED,
     draw_line,
@@ -47,8 +48,9 @@ def plot_events(
 ) -> None:
     """The six highest events in the order of time, each with `margin` steps before and after it.
 
-    Above: its first three channels, measured and expected, the event shaded and its peak dotted. Below: what the
-    first eight channels add to the score, on a scale of its own for each event.
+    Above: its first three channels, measured and expected, and the training window that is most like the one around
+    the peak; the event is shaded and its peak dotted. Below: what the first eight channels add to the score, on a scale
+    of its own for each event.
     """
     names = series.names
     shown = sorted(sorted(events, key=lambda event: -event.score)[:MOST_EVENTS], key=lambda event: event.start)
@@ -69,6 +71,7 @@ def plot_events(
                 draw_line(
                     axis, reconstruction[begin:end, channel], begin=begin, color=RED, linestyle="--", label="expected"
                 )
+                _draw_similar(axis, event, channel, begin, end)
                 if len(names) > 1:
                     name_channel(axis, names[channel], 60)
                 else:
@@ -87,6 +90,15 @@ def plot_events(
             part.suptitle(literal(_headline(event, series, threshold)), x=0.01, ha="left", fontsize="medium")
 
 
+def _draw_similar(axis: "Axes", event: Event, channel: int, begin: int, end: int) -> None:
+    """The training window that is most like the one around the peak, where the picture shows its steps."""
+    if event.similar is None or event.similar_start is None or np.isnan(event.similar[:, channel]).any():
+        return
+    first, last = max(begin, event.similar_start), min(end, event.similar_start + len(event.similar))
+    line = event.similar[first - event.similar_start : last - event.similar_start, channel]
+    draw_line(axis, line, begin=first, color=GREY, linestyle="-.", label="most similar in training")
+
+
 def _headline(event: Event, series: Series, threshold: float) -> str:
     since = f", from {series.stamp(event.start)}" if series.has_stamps else ""
     row = int if series.grid is None else series.grid.row
@@ -98,6 +110,8 @@ def _headline(event: Event, series: Series, threshold: float) -> str:
         value = "no value" if event.value is None else _number(event.value)
         of = f"{elided(first, 16)} ({share:.0%}) " if len(event.channels) > 1 else ""
         text += f"\nat the highest score: {of}{value}, expected {_number(event.expected)}"
+    if event.similar_row is not None:
+        text += f"; most like the window at row {event.similar_row} of training (distance {event.similar_distance:.2g})"
     return text
 
 

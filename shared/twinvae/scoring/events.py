@@ -20,9 +20,13 @@ class Event:  # noqa: PLW1641  (it holds a dict: no hash)
 
     The time stamps are those of the first, last and peak step on the index of the series; None if it had none.
     `value` and `expected` are those of the first of `channels` at the peak, in the units of the series: what was
-    measured (None if missing), and the mean of what the model made of it in the windows that cover the peak. Both are
-    None where only scores were known. Contributions are NaN where a channel has no value within a window. Events are
-    equal if all their fields are; `repr` leaves the contributions out.
+    measured (None if missing), and the mean of what the model made of it in the windows that cover the peak.
+    `similar` is the training window whose shape is nearest to that of the window around the peak, drawn at the level
+    and the height of that one, in the units of the series. It begins at the time step `similar_row` of the training
+    series; `similar_distance` is the root of the mean squared difference of the two shapes, each of mean 0 and
+    deviation 1: 0 is the same, about 1.4 has nothing in common. All of these are None where only scores were known.
+    Contributions are NaN where a channel has no value within a window. Events are equal if all their fields are; `repr`
+    leaves the arrays out.
     """
 
     start: int
@@ -36,6 +40,10 @@ class Event:  # noqa: PLW1641  (it holds a dict: no hash)
     contributions: Float[np.ndarray, "step channel"] | None = None  # to the score; columns in the order of `channels`
     value: float | None = None
     expected: float | None = None
+    similar_row: int | None = None
+    similar_distance: float | None = None
+    similar_start: int | None = None  # the time step at which the window around the peak begins
+    similar: Float[np.ndarray, "step channel"] | None = None  # columns in the order of the series
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Event):
@@ -44,7 +52,8 @@ class Event:  # noqa: PLW1641  (it holds a dict: no hash)
         return all(_equal(mine[name], theirs[name]) for name in mine)
 
     def __repr__(self) -> str:
-        given = {name: value for name, value in vars(self).items() if name != "contributions" and value is not None}
+        arrays = ("contributions", "similar")
+        given = {name: value for name, value in vars(self).items() if name not in arrays and value is not None}
         return f"Event({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
 

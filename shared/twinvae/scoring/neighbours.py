@@ -160,3 +160,27 @@ def with_distances(
         view: distances(view, viewed(view, series, statistics), window, memory.banks[view], origin) for view in views
     }
     return {**statistics, **found}
+
+
+def most_similar(
+    series: TimeByChannel, start: int, window: int, memory: Memory
+) -> tuple[int, float, Float[np.ndarray, "step channel"]]:
+    """The training window whose shape is nearest to that of the window at `start`: its place, distance and drawing.
+
+    The drawing has the level and the height of the window at `start`. Between the steps that are compared it is a
+    straight line; a channel that is not compared is NaN.
+    """
+    bank, rows = memory.banks["shape"], np.asarray(series[start : start + window])
+    origin = np.array([start]) if memory.begins(series) else None
+    (_, (place,), (squared,)), *_ = _nearest("shape", rows, window, bank, origin)
+    thinned = windows_of(rows, window)[0]
+    known = np.maximum(np.count_nonzero(~np.isnan(thinned), axis=1), 1)
+    level = np.nansum(thinned, axis=1) / known
+    deviation = np.sqrt(np.nansum((thinned - level[:, None]) ** 2, axis=1) / known)
+    height = np.maximum(deviation, LEAST_DEVIATION)
+    shape = bank.values[place].reshape(thinned.shape) * height[:, None] + level[:, None]
+    drawing = np.full(rows.shape, np.nan)
+    steps = np.linspace(0, window - 1, window)[:: -(-window // thinned.shape[1])]
+    for line, channel in zip(shape, range(0, rows.shape[1], -(-rows.shape[1] // MOST_VALUES)), strict=True):
+        drawing[:, channel] = np.interp(np.arange(window), steps[: len(line)], line)
+    return int(bank.starts[place]), float(np.sqrt(squared)), drawing
