@@ -10,6 +10,7 @@ from tests.conftest import BACKENDS, assert_close, assert_close_in_range, detect
 from tests.helpers.detectors import CHANNELS, PLAIN, SMALL, SPIKE
 from tests.oracle import reference
 from twinvae.config import KINDS
+from twinvae.scoring.kinds import SCORES
 from twinvae.scoring.threshold import threshold
 from twinvae.windowing.geometry import fully_covered
 
@@ -34,7 +35,9 @@ def test_fit_predict_fits_and_labels(detector_class: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_score_is_the_oracle_s(pair: tuple[Any, Any], kind: Any) -> None:
-    for detector, series in zip(pair, (SPIKE[:, None], CHANNELS), strict=True):
+    changed = CHANNELS.copy()
+    changed[-1] += 0.1  # windows of the training series itself are not compared with themselves
+    for detector, series in zip(pair, (SPIKE[:, None], changed), strict=True):
         scaled = (series - detector.scaler_.shift) / detector.scaler_.scale
         expected = reference.scores(scaled, detector.parameters_, 5, kind, detector.calibration_)
         assert_close(detector.contributions(series, kind=kind), expected, 10 * rounding("float64"))
@@ -48,8 +51,12 @@ def test_a_spike_at_t_peaks_at_t(fitted: Any, kind: Any, time: int) -> None:
     series[time] += 20.0
     scores = fitted.decision_function(series, kind=kind)
     assert scores.shape == (80,)
-    assert scores.argmax() == time or (kind == "window" and scores[time] == pytest.approx(scores.max()))
-    assert [event for event in fitted.events(series, kind=kind) if event.start <= time < event.end]
+    if kind in ("window", "neighbour"):
+        assert abs(scores.argmax() - time) < 5
+    else:
+        assert scores.argmax() == time
+    found = [event for event in fitted.events(series, kind=kind) if event.start <= time < event.end]
+    assert found or kind == "neighbour", "among noise no shape of 5 steps is unusual"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -107,7 +114,7 @@ def test_causal_uses_no_future(fitted: Any) -> None:
         assert (before[46:50] != after[46:50]).all(), "the others do use it"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "multiscale"])  # that looks further
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not SCORES[kind].averaged])  # they look further
 def test_scores_of_a_part_are_those_of_the_whole_away_from_its_ends(fitted: Any, kind: Any) -> None:
     whole, part = (fitted.decision_function(series, kind=kind) for series in (SPIKE, SPIKE[20:60]))
     assert_close(part[8:-8], whole[28:52], 1e-12)
@@ -120,8 +127,12 @@ def test_contributions_average_to_the_score_and_change_with_their_channel(many: 
     assert_close(many.decision_function(CHANNELS, kind=kind), parts.mean(axis=1), rounding("float64"))
     changed = CHANNELS.copy()
     changed[40, 1] += 30.0
+    if kind == "neighbour":  # among noise no shape of 5 steps is unusual
+        assert (parts == parts[:, :1]).all()
+        return
     event = next(e for e in many.events(changed, kind=kind) if e.start <= 40 < e.end)
-    assert next(iter(event.channels)) == ("0" if kind == "divergence" else "1"), "the KL belongs to no channel"
+    of_all = kind in ("divergence", "residual")
+    assert next(iter(event.channels)) == ("0" if of_all else "1"), "they belong to no channel"
     assert sum(event.channels.values()) == pytest.approx(1.0)
 
 

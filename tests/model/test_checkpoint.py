@@ -147,12 +147,12 @@ def test_another_s_safetensors_file_is_refused(tmp_path: Path, metadata: dict[st
     assert "not a model of twinvae" in refused(tmp_path / "model.safetensors")
 
 
-@pytest.mark.parametrize("version", ["1", "3", "x", None])
+@pytest.mark.parametrize("version", ["1", "2", "x", None])
 def test_another_version_is_refused(saved: Path, version: str | None) -> None:
     tensors, metadata = opened(saved)
     del metadata["version"]
     save_with_sum(tensors, saved, metadata | ({} if version is None else {"version": version}))
-    assert "reads version 2" in refused(saved)
+    assert f"reads version {model_file.VERSION}" in refused(saved)
 
 
 # The checksum.
@@ -216,8 +216,15 @@ BAD_TENSORS: dict[str, tuple[Callable[[Tensors], Any], str]] = {
     "misshapen variance": (put("calibration.variance", np.ones(3)), "calibration.variance has shape (3,), not (2,)"),
     "zero variance": (put("calibration.variance", np.zeros(2)), "calibration.variance holds values that are not"),
     "NaN variance": (put("calibration.variance", np.full(2, np.nan)), "calibration.variance holds values that are not"),
-    "misshapen largest": (put("calibration.largest", np.ones((4, 3))), "calibration.largest has shape"),
-    "zero largest": (put("calibration.largest", np.zeros((4, 2))), "calibration.largest holds values that are not"),
+    "misshapen largest": (put("calibration.largest.residual", np.ones((4, 2))), "largest.residual has shape"),
+    "zero largest": (put("calibration.largest.multiscale", np.zeros((4, 2))), "largest.multiscale holds values that"),
+    "no bank": (dropped("calibration.shape.values"), "calibration.shape.values"),
+    "a bank of other windows": (put("calibration.shape.values", np.zeros((20, 11))), "shape.values has shape (20, 11)"),
+    "an empty bank": (put("calibration.residual.values", np.zeros((0, 10))), "residual.values has shape (0, 10)"),
+    "an infinite bank": (put("calibration.residual.values", np.full((20, 10), np.inf)), "are not finite values"),
+    "a bank of another dtype": (put("calibration.shape.values", np.zeros((20, 10), "int64")), "shape.values are not"),
+    "places of other windows": (put("calibration.shape.starts", np.arange(3)), "shape.starts are not the steps"),
+    "places in disorder": (put("calibration.residual.starts", np.arange(500)[::-1]), "residual.starts are not"),
     "no shift": (dropped("scaler.shift"), "scaler.shift"),
     "no scale": (dropped("scaler.scale"), "scaler.scale"),
     "misshapen scale": (put("scaler.scale", np.ones(3)), "scaler.scale has shape"),
@@ -244,13 +251,19 @@ def setting(key: str, value: Any) -> Callable[[Settings], Any]:
     return lambda settings: settings.update({key: value})
 
 
+def calibrated(key: str, *value: Any) -> Callable[[Settings], Any]:
+    """Puts a value into the settings of the calibration, or takes it out."""
+    change = setting(key, *value) if value else without(key)
+    return lambda settings: change(settings["calibration"])
+
+
 BAD_SETTINGS: dict[str, Callable[[Settings], Any]] = {
     **{f"no {key}": without(key) for key in ("preset", "overrides", "seed", "config", "channels", "thresholds")},
-    "no warm-up": without("warm_up"),
-    "no durations": without("durations"),
-    "no duration": setting("durations", []),
-    "another number of durations": setting("durations", [1, 16]),
-    "a duration of nothing": setting("durations", [0, 16, 64, 256]),
+    "no warm-up": calibrated("warm_up"),
+    "no durations": calibrated("durations"),
+    "no duration": calibrated("durations", []),
+    "another number of durations": calibrated("durations", [1, 16]),
+    "a duration of nothing": calibrated("durations", [0, 16, 64, 256]),
     "another config": setting("config", [1, 2]),
     "an unknown field": lambda settings: settings["config"].update(nonsense=1),
     "a bad window": lambda settings: settings["config"].update(window=-5),
@@ -264,14 +277,19 @@ BAD_SETTINGS: dict[str, Callable[[Settings], Any]] = {
     "a threshold in words": lambda settings: settings["thresholds"].update(causal="high"),
     "a threshold that is not finite": lambda settings: settings["thresholds"].update(causal=float("nan")),
     "a list of thresholds": setting("thresholds", [1.0]),
-    "a warm-up that is not finite": setting("warm_up", float("inf")),
+    "a warm-up that is not finite": calibrated("warm_up", float("inf")),
     "an unknown override": setting("overrides", {"nonsense": 1}),
     "a list of overrides": setting("overrides", ["window"]),
     "a bad override": setting("overrides", {"window": -1}),
     "an unknown preset": setting("preset", "nonsense"),
     "a bad seed": setting("seed", "zero"),
     "more draws than could be computed": lambda settings: settings["config"].update(draws=10**8),
-    "an absurd duration": setting("durations", [1, 16, 64, 10**30]),
+    "an absurd duration": calibrated("durations", [1, 16, 64, 10**30]),
+    "no peak of a kind": calibrated("peak", {}),
+    "a peak of nothing": lambda settings: settings["calibration"]["peak"].update(ensemble=0, neighbour=0.0),
+    "no checksum of the fitted series": calibrated("fitted_digest", "abc"),
+    "a fitted series shorter than a window": calibrated("fitted_steps", 3),
+    "a fitted series shorter than the bank says": calibrated("fitted_steps", 10),
     "an absurd seed": setting("seed", 2**200),
     "a negative seed": setting("seed", -1),
 }

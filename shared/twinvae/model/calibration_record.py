@@ -11,6 +11,8 @@ from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration
 from twinvae.scoring.gap_errors import SHARES, STATISTICS
 from twinvae.scoring.neighbours import MOST_WINDOWS, VIEWS, Bank, Memory, compared, windows_of
 
+NAME = "calibration"  # that of every array begins with it
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -25,27 +27,27 @@ def record(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
         "fitted_steps": memory.length,
         "fitted_digest": memory.digest,
     }
-    arrays = {f"largest.{kind}": np.asarray(calibration.largest[kind], np.float64) for kind in AVERAGED}
-    arrays["variance"] = np.asarray(calibration.variance, np.float64)
+    arrays = {f"{NAME}.largest.{kind}": np.asarray(calibration.largest[kind], np.float64) for kind in AVERAGED}
+    arrays[f"{NAME}.variance"] = np.asarray(calibration.variance, np.float64)
     for view, bank in memory.banks.items():
-        arrays[f"{view}.values"] = np.ascontiguousarray(bank.values)
-        arrays[f"{view}.starts"] = bank.starts
+        arrays[f"{NAME}.{view}.values"] = np.ascontiguousarray(bank.values)
+        arrays[f"{NAME}.{view}.starts"] = bank.starts
     if calibration.excess is not None:
-        arrays["excess"] = np.ascontiguousarray(calibration.excess, np.float64)
+        arrays[f"{NAME}.excess"] = np.ascontiguousarray(calibration.excess, np.float64)
     return settings, arrays
 
 
 def of_record(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Calibration:
     """The calibration of a record; `check` says whether it can be used."""
-    banks = {view: Bank(arrays[f"{view}.values"], arrays[f"{view}.starts"]) for view in VIEWS}
+    banks = {view: Bank(arrays[f"{NAME}.{view}.values"], arrays[f"{NAME}.{view}.starts"]) for view in VIEWS}
     return Calibration(
         warm_up=float(settings["warm_up"]),
         durations=tuple(settings["durations"]),
-        largest={kind: arrays[f"largest.{kind}"] for kind in AVERAGED},
+        largest={kind: arrays[f"{NAME}.largest.{kind}"] for kind in AVERAGED},
         peak={kind: float(settings["peak"][kind]) for kind in AVERAGED},
-        variance=arrays["variance"],
+        variance=arrays[f"{NAME}.variance"],
         memory=Memory(banks, settings["fitted_steps"], settings["fitted_digest"]),
-        excess=arrays.get("excess"),
+        excess=arrays.get(f"{NAME}.excess"),
     )
 
 
@@ -55,12 +57,13 @@ def check(calibration: Calibration, window: int, channels: int, dtype: DType) ->
     if not durations or not all(type(duration) is int and 0 < duration <= MOST for duration in durations):
         raise ValueError(f"the durations {durations!r} are not whole numbers from 1 to {MOST}")
     for kind in AVERAGED:
-        check_array(f"largest.{kind}", calibration.largest[kind], (len(durations), columns(kind, channels)), above=0.0)
+        shape = len(durations), columns(kind, channels)
+        check_array(f"{NAME}.largest.{kind}", calibration.largest[kind], shape, above=0.0)
         if not 0 < calibration.peak[kind] < np.inf:
             raise ValueError(f"the peak of {kind} is not finite and above 0")
-    check_array("variance", calibration.variance, (channels,), above=0.0)
+    check_array(f"{NAME}.variance", calibration.variance, (channels,), above=0.0)
     if calibration.excess is not None:
-        check_array("excess", calibration.excess, (len(STATISTICS), SHARES), above=0.0)
+        check_array(f"{NAME}.excess", calibration.excess, (len(STATISTICS), SHARES), above=0.0)
     if not 0 <= calibration.warm_up < np.inf:
         raise ValueError("the score of the warm-up is not finite and at least 0")
     if calibration.memory is None:
@@ -82,19 +85,19 @@ def _check_memory(memory: Memory, window: int, channels: int, dtype: DType) -> N
         wanted = compared(view, windows_of(np.zeros((window, channels), dtype), window)).shape[1]
         if values.ndim != 2 or not 0 < len(values) <= MOST_WINDOWS or values.shape[1] != wanted:
             raise ValueError(
-                f"{view}.values has shape {values.shape}, not up to {MOST_WINDOWS} windows of {wanted} values"
+                f"{NAME}.{view}.values has shape {values.shape}, not up to {MOST_WINDOWS} windows of {wanted} values"
             )
         if values.dtype != dtype or np.isinf(values).any():
-            raise ValueError(f"{view}.values are not finite values of {dtype}")
+            raise ValueError(f"{NAME}.{view}.values are not finite values of {dtype}")
         if (
             starts.shape != values.shape[:1]
             or starts.dtype != np.int64
             or starts[0] < 0
             or (np.diff(starts) <= 0).any()
         ):
-            raise ValueError(f"{view}.starts are not the steps at which these windows begin")
+            raise ValueError(f"{NAME}.{view}.starts are not the steps at which these windows begin")
         if starts[-1] > memory.length - window:
-            raise ValueError(f"{view}.starts go beyond the {memory.length} steps that it was fitted on")
+            raise ValueError(f"{NAME}.{view}.starts go beyond the {memory.length} steps that it was fitted on")
 
 
 def check_array(name: str, array: np.ndarray, shape: tuple[int, ...], above: float) -> None:

@@ -52,7 +52,7 @@ def as_bytes(model: Model) -> bytes:
         "scaler.shift": np.asarray(model.scaler.shift, dtype=np.float64),
         "scaler.scale": np.asarray(model.scaler.scale, dtype=np.float64),
     }
-    tensors |= {f"calibration.{name}": array for name, array in arrays.items()}
+    tensors |= arrays
     metadata = {"format": FORMAT, "version": str(VERSION), "settings": json.dumps(settings)}
     return _with_sorted_header(save(tensors, metadata | {"sum": content_sum(metadata, tensors)}))
 
@@ -115,8 +115,7 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Mod
     if not isinstance(channels, list):
         raise ValueError("the channel names are not a list of words")
     scaler = Scaler(tensors.pop("scaler.shift"), tensors.pop("scaler.scale"))
-    known = {name: tensors.pop(name) for name in list(tensors) if name.startswith("calibration.")}
-    known = {name.removeprefix("calibration."): array for name, array in known.items()}
+    known = {name: tensors.pop(name) for name in list(tensors) if name.startswith(calibration_record.NAME)}
     calibration = calibration_record.of_record(settings["calibration"], known)
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     model = Model(

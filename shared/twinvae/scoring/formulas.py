@@ -167,7 +167,9 @@ def _ensemble(
     neighbour: Float[np.ndarray, "time 1"],
 ) -> TimeByChannel:
     means = [known_mean(part)[:, None] for part in (multiscale, causal)]
-    score = np.cbrt((means[0] + LEAST_PART) * (means[1] + LEAST_PART) * (residual + LEAST_PART))
+    score = np.cbrt(residual + LEAST_PART)
+    for mean in means:  # root by root, so that no product overflows
+        score *= np.cbrt(mean + LEAST_PART)
     score *= np.sqrt(np.sqrt(1 + neighbour))
     shares = (
         np.divide(part, mean, out=np.ones_like(part), where=mean > 0)

@@ -45,7 +45,8 @@ class Score:
 
     def smear(self, window: int, calibration: Calibration) -> int:
         """How many steps away from an anomaly the score may still be raised: by the windows and averages it is in."""
-        return window + (max(calibration.durations) if self.averaged else 0)
+        windows = 2 if "residual" in self.views else 1  # windows of what the windows have made of a step
+        return windows * window + (max(calibration.durations) if self.averaged else 0)
 
 
 _TABLE = (
