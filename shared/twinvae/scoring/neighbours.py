@@ -121,12 +121,16 @@ def _nearest(
         rows = slice(begin, min(begin + step, windows))
         mine = compared(view, windows_of(series[begin : rows.stop + window - 1], window))
         gaps = np.isnan(mine)
-        if whole and not gaps.any():  # the square of the window itself is the same for all of the bank
-            far = squares.sum(axis=1) - 2 * mine @ values.T
+        here, known = mine, (~gaps).astype(mine.dtype)
+        if gaps.any():
+            here = np.where(gaps, 0, mine)
+            far = known @ squares.T
         else:
-            here, known = np.where(gaps, 0, mine), (~gaps).astype(mine.dtype)
+            far = np.tile(squares.sum(axis=1), (len(mine), 1))
+        far -= 2 * here @ values.T  # but for the square of the window itself, which is the same for all of the bank
+        if not whole:  # unless not all have the same values
             both = known @ present.T
-            far = (here * here) @ present.T - 2 * here @ values.T + known @ squares.T
+            far += (here * here) @ present.T
             far = np.divide(far, both, out=np.full_like(far, np.inf), where=both > 0)
         if origin is not None:
             far[np.abs(origin[rows, None] - bank.starts) < apart] = np.inf
