@@ -41,6 +41,11 @@ def with_gaps(scaled: TimeByChannel, window: int) -> Float[np.ndarray, "longer c
     return np.concatenate([once, between, again])
 
 
+def length_with_gaps(length: int, window: int) -> int:
+    """The number of rows of `with_gaps` of a series of this length."""
+    return 2 * min(length, WINDOWS * window) + window
+
+
 def excess(
     scaled: TimeByChannel,
     usual: Mapping[str, np.ndarray],
