@@ -6,7 +6,6 @@ from typing import Any, Self
 
 from beartype import beartype
 
-
 # beartype catches warnings while it looks at a function. JAX compiles beside a training, so functions are decorated in
 # two threads, and two that catch warnings at once lose those that come later.
 ONE_AT_A_TIME = threading.RLock()
