@@ -23,6 +23,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ["TWINVAE_CACHE"] = "off"  # nothing of the user's is used or written; tests of the cache name a folder
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What JAX compiles is kept in pytest's folder, for all workers, their commands and the next run."""
+    if not hasattr(config, "cache"):  # -p no:cacheprovider
+        return
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": str(config.cache.mkdir("jax")),
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**28),  # with a size it is locked, so nobody reads what is half written
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",  # XLA calls a program of this machine one that may not run here
+    }
+
+
 NO_GPU = "no GPU here"
 NO_DATA = "no ../shared/data here"
 BACKENDS = ("jax", "torch")

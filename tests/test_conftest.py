@@ -1,9 +1,16 @@
-"""The rule on skips, by runs of pytest on a folder of its own."""
+"""The rule on skips, by runs of pytest on a folder of its own; annotations are checked in one thread at a time."""
 
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import typechecking
 
 ROOT = Path(__file__).parent.parent
 ALLOWED = {
@@ -55,3 +62,17 @@ def test_nothing_else_may_skip(tmp_path: Path) -> None:
         assert f"FAILED test_{name}.py" in output or f"ERROR test_{name}.py" in output, (name, output)
     assert "skipped" not in output.splitlines()[-1]
     assert output.count("only a missing GPU or data may do") >= len(REFUSED)
+
+
+def test_two_threads_do_not_decorate_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    free: list[bool] = []
+
+    def beartype(function: Callable[..., Any]) -> Callable[..., Any]:
+        other = threading.Thread(target=lambda: free.append(typechecking.ONE_AT_A_TIME.acquire(blocking=False)))
+        other.start()
+        other.join()
+        return function
+
+    monkeypatch.setattr(typechecking, "beartype", beartype)
+    typechecking.checked(lambda: None)
+    assert free == [False]

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -287,9 +288,11 @@ def test_a_second_fit_and_score_of_the_same_shape_compile_nothing(
     assert not compilations
 
 
-@pytest.mark.parametrize("settings", [{}, {"dtype": "float64"}, {"device": "cpu"}])
-@pytest.mark.parametrize("early", [False, True])
-def test_the_scores_of_the_training_series_are_compiled_while_it_trains(
+@pytest.mark.parametrize(
+    ("settings", "early"),
+    [({}, False), ({"dtype": "float64", "missing": "mask"}, True), ({"device": "cpu", "hidden_dim": 9}, True)],
+)
+def test_what_calibration_asks_of_the_training_series_is_compiled_while_it_trains(
     compilations: list[str], settings: dict[str, Any], early: bool
 ) -> None:
     from twinvae.config import Config
@@ -297,8 +300,9 @@ def test_the_scores_of_the_training_series_are_compiled_while_it_trains(
     from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.network.schedule import chunks
+    from twinvae.scoring.gap_errors import with_gaps
 
-    config = Config(**SMALL | {"hidden_dim": 8 + early} | settings)
+    config = Config(**SMALL | {"hidden_dim": 8} | settings)
     net, backend = Net.of(config, 1), load_backend("jax")
     parameters, series = draw(net, 0), np.random.default_rng(0).normal(size=(50, 1)).astype(config.dtype)
     running: Any = backend.train(net, parameters, series, chunks(46, config, 0, limit=1), config)
@@ -307,6 +311,9 @@ def test_the_scores_of_the_training_series_are_compiled_while_it_trains(
     assert compilations
     compilations.clear()
     backend.statistics(net, parameters, series, STATISTICS, config.device)
+    if config.missing == "mask":
+        cut = with_gaps(series, net.window)
+        backend.statistics(replace(net, masked=True), parameters, cut, STATISTICS, config.device)
     assert not compilations
     backend.statistics(net, parameters, series, STATISTICS[:2], config.device)
     assert compilations, "the comparison can fail"

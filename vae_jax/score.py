@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,11 +13,12 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from twinvae.config import Device
+from twinvae.config import Config, Device
 from twinvae.network.backend import STATISTICS, Statistic
 from twinvae.network.net import Net
 from twinvae.network.objective import divergence, refilled, seen
 from twinvae.network.parameters import Parameters, draw
+from twinvae.scoring.gap_errors import length_with_gaps
 from twinvae.scoring.statistics import block_statistics, block_windows, series_statistics
 from twinvae.windowing.fold import fold
 from twinvae.windowing.geometry import count
@@ -62,13 +64,22 @@ def _padded(values: Float[np.ndarray, "time channel"], block: int, window: int) 
 
 
 @contextmanager
-def _compiling(net: Net, length: int, device: Device) -> Iterator[None]:
-    """While its body runs, compiles in another thread the program that scores a series of this length.
+def _compiling(net: Net, length: int, config: Config) -> Iterator[None]:
+    """While its body runs, compiles in another thread the programs that calibrate on a series of this length.
 
-    Calibration, which follows training, asks for all statistics at once and then finds their program ready.
+    Calibration, which follows training, asks for all statistics of the series at once, and of a series with gaps where
+    missing values are left out. It then finds their programs ready.
     """
-    steps = min(length, _block(net, count(length, net.window)) + net.window - 1)
-    thread = threading.Thread(target=_compile_block, args=(net, steps, device, _current()))
+    wanted = [(net, length)]
+    if config.missing == "mask":
+        wanted.append((replace(net, masked=True), length_with_gaps(length, net.window)))
+
+    def compile_all(chosen: Any) -> None:
+        for program, steps in wanted:
+            block = _block(program, count(steps, net.window))
+            _compile_block(program, min(steps, block + net.window - 1), config.device, chosen)
+
+    thread = threading.Thread(target=compile_all, args=(_current(),))
     thread.start()
     try:
         yield

@@ -40,7 +40,7 @@ def train(
     """See `twinvae.network.backend.Backend.train`.
 
     A chunk is dispatched before the result of the one before it is read, so that drawing noise on the host and
-    training on the device overlap. Beside the training, a thread compiles the program that will score the series.
+    training on the device overlap. Beside the training, a thread compiles the programs that will score the series.
     Series and chunks are padded, with what no step reads, so that those of many lengths share a program.
     """
 
@@ -58,7 +58,7 @@ def train(
                 progress, terms = run(progress, values, whole)
             yield progress.vector, terms, chunk.used
 
-    with _compiling(net, len(series), config.device):
+    with _compiling(net, len(series), config):
         for vector, terms, used in _one_ahead(dispatched()):
             with runtime(net, config.device):
                 state = Trained(from_state(unflatten(np.asarray(vector), net)), np.asarray(terms)[:used])

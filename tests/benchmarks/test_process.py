@@ -1,5 +1,6 @@
 """What happens in a measuring process: verification before any timing, one framework, one line for a failure."""
 
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,10 +77,13 @@ def test_a_measurement_in_a_fresh_process(tmp_path: Path) -> None:
     assert [m["samples"] for m in answer["metrics"] if m["metric"] == "programs_again"] == [[0.0]]
 
 
+gpu_seen = functools.cache(run.gpu_seen)  # asks another process
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", ["torch-eager", "jax-run"])
 def test_a_measurement_on_a_gpu(tmp_path: Path, name: str) -> None:
-    if not run.gpu_seen():
+    if not gpu_seen():
         pytest.skip(NO_GPU)
     for case in ("fit", "transfer"):
         answer = run.measure_in_process(Job(case, name, 1, "gpu", 0, "cold", True), tmp_path, 300.0)

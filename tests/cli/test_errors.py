@@ -15,6 +15,9 @@ from tests.conftest import PATH, in_a_fresh_process
 from tests.helpers.command import QUICK, failure, misuse
 from twinvae.cli import main as cli
 
+COMMAND = (sys.executable, "-m", "twinvae")
+TORCH = ("--backend", "torch")  # compiles nothing
+
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
@@ -94,13 +97,13 @@ def test_a_full_disk_keeps_the_old_model(
 
 def test_warnings_are_one_line_and_bad_input_gives_no_traceback(sensors: Path, tmp_path: Path) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "twinvae", "detect", sensors, "--columns", "a", "--out", tmp_path / "out", *QUICK],
+        [*COMMAND, "detect", sensors, "--columns", "a", "--out", tmp_path / "out", *QUICK, *TORCH],
         capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": PATH},
     )  # fmt: skip
     (warning,) = run.stderr.splitlines()
     assert warning.startswith("twinvae: warning: fitted on the whole file")
     run = subprocess.run(
-        [sys.executable, "-m", "twinvae", "detect", tmp_path / "none.csv", "--out", tmp_path / "out"],
+        [*COMMAND, "detect", tmp_path / "none.csv", "--out", tmp_path / "out", *TORCH],
         capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": PATH},
     )  # fmt: skip
     assert run.returncode == 1

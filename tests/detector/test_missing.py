@@ -1,6 +1,7 @@
 """missing="mask": both backends against the oracle, and what a user sees of it."""
 
 import warnings
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -16,13 +17,13 @@ from tests.helpers.gradients import gradient
 from tests.oracle import reference
 from twinvae.config import KINDS, Config
 from twinvae.detector.detector import VAEDetector
-from twinvae.network.backend import load_backend
+from twinvae.network.backend import STATISTICS, load_backend
 from twinvae.network.net import Net
 from twinvae.network.objective import REFILLS, filled, loss_terms
 from twinvae.network.parameters import draw
 from twinvae.network.schedule import chunks
 from twinvae.scoring.calibration import DURATIONS
-from twinvae.scoring.kinds import SCORES, contributions, mean_over_channels
+from twinvae.scoring.kinds import contributions, mean_over_channels
 from twinvae.series.scaling import fit_scaler
 from twinvae.windowing.fold import run_errors
 from twinvae.windowing.geometry import count
@@ -103,14 +104,19 @@ def test_training_is_the_oracle_s(backend: Any, steps: int | None) -> None:
     assert_close(np.concatenate([result.terms for result in results]), terms, 1e-10)
 
 
+@cache
+def statistics_of(backend_name: str, blocks: bool) -> dict[str, np.ndarray]:
+    with pytest.MonkeyPatch.context() as patch:
+        if blocks:
+            patch.setattr(f"vae_{backend_name}.score.BLOCK_VALUES", 1)  # blocks of 64 windows, the least
+        found: dict[str, np.ndarray] = load_backend(backend_name).statistics(NET, PARAMETERS, HOLES, STATISTICS, "auto")
+    return found
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("blocks", [False, True])
-def test_scores_are_the_oracle_s(backend_name: str, kind: Any, blocks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    backend = load_backend(backend_name)
-    if blocks:
-        monkeypatch.setattr(f"vae_{backend_name}.score.BLOCK_VALUES", 1)  # blocks of 64 windows, the least
-    statistics = backend.statistics(NET, PARAMETERS, HOLES, SCORES[kind].statistics, "auto")
-    scores = contributions(kind, HOLES, statistics, 5, KNOWN)
+def test_scores_are_the_oracle_s(backend_name: str, kind: Any, blocks: bool) -> None:
+    scores = contributions(kind, HOLES, statistics_of(backend_name, blocks), 5, KNOWN)
     expected = reference.masked_scores(HOLES, PARAMETERS, 5, kind, KNOWN)
     if kind == "causal":
         expected = hold_the_warm_up(expected)
@@ -337,13 +343,13 @@ def test_a_gap_in_a_pandas_series_is_answered_on_its_index(detector: VAEDetector
     assert (scores.to_numpy() == detector.decision_function(HOLES[:40])).all()
 
 
-def test_auto_chooses_the_window_of_a_series_with_gaps(detector_class: Any) -> None:
+def test_auto_chooses_the_window_of_a_series_with_gaps() -> None:
     series = np.sin(2 * np.pi * np.arange(800) / 90)
     holes = series.copy()
     holes[np.random.default_rng(0).random(800) < 0.1] = np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert detector_class(epochs=1, missing="mask").fit(holes).config_.window == 90
+        assert detector_of("torch")(epochs=1, missing="mask").fit(holes).config_.window == 90
 
 
 @pytest.mark.parametrize(

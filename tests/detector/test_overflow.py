@@ -9,7 +9,7 @@ from tests.conftest import BACKENDS, detector_of
 from twinvae.config import KINDS
 from twinvae.scoring.overflow import highest
 
-SIZES = {"window": 6, "hidden_dim": 4, "latent_dim": 2, "epochs": 2, "batch_size": 16}
+SIZES = {"window": 5, "hidden_dim": 4, "latent_dim": 2, "epochs": 2, "batch_size": 8}
 HUGE = (2.0**64 - 1, 1e300, -1e38, 3e38)
 ROW = 70
 
@@ -24,11 +24,10 @@ def waves(length: int, channels: int) -> np.ndarray:
     params=[
         (name, channels, dtype, missing)
         for name in BACKENDS
-        for channels in (1, 2)
-        for dtype, missing in (
-            ("float32", "mask"),
-            ("float32", "error"),
-            ("float64", "interpolate"),
+        for channels, dtype, missing in (
+            (2, "float32", "mask"),
+            (1, "float32", "error"),
+            (1, "float64", "interpolate"),
         )
     ],
     ids=str,
@@ -39,8 +38,7 @@ def fitted(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:.*missing values", "ignore:.*no value within")
-@pytest.mark.parametrize("rows", [1, 9])
-@pytest.mark.parametrize("huge", HUGE)
+@pytest.mark.parametrize(("huge", "rows"), [*((huge, 1) for huge in HUGE), (HUGE[0], 9)])
 def test_a_huge_value_is_an_event_at_its_row_in_batch_and_stream(fitted: Any, huge: float, rows: int) -> None:
     series = waves(140, len(fitted.channels_))
     series[ROW : ROW + rows, 0] = huge

@@ -1,6 +1,7 @@
 """The gradient of the loss of one batch in each framework, made from the `loss` that training uses."""
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,15 +33,22 @@ def gradient(
 def _jax(
     net: Net, parameters: Parameters, windows: np.ndarray, weights: np.ndarray, noise: np.ndarray, beta: float
 ) -> Gradient:
-    import jax
-
-    from vae_jax.model import build, from_state, loss, to_state
+    from vae_jax.model import from_state, to_state
     from vae_jax.runtime import runtime
 
     with runtime(net, "auto"):
-        slope = jax.grad(lambda state, x, w, e: loss(net, build(net, state), x, w, e, beta), has_aux=True)
-        found, terms = jax.jit(slope)(to_state(parameters), windows, weights, noise)  # compiled, as in training
+        found, terms = _slope(net, beta)(to_state(parameters), windows, weights, noise)
         return Gradient(float(terms[0]), float(terms[1:].sum()), from_state(found))
+
+
+@functools.cache
+def _slope(net: Net, beta: float) -> Any:
+    """Compiled, as in training."""
+    import jax
+
+    from vae_jax.model import build, loss
+
+    return jax.jit(jax.grad(lambda state, x, w, e: loss(net, build(net, state), x, w, e, beta), has_aux=True))
 
 
 def _torch(

@@ -1,9 +1,14 @@
 """What checks the product's annotations while the tests run."""
 
+import threading
 from collections.abc import Callable
 from typing import Any, Self
 
 from beartype import beartype
+
+# beartype catches warnings while it looks at a function. JAX compiles beside a training, so functions are decorated in
+# two threads, and two that catch warnings at once lose those that come later.
+ONE_AT_A_TIME = threading.RLock()
 
 
 def _uncheckable(hint: Any) -> bool:
@@ -22,4 +27,5 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
         return function
     hints = function.__annotations__
     function.__annotations__ = {name: Any if _uncheckable(hint) else hint for name, hint in hints.items()}
-    return beartype(function)
+    with ONE_AT_A_TIME:
+        return beartype(function)

@@ -20,7 +20,7 @@ from vae_torch._compiled import _in_graphs
 from vae_torch._step import flat_step
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["tutorial", "last batch of one", "beta warms up"])  # the next test has them all
 def test_ten_steps_of_training_are_the_oracle_s(backend: Any, name: str) -> None:
     case = Case(name, "float64", 9)
     ten = [

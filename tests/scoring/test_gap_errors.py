@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import BACKENDS, detector_of, unchecked
 from twinvae.config import KINDS
 from twinvae.model import file as model_file
-from twinvae.scoring.gap_errors import SHARES, STATISTICS, known_shares, with_gaps
+from twinvae.scoring.gap_errors import SHARES, STATISTICS, known_shares, length_with_gaps, with_gaps
 
 WINDOW, TRAINED = 24, 600
 SIZES = {"window": WINDOW, "hidden_dim": 24, "latent_dim": 6, "epochs": 40, "batch_size": 32, "learning_rate": 3e-3}
@@ -94,6 +94,7 @@ def test_gaps_are_cut_at_all_shares_and_no_window_holds_both_halves() -> None:
     for channels in (1, 3):
         with unchecked():
             cut = with_gaps(clean(TRAINED, channels), WINDOW)
+            assert len(cut) == length_with_gaps(TRAINED, WINDOW)
         assert len(cut) == 2 * TRAINED + WINDOW
         assert np.isnan(cut[TRAINED : TRAINED + WINDOW]).all()
         shares = known_shares("causal", cut, WINDOW)

@@ -49,6 +49,11 @@ def uncut_starts(length: int, window: int) -> Int[np.ndarray, " n"]:
     return np.where(starts < rows, starts, starts - rows - window)
 
 
+def length_with_gaps(length: int, window: int) -> int:
+    """The number of rows of `with_gaps` of a series of this length."""
+    return 2 * min(length, WINDOWS * window) + window
+
+
 def excess(
     scaled: TimeByChannel,
     usual: Mapping[str, np.ndarray],
