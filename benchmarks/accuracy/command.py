@@ -49,8 +49,9 @@ def accuracy(
         if json is not None and run.records:
             write(json, run)
 
+    say = partial(print, flush=True)  # into a file, too, while it runs
     for line in missing:
-        print(line)
+        say(line)
     with processes(jobs) as each:
         for name, series in cases.items():
             draw = None
@@ -58,7 +59,7 @@ def accuracy(
                 from benchmarks.accuracy import report  # matplotlib takes half a second
 
                 draw = partial(report.draw, out, name)
-            measure_all(run, name, series, methods, complain=complain, draw=draw, each=each, keep=keep)
+            measure_all(run, name, series, methods, say=say, complain=complain, draw=draw, each=each, keep=keep)
     if not run.records:
         complain("nothing was measured")
         return 1
