@@ -12,6 +12,7 @@ from benchmarks.accuracy import halves
 from benchmarks.accuracy.methods import methods_of
 from benchmarks.accuracy.records import Accuracy, read
 from benchmarks.accuracy.sets import REPORT
+from benchmarks.accuracy.tables import Rows
 from benchmarks.errors import RunError
 from twinvae.files.atomic import write_text
 
@@ -57,7 +58,7 @@ def pages(results: Path, places: Sequence[Path]) -> int:
     return 0
 
 
-def markdown(columns: Sequence[str], table: halves.Rows) -> str:
+def markdown(columns: Sequence[str], table: Rows) -> str:
     """Returns a table in Markdown."""
     lines = [columns, ["---"] * len(columns), *table]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -203,7 +203,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "label missing": ("a_tr_1_.csv", "Data,Label\n1,0\n2,\n", "row 1, column Label: a label must be 0 or 1"),
     "no Label": ("a_tr_1_.csv", "Data,label\n1,0\n", "the last column is 'label': it must be Label"),
     "Label not last": ("a_tr_1_.csv", "Label,Data\n0,1\n", "the last column is 'Data'"),
-    "no _tr_N": ("a.csv", "Data,Label\n1,0\n", "no _tr_N in it"),
+    "no _tr_N": ("a.csv", "Data,Label\n1,0\n", "no _tr_N: it must"),
     "only Label": ("a_tr_1_.csv", "Label\n0\n", "no column of values"),
     "empty": ("a_tr_1_.csv", "", "the file is empty"),
     "header only": ("a_tr_1_.csv", "Data,Label\n", "no rows of data"),

@@ -78,9 +78,9 @@ def nab_root(path: Path) -> Path | None:
 
 
 def read_tsb(path: Path) -> Dataset:
-    """TSB-AD (Liu and Paparrizos 2024): `_tr_N` stands in the name, the first N rows train, the last column is `Label`."""
+    """TSB-AD (Liu and Paparrizos 2024): `_tr_N` in the name: the first N rows train; the last column is `Label`."""
     if not (found := TSB_TRAIN_ROWS.search(path.name)):
-        raise ValueError(f"{path}: the name has no _tr_N in it: it must say how many of the first rows are for training")
+        raise ValueError(f"{path}: the name has no _tr_N: it must say how many of the first rows are for training")
     columns = read_header(path)[1]
     if columns[-1] != "Label":
         raise ValueError(f"{path}: the last column is {columns[-1]!r}: it must be Label")
