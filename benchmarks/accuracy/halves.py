@@ -12,6 +12,7 @@ from benchmarks.accuracy.tables import Rows
 
 Table = tuple[list[str], Rows]
 MEAN = "mean of sets"
+BACKENDS = "torch - jax"
 CONTROL = "random"  # no peer: what nothing may fall below
 TITLES = {
     REPORT: "VUS-PR on the report half, which nothing was chosen on",
@@ -51,13 +52,13 @@ def rows(run: Accuracy, half: str) -> list[Row]:
 def by_set(run: Accuracy, half: str) -> Table:
     """Returns the columns, and a row for each set: the methods, the best peer, and how far our default is ahead."""
     methods = methods_of(run.implementations)
-    ours = [method for method in methods if method.ours]
-    columns = ["set", "series", *(method.label for method in methods), *(_difference(ours) and ["torch - jax"])]
+    both = {"vae_jax", "vae_torch"} <= set(run.implementations)
+    columns = ["set", "series", *(method.label for method in methods), *([BACKENDS] if both else [])]
     table = []
     for row in rows(run, half):
         cells = [row.name, str(row.cases), *(row.texts.get(method.name, "-") for method in methods)]
-        if pair := _difference(ours):
-            cells.append(_signed(row.means, *pair))
+        if both:
+            cells.append(_difference(row))
         table.append([*cells, *gap(row, methods)])
     return [*columns, "best peer", "ahead of it"], table
 
@@ -110,11 +111,6 @@ def _of_seeds(run: Accuracy, dataset: str, half: str, implementation: str) -> li
     return [summary.mean for summary in found if summary is not None]
 
 
-def _difference(ours: Sequence[Method]) -> tuple[str, str] | tuple[()]:
-    """The names of our default in both backends, if both were measured."""
-    names = [method.name for method in ours]
-    return ("vae_torch", "vae_jax") if {"vae_torch", "vae_jax"} <= set(names) else ()
-
-
-def _signed(means: dict[str, float], one: str, other: str) -> str:
-    return f"{means[one] - means[other]:+.3f}" if one in means and other in means else "-"
+def _difference(row: Row) -> str:
+    here = {"vae_jax", "vae_torch"} <= row.means.keys()
+    return f"{row.means['vae_torch'] - row.means['vae_jax']:+.3f}" if here else "-"
