@@ -46,7 +46,7 @@ def test_every_text_of_accuracy_results_is_escaped(tmp_path: Path) -> None:
     run.notes.append(MARKUP)
     parameters = {"unlabelled_fit": False, "fitted_rows": 5, "channels": 1, "steps": 9, "buffer": MARKUP}
     method = PERFECT._replace(name=MARKUP, label=MARKUP, words=MARKUP)
-    values = dict.fromkeys(METRICS, 0.5)
+    values: dict[str, float | None] = dict.fromkeys(METRICS, 0.5)
     run.records = [Record(MARKUP, MARKUP, MARKUP, "none", 0, values, parameters=parameters)]
     page = write_report(run, [method], {}, tmp_path).read_text()
     assert "<script>" not in page
