@@ -133,7 +133,7 @@ def test_auto_chooses_the_window_and_an_explicit_one_wins() -> None:
     series = np.sin(2 * np.pi * np.arange(500) / 90)
     chosen = detector_class(epochs=1).fit(series)
     assert (chosen.window, chosen.config_.window, chosen.config_.epochs) == (None, 90, 1)
-    assert chosen.config_.kind == "multiscale"
+    assert chosen.config_.kind == "ensemble"
     given = detector_class(window=7, epochs=1).fit(series)
     assert given.config_.window == 7
 

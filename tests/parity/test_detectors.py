@@ -145,7 +145,7 @@ def test_the_default_preset_is_the_same_detector_in_both_backends(channels: int)
     series = next(suite(0)).values[:, [0] * channels]  # 2,000 normal steps come first
     one, other = (detector_of(name)(dtype="float64", epochs=20).fit(series[:2000]) for name in BACKENDS)
     assert one.config_ == other.config_
-    assert one.config_.kind == "multiscale"
+    assert one.config_.kind == "ensemble"
     expected = one.decision_function(series)
     assert_close_in_range(other.decision_function(series), expected, 1e-9)
     assert places(other.events(series)) == places(one.events(series))

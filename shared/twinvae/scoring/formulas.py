@@ -166,6 +166,7 @@ def _ensemble(
     residual: Float[np.ndarray, "time 1"],
     neighbour: Float[np.ndarray, "time 1"],
 ) -> TimeByChannel:
+    causal = np.where(np.isnan(multiscale), multiscale, causal)  # a missing value has a warm-up, but no other error
     means = [known_mean(part)[:, None] for part in (multiscale, causal)]
     score = np.cbrt(residual + LEAST_PART)
     for mean in means:  # root by root, so that no product overflows
