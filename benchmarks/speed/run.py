@@ -16,11 +16,12 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.errors import RunError
 from benchmarks.speed.cases import CASES, Job, jobs
-from benchmarks.speed.implementations import IMPLEMENTATIONS, unavailable
-from benchmarks.speed.process.measurement import ANSWER
+from benchmarks.speed.implementations import IMPLEMENTATIONS, keeps_programs, unavailable
+from benchmarks.speed.process.measurement import ANSWER, OK
 from benchmarks.speed.results import Results, difference, read, write
 
 TIMEOUT = 900.0  # seconds for one process
+TIMED_COMPILATION = ("fit", "cold")  # cases
 QUICK = 165.0  # seconds for a quick run
 
 
@@ -120,25 +121,32 @@ def measure_in_process(job: Job, scratch: Path, timeout: float) -> dict[str, Any
         "measure": case.measure, "cores": cores, "options": case.options | (case.quick_options if job.quick else {}),
     }  # fmt: skip
     environment = os.environ | machine.thread_environment(job.threads, machine.available_cores())
-    environment |= _cache_environment(job, scratch)
+    folder = _cache_folder(job, scratch)
+    environment |= _cache_environment(job, folder)
     if job.device == "cpu":
         environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    marker = scratch / f"filled-{job.implementation}-{job.threads}"
-    if job.cache == "warm" and not marker.exists():
+    filled = folder / f"filled-{job.case}"
+    if job.cache == "warm" and not filled.exists():
         _child(message, environment, timeout)  # fills the cache; not timed
-        marker.touch()
-    load = machine.load_average()
-    return _child(message, environment, timeout) | {"load": load}
+        filled.touch()
+    load, begin = machine.load_average(), time.monotonic()
+    answer = _child(message, environment, timeout) | {"load": load, "seconds": round(time.monotonic() - begin, 1)}
+    if job.cache == "cold" and answer["status"] == OK and keeps_programs(job.implementation):
+        filled.touch()
+    return answer
 
 
-def _cache_environment(job: Job, scratch: Path) -> dict[str, str]:
-    """The variables for the compilation caches on disk: none, a new one, or one that an earlier process has filled."""
-    if job.cache == "warm":
-        folder = scratch / f"cache-{job.implementation}-{job.threads}"
-    elif job.case in ("cold", "fit"):
-        folder = Path(tempfile.mkdtemp(dir=scratch))
-    else:
-        folder = scratch / "cache-shared"
+def _cache_folder(job: Job, scratch: Path) -> Path:
+    """The folder of the compilation caches on disk, which is new where the time to compile is measured."""
+    folder = scratch / f"cache-{job.implementation}-{job.threads}"
+    if job.cache == "cold" and job.case in TIMED_COMPILATION and folder.exists():
+        return Path(tempfile.mkdtemp(dir=scratch))
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _cache_environment(job: Job, folder: Path) -> dict[str, str]:
+    """The variables for the compilation caches."""
     environment = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "torch"), "TWINVAE_CACHE": str(folder / "twinvae")}
     if job.cache == "cold":
         return environment | {"JAX_ENABLE_COMPILATION_CACHE": "false"}

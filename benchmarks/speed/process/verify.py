@@ -1,12 +1,16 @@
 """Verification before any timing: ten training steps and 1,000 scores must match the slow NumPy oracle of the tests."""
 
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.speed import arithmetic
 from benchmarks.speed.process.subjects import Train
 
-STEPS = 10
+STEPS, STEPS_IF_LARGE = 10, 3
+LARGE = 10**9  # operations in a step
 TOLERANCE = 64.0 * float(np.finfo("float32").eps)  # of each array's largest magnitude, as in the parity tests
 
 
@@ -18,41 +22,53 @@ class Verification(NamedTuple):
     where: str
 
 
-def verify(train: Train, config: Any, *, seed: int = 0, channels: int = 1) -> Verification:
-    """Trains ten steps from the parameters and noise that the oracle gets, and compares losses and parameters.
+def verify(train: Train, config: Any, series: Any, *, seed: int = 0) -> tuple[Verification, float]:
+    """Trains ten steps on a series of shape (time,) or (time, channel), and compares losses and parameters.
 
-    The chunk has the shape of the timed ones, so the program that is checked is the program that is timed. At sizes
-    whose sums are so long that float32 itself is further off, the bound is four times what the oracle differs by when
-    it computes in float32.
+    The oracle gets the same parameters, batches and noise. The chunk has the shape of the timed ones, so the program
+    that is checked is the program that is timed. At sizes whose sums are so long that float32 itself is further off,
+    the bound is four times what the oracle differs by when it computes in float32. Where a step takes more than a
+    billion operations, three steps are compared. The second value is the seconds that the training took.
     """
     from tests.oracle import reference
-    from twinvae.data.synthetic import noisy_sine
     from twinvae.network.net import Net
     from twinvae.network.parameters import draw
     from twinvae.network.schedule import chunks
     from twinvae.windowing.geometry import count
 
-    length = max(500, config.batch_size * 2 + config.window)
-    series = noisy_sine(seed, length=length).normal.astype(config.dtype).reshape(-1, 1).repeat(channels, axis=1)
-    net = Net.of(config, channels)
+    series = series.reshape(len(series), -1).astype(config.dtype)
+    net = Net.of(config, series.shape[1])
     parameters = draw(net, seed)
     first = next(chunks(count(len(series), config.window), config, seed))
-    first = first._replace(used=min(STEPS, first.used))
+    steps = STEPS if arithmetic.training_step(config, net.channels) < LARGE else STEPS_IF_LARGE
+    first = first._replace(used=min(steps, first.used))
+    before = time.perf_counter()
     trained = next(iter(train(net, parameters, series, iter([first]), config)))
+    seconds = time.perf_counter() - before
 
     def oracle(dtype: Any) -> dict[str, Any]:
         found, terms = reference.train(
             {name: array.astype(dtype) for name, array in parameters.items()}, series.astype(dtype), [first],
-            window=config.window, beta=config.beta, learning_rate=config.learning_rate, steps=STEPS,
+            window=config.window, beta=config.beta, learning_rate=config.learning_rate, steps=first.used,
         )  # fmt: skip
         return {"loss terms": terms, **found}
 
-    actual = {"loss terms": np.asarray(trained.terms)[:STEPS], **trained.parameters}
+    actual = {"loss terms": np.asarray(trained.terms)[: first.used], **trained.parameters}
     expected = oracle(np.float64)
     result = compare(actual, expected)
-    if result.passed or np.isnan(result.worst):
-        return result
-    return compare(actual, expected, max(TOLERANCE, 4 * compare(oracle(np.float32), expected).worst))
+    if not (result.passed or np.isnan(result.worst)):
+        result = compare(actual, expected, max(TOLERANCE, 4 * compare(oracle(np.float32), expected).worst))
+    return result, seconds
+
+
+def verify_windows(parameters: Any, scorer: Callable[[Any], Any], windows: Any) -> Verification:
+    """Compares the scores of windows, (n, window, channel), given one by one, with the mean squared errors."""
+    from tests.oracle import reference
+
+    exact = {name: array.astype(np.float64) for name, array in parameters.items()}
+    flat = windows.reshape(len(windows), -1).astype(np.float32).astype(np.float64)
+    expected = ((flat - reference.decode(reference.encode(flat, exact)[0], exact)) ** 2).mean(axis=1)
+    return compare({"scores": np.concatenate([scorer(one) for one in windows])}, {"scores": expected})
 
 
 def verify_scores(detector: Any, *, points: int = 1000, seed: int = 1) -> Verification:
