@@ -24,15 +24,15 @@ def test_results_come_back_from_their_file(tmp_path: Path) -> None:
 
 
 def test_every_bar_is_answered_by_a_whole_run() -> None:
-    assert all(verdict.met is not None for verdict in verdicts(Table(results_of().records)))
+    assert all(verdict.met is not None for verdict in verdicts(Table(results_of().records), 1.0))
 
 
 def test_bars_without_measurements_say_so() -> None:
-    assert {verdict.measured for verdict in verdicts(Table([]))} == {"not measured"}
+    assert {verdict.measured for verdict in verdicts(Table([]), 1.0)} == {"not measured"}
 
 
 def test_bars_judge() -> None:
-    met = {verdict.bar: verdict.met for verdict in verdicts(Table(results_of().records))}
+    met = {verdict.bar: verdict.met for verdict in verdicts(Table(results_of().records), 1.0)}
     assert met["Warm fit, JAX against the tutorial's loop: at least 25 times as fast"] is True  # 600 / 23
     assert met["Warm fit, JAX against PyOD's VAE (its defaults): at least 100 times as fast"] is False  # 1500 / 23
     assert met["JAX training step: at most 3 times the arithmetic floor"] is True  # 23 / 8.5
@@ -47,7 +47,7 @@ def test_report_of_a_whole_run(tmp_path: Path) -> None:
     assert main(["report", str(tmp_path / "results.json")]) == 0
     page = (tmp_path / "results" / "report.html").read_text()
     names = {path.stem for path in (tmp_path / "results").glob("*.png")}
-    assert names == {"ladder", "time_to_result", "scoring", "training", "threads", "latency"}
+    assert names == {"ladder", "time_to_result", "map", "scoring", "training", "threads", "latency"}
     assert page.count("data:image/png;base64,") == len(names)
     assert 'src="http' not in page
     assert "1,500 steps" in page
@@ -96,7 +96,7 @@ def cut(path: Path) -> None:
         (lambda path: None, "no such file"),
         (cut, "damaged"),
         (without_runs, "'runs' is missing"),
-        (first_version, "results of version 0, this checkout reads version 1"),
+        (first_version, "results of version 0, this checkout reads version 2"),
         (lambda path: path.write_text("[]"), "not a results file"),
         (lambda path: path.write_bytes(b"\xff\xfe"), "damaged"),
     ],

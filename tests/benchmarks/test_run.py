@@ -24,10 +24,23 @@ def no_machine_facts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_jobs_alternate_between_implementations() -> None:
+    order = jobs(CASES["map"], implementations=(), threads=(1,), cores=2, device="cpu", quick=False)
+    names = [job.implementation for job in order]
+    assert names[: len(names) // 5] == list(CASES["map"].implementations)
+    assert names == names[: len(names) // 5] * 5
+
+
+def test_what_torch_compiles_is_compiled_once_for_a_case_and_timed_then() -> None:
+    order = jobs(CASES["fit"], implementations=(), threads=(1,), cores=2, device="cpu", quick=False)
+    caches = [job.cache for job in order if job.implementation == "torch-compiled"]
+    assert caches == ["cold", "warm", "warm", "warm", "warm"]
+    assert {job.cache for job in order if job.implementation in ("jax-run", "torch-eager")} == {"cold"}
+
+
+def test_a_slow_rung_has_fewer_rounds_and_one_of_a_gpu_none() -> None:
     order = jobs(CASES["fit"], implementations=(), threads=(1,), cores=2, device="cpu", quick=False)
     names = [job.implementation for job in order]
-    assert names[: len(names) // 5] == list(CASES["fit"].implementations)
-    assert names == names[: len(names) // 5] * 5
+    assert [names.count(name) for name in ("torch-step", "torch-whole", "torch-overhead")] == [5, 1, 0]
 
 
 def test_keys_tell_all_jobs_apart() -> None:

@@ -2,8 +2,8 @@
 
 from benchmarks.markup import as_html, as_table, document
 from benchmarks.speed.report import answer
-from benchmarks.speed.report.bars import seconds
 from benchmarks.speed.report.noise import controls, noise_floor
+from benchmarks.speed.report.summary import seconds
 from benchmarks.speed.results import Results, Table
 
 RUN = "python -m benchmarks run"
@@ -30,9 +30,11 @@ def objections(results: Results) -> list[tuple[str, str, str]]:
     runs = [run for run in results.runs.values() if run["status"] == "ok"]
     worst = max((run["notes"].get("verified", {}).get("worst", 0.0) for run in runs), default=0.0)
     scored = max((run["notes"].get("verified_scores", 0.0) for run in runs), default=0.0)
-    first, step = (table.best("fit", metric, implementation="jax-run") for metric in ("first_fit", "fit"))
-    calls = f"first fit {seconds(first.value)}, warm {seconds(step.value)}" if first and step else "not measured"
-    compiled = [r for r in table.all("fit", "compile") if r.value > 0]
+    first, again = (table.one("fit", metric, implementation="jax-run") for metric in ("first_use", "fit"))
+    calls = (
+        f"first use {seconds(first.value)}, a warm fit {seconds(again.value)}" if first and again else "not measured"
+    )
+    compiled = [r for r in table.all("fit", "first_use", cache="cold") if r.value > 0]
     compile_ = ", ".join(f"{r.implementation} {seconds(r.value)}" for r in compiled) or "not measured"
     flags = sorted({f"{k}={v}" for run in runs for k, v in run["notes"].get("flags", {}).items()})
     threads = sorted({str(run["notes"]["torch_threads"]) for run in runs if "torch_threads" in run["notes"]})
