@@ -47,15 +47,15 @@ def lead(table: Table, floor: float) -> list[str]:
     eager = [cell for cell in cells(table, EAGER, floor) if cell.torch]
     if sizes:
         said.append(
-            f"Of {len(sizes)} sizes from batch 32 and 32 hidden units up, {_score(sizes)} when PyTorch may compile, "
-            f"{_score(eager)} when it runs eagerly: the map shows where."
+            f"Of {len(sizes)} sizes, up to batch {max(cell.batch for cell in sizes):,} and 2,048 hidden units, "
+            f"{_score(sizes)} where PyTorch may compile; against eager PyTorch alone, {_score(eager)}."
         )
     evens = [even for even in break_evens(table, floor) if even.second == "torch-eager"]
     if evens:
         times = "; ".join(
-            f"{_label(e.first)}, {'nothing' if e.cache == 'cold' else 'its program'} on disk: {e.text}" for e in evens
+            f"{_label(e.first)}, {'nothing' if e.cache == 'cold' else 'its program'} on disk, {e.text}" for e in evens
         )
-        said.append(f"Counted from the start of a process, these are done before eager PyTorch is: {times}.")
+        said.append(f"Counted from the start of a process, these have scores before eager PyTorch has: {times}.")
     return said
 
 

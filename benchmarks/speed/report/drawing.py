@@ -96,4 +96,4 @@ def shared_legend(figure: Figure, panels: Sequence[Any]) -> None:
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=min(4, len(handles)))
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2 * min(2, len(panels)))

@@ -9,6 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogFormatter
 
 from benchmarks.speed import arithmetic
 from benchmarks.speed.implementations import IMPLEMENTATIONS
@@ -74,14 +75,18 @@ def ladder(table: Table, floor: float) -> Figure | None:
     axes.set_yticks(range(len(rows)), [_framework(name) for name, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.9)
     axes.set_xscale("log")
-    for library, least in floors.items():
-        framework = FRAMEWORKS[IMPLEMENTATIONS[library].backend]
-        axes.axvline(least, color=COLOURS[library], linestyle=":", label=f"arithmetic floor, products of {framework}")
+    drawn = [
+        axes.axvline(
+            least, color=COLOURS[library], linestyle=":",
+            label=f"floor: the arithmetic at the rate of {FRAMEWORKS[IMPLEMENTATIONS[library].backend]}'s products",
+        )
+        for library, least in floors.items()
+    ]  # fmt: skip
     axes.set_xlim(left / 1.3, max(values) * 40)
     axes.set_xlabel("time of a training step, warm, one thread (µs, log scale)")
     axes.grid(axis="y", visible=False)
     if floors:
-        figure.legend(loc="outside upper center", ncols=2)
+        figure.legend(handles=drawn, loc="outside upper center", ncols=2)
     return figure
 
 
@@ -127,12 +132,13 @@ def map_of_winners(table: Table, floor: float) -> Figure | None:
         batches, models = (
             list(dict.fromkeys(values)) for values in zip(*((c.batch, c.model) for c in row), strict=True)
         )
+        axes.add_patch(Rectangle((0, 0), len(batches), len(models), facecolor="white", edgecolor="#999999", hatch="//"))
         for cell in row:
             at = batches.index(cell.batch), models.index(cell.model)
             times = 1.0 if cell.times is None else min(max(cell.times, 1 / MOST), MOST)
-            missing = not (cell.torch and cell.jax)
-            colour = "white" if missing else colours(float(shade(np.log(times))))
-            axes.add_patch(Rectangle(at, 1, 1, facecolor=colour, edgecolor="white", hatch="//" if missing else None))
+            if not (cell.torch and cell.jax):
+                continue
+            axes.add_patch(Rectangle(at, 1, 1, facecolor=colours(float(shade(np.log(times)))), edgecolor="white"))
             dark = abs(np.log(times)) > 0.75 * np.log(MOST)
             axes.text(
                 at[0] + 0.5, at[1] + 0.5, cell.text.replace(" ", "\n", 1), ha="center", va="center",
@@ -172,6 +178,8 @@ def latency(table: Table, floor: float) -> Figure | None:
     axes.set_ylim(len(records) - 0.5, -0.5)
     axes.set_xscale("log")
     axes.set_xlim(records[-1].value * 1e6 / 2, max(max(r.value, r.p99 or 0.0) for r in records) * 1e6 * 12)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
     axes.set_xlabel("time of one window, NumPy in, score out (µs, log scale; marker: median, bar: 99th percentile)")
     axes.grid(axis="y", visible=False)
     return figure

@@ -1,6 +1,6 @@
 """What follows from several measurements: stages that add up, break-even points, the words for who is faster."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from benchmarks.speed.implementations import IMPLEMENTATIONS
@@ -88,24 +88,14 @@ def cold_stages(table: Table) -> list[tuple[str, dict[str, float], Record]]:
     return found
 
 
-def compared(one: Record, other: Record, floor: float) -> str:
-    """Returns how the second record's time compares with the first's, in words; no ratio within the noise."""
-    times = ratio(other.samples, one.samples)
+def compared(record: Record, reference: Record, floor: float) -> str:
+    """Returns how a time compares with that of a reference, in words; no ratio within the noise."""
+    times = ratio(reference.samples, record.samples)
     if not times.is_beyond(floor):
         return "no difference shown"
     if times.value > 1:
         return f"{interval(times)} times as fast"
-    return f"{interval(ratio(one.samples, other.samples))} times as slow"
-
-
-def in_order(records: Iterable[tuple[str, Record]], floor: float, text: Callable[[float], str]) -> str:
-    """Returns labels and values, the lowest first; "about" stands between those that noise may have ordered."""
-    ordered = sorted(records, key=lambda item: item[1].value)
-    parts = [f"{label} {text(record.value)}" for label, record in ordered]
-    said = parts[0]
-    for (_, before), (_, after), part in zip(ordered, ordered[1:], parts[1:], strict=True):
-        said += (", then " if ratio(after.samples, before.samples).is_beyond(floor) else ", level with ") + part
-    return said
+    return f"takes {interval(ratio(record.samples, reference.samples))} times as long"
 
 
 def fastest(table: Table, case: str, metric: str, names: Iterable[str], **wanted: Any) -> Record | None:

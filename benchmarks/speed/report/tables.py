@@ -1,6 +1,6 @@
 """The tables of the report as HTML. Their cells say so if something was not measured."""
 
-from benchmarks.markup import NOT_MEASURED, Html, as_table, as_text, missing
+from benchmarks.markup import NOT_MEASURED, Html, as_list, as_table, as_text, missing
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.bars import verdicts
@@ -30,10 +30,10 @@ def ladder(results: Results, table: Table, floor: float) -> str:
         if implementation.device not in (None, results.device):
             continue
         if implementation.difference:
-            claim = f"another computation: {implementation.difference}"
+            claim = "another: below"
         else:
             claim = f"the oracle's, within {notes['verified']['worst']:.1e}" if "verified" in notes else NOT_MEASURED
-        against = compared(reference, step, floor) if reference and step and step is not reference else ""
+        against = compared(step, reference, floor) if reference and step and step is not reference else ""
         rows.append(
             (
                 implementation.label,
@@ -50,7 +50,8 @@ def ladder(results: Results, table: Table, floor: float) -> str:
         "implementation", "warm fit", "quartiles", "processes x calls", "step", "CPU seconds a step",
         "its step beside vae_torch's", "final loss a window", "events found (true: 300 to 320)", "computation",
     )  # fmt: skip
-    return as_table(columns, rows)
+    others = (f"{one.label}: {one.difference}" for one in IMPLEMENTATIONS.values() if one.difference)
+    return as_table(columns, rows) + as_list(others)
 
 
 def cold(table: Table) -> str:
@@ -84,7 +85,7 @@ def quality(table: Table, floor: float) -> str:
             )
             if time is None or cpu is None or epochs is None:
                 continue
-            beside = compared(reference, time, floor) if reference and time is not reference else ""
+            beside = compared(time, reference, floor) if reference and time is not reference else ""
             goal = f"{job} {'at most' if what == 'loss' else 'at least'} {time.parameters['target']:g}"
             rows.append(
                 (
@@ -108,7 +109,7 @@ def compilation(table: Table) -> str:
         again = table.one("recompile", "programs_again", implementation=name)
         rows.append(
             (
-                implementation.label, *(_time(record) for record in first.values()),
+                implementation.label, _time(first["cold"]), _time(first["warm"]) if first["warm"] else "",
                 *(f"{record.value:.0f}" if record else missing() for record in (programs, again)),
                 " and ".join(record.counts for record in first.values() if record),
             )

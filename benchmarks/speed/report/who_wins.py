@@ -16,6 +16,7 @@ MATCHES = {
     "eager PyTorch against JAX": EAGER,
     "PyTorch, eager or compiled, against JAX": (*EAGER, *COMPILED),
 }
+SEVERAL = 6  # more places than these are counted in words, not named: the map shows them
 
 
 class Cell(NamedTuple):
@@ -57,18 +58,29 @@ def words(table: Table, floor: float) -> str:
         measured = [cell for cell in cells(table, torch, floor) if cell.torch and cell.jax]
         if not measured:
             continue
-        ahead: dict[str, list[str]] = {"JAX is faster": [], "PyTorch is faster": [], "level within the noise": []}
-        for cell in measured:
-            where = f"batch {cell.batch:,}, {cell.model}"
-            if cell.times is None:
-                ahead["level within the noise"].append(where)
-            else:
-                who = "JAX is faster" if cell.times > 1 else "PyTorch is faster"
-                ahead[who].append(f"{where} ({number(max(cell.times, 1 / cell.times))} times)")
-        said = [f"{who} at {len(places)} of {len(measured)} sizes" + (f": {'; '.join(places)}" if places else "")
-                for who, places in ahead.items()]  # fmt: skip
-        lines += [f"{title}: {one}." for one in said]
+        jax = [cell for cell in measured if cell.times and cell.times > 1]
+        pytorch = [cell for cell in measured if cell.times and cell.times < 1]
+        level = [cell for cell in measured if cell.times is None]
+        said = (
+            f"JAX is the faster choice{_at(jax)}",
+            f"PyTorch{_at(pytorch)}",
+            f"neither, within the noise,{_at(level)}",
+        )
+        lines.append(f"{title}, {len(measured)} sizes: {'; '.join(said)}.")
     return as_list(lines) or f"<p>{missing()}</p>"
+
+
+def _at(places: Sequence[Cell]) -> str:
+    """Where these cells lie, and the factors."""
+    if not places:
+        return " at none"
+    factors = [max(cell.times, 1 / cell.times) for cell in places if cell.times]
+    if len(places) > SEVERAL:
+        return f" at {len(places)}" + (
+            f", by {number(min(factors))} to {number(max(factors))} times" if factors else ""
+        )
+    by = [f" ({number(factor)} times)" for factor in factors] or [""] * len(places)
+    return " at " + ", ".join(f"batch {c.batch:,} x {c.model}{b}" for c, b in zip(places, by, strict=True))
 
 
 def details(table: Table, floor: float) -> str:
