@@ -74,7 +74,7 @@ _CASES = (
         "quality", "Time to a quality: a loss on the tutorial's job, a VUS-PR on ucr-135 with the default preset",
         "quality", ("tutorial", *PRODUCT),
         options={
-            "loss": 7.5, "series": "ucr-135", "vus_pr": 0.8,
+            "loss": 7.5, "series": "ucr-135", "vus_pr": 0.5,
             "epochs": [20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200],
         },
     ),
@@ -117,6 +117,10 @@ _CASES = (
         ("tutorial", "pyod", *SCORERS), quick=SCORERS,
         options={"points": 10**7, "fewer": {"tutorial": 10**5, "pyod": 5 * 10**4}},
         quick_options={"points": 10**6},
+    ),
+    Case(
+        "score-long", "Scores of 100 million points on a GPU", "score",
+        ("torch-eager", "jax-run"), threads=(ALL,), rounds=1, device="gpu", options={"points": 10**8},
     ),
     Case(
         "train-memory", "One epoch on 10 million points, batch 1024: time and memory", "train_memory",

@@ -129,8 +129,9 @@ def measure_in_process(job: Job, scratch: Path, timeout: float) -> dict[str, Any
     if job.cache == "warm" and not filled.exists():
         _child(message, environment, timeout)  # fills the cache; not timed
         filled.touch()
-    load, begin = machine.load_average(), time.monotonic()
-    answer = _child(message, environment, timeout) | {"load": load, "seconds": round(time.monotonic() - begin, 1)}
+    load, begin, cpu = machine.load_average(), time.monotonic(), _cpu_seconds()
+    answer = _child(message, environment, timeout)
+    answer |= {"load": load, "seconds": time.monotonic() - begin, "cpu_seconds": _cpu_seconds() - cpu}
     if job.cache == "cold" and answer["status"] == OK and keeps_programs(job.implementation):
         filled.touch()
     return answer
@@ -178,6 +179,12 @@ def _child(message: dict[str, Any], environment: dict[str, str], timeout: float)
         return _failed(f"failed: {last[0]}")
     answer: dict[str, Any] = json.loads(lines[-1].removeprefix(ANSWER))
     return answer
+
+
+def _cpu_seconds() -> float:
+    """What all children that have ended have taken."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _failed(reason: str) -> dict[str, Any]:

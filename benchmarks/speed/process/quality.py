@@ -1,4 +1,7 @@
-"""The time to a quality: to a fixed loss on the tutorial's job, and to a fixed VUS-PR on a public series."""
+"""The time to a quality: to a fixed loss on the tutorial's job, and to a fixed VUS-PR on a public series.
+
+How many epochs a training needs depends on its random numbers, so each round has another seed, the same for all.
+"""
 
 import math
 import os
@@ -57,7 +60,7 @@ def _reached(
 ) -> Subject | None:
     """Times the shortest fit that is good enough, when all has been compiled; gives its detector."""
     for epochs in m.options["epochs"]:
-        detector = subject(m.name, m.device, epochs=epochs, **settings)
+        detector = subject(m.name, m.device, epochs=epochs, seed=m.job["round"], **settings)
         detector.fit(series)
         if good(detector):
             break

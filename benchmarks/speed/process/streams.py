@@ -157,6 +157,7 @@ def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Calla
     if m.name != "jax-run":
         limit_threads(m)
     windows = [series[at : at + window] for at in range(len(series) - window + 1)]
+    device: Any = m.device
     loaded = detector.load(path, device=device)
     scorer = loaded.window_scorer()
     return scorer, windows, windows_verified(m, loaded, scorer, np.stack(windows[:VERIFIED]))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.results import LIBRARIES, Record, Table
 
+FLOORS = {"torch-eager": ":", "jax-run": "--"}  # how the floor of a framework's own library is drawn
 FRAMEWORKS = {"torch": "PyTorch", "jax": "JAX"}
 COLOURS = {
     "tutorial": "#000000", "pyod": "#CC79A7", "pyod-same-size": "#F0E442", "torch-eager": "#D55E00",
@@ -87,7 +88,9 @@ def draw_floors(axes: Any, table: Table, records: Sequence[Record], axis: str, s
         x = sorted(floors)
         if x:
             label = f"floor: matrix products of {FRAMEWORKS[backend]}"
-            axes.plot(x, [floors[at] * scale for at in x], color=COLOURS[library], linestyle=":", label=label)
+            axes.plot(
+                x, [floors[at] * scale for at in x], color=COLOURS[library], linestyle=FLOORS[library], label=label
+            )
 
 
 def shared_legend(figure: Figure, panels: Sequence[Any]) -> None:
@@ -96,4 +99,4 @@ def shared_legend(figure: Figure, panels: Sequence[Any]) -> None:
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2 * min(2, len(panels)))
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=3 if len(panels) > 1 else 2)

@@ -15,9 +15,9 @@ from twinvae.files.atomic import replacing, write_text
 CAPTIONS = {
     "ladder": "Why, not only who. From a careful eager loop to vae_torch: the bookkeeping of the optimizer. To "
     "compile=True: no dispatch of single operations, and no return to Python between steps. From a jitted step to "
-    "vae_jax: no return either. Dotted: what the arithmetic alone would take at the rate of large matrix products that "
-    "each framework reaches here. Last come those that compute something else, the tutorial's beginner's loop among "
-    "them.",
+    "vae_jax: no return either. Dotted and dashed: what the arithmetic alone would take at the rate of large matrix "
+    "products that each framework reaches here. Last come those that compute something else, the tutorial's beginner's "
+    "loop among them.",
     "map": "A training step, the fastest rung of each framework at each size. White cells are level within the noise; "
     "hatched ones were not measured.",
     "time_to_result": "What a user waits for. Compile and first use is what a first fit and score cost beyond a second "
@@ -76,12 +76,15 @@ def html(results: Results, source: str, drawn: dict[str, bytes]) -> str:
         "<h2>Time to result: a fresh process</h2>", _picture("time_to_result", drawn),
         tables.cold(table), tables.breakeven(table, floor),
         "<h2>Compilation</h2>", tables.compilation(table),
-        "<h2>Scoring</h2>", _picture("scoring", drawn), tables.scoring(table),
+        "<h2>Scoring</h2>", *_if_measured(table, ("points",), _picture("scoring", drawn)), tables.scoring(table),
         "<h2>One window at a time</h2>", _picture("latency", drawn), tables.latency(table),
         "<h2>Streams</h2>", tables.streams(table),
-        "<h2>Fleets</h2>", tables.fleets(table),
-        "<h2>Training as sizes grow</h2>", _picture("training", drawn), tables.sizes(table),
-        "<h2>Threads</h2>", _picture("threads", drawn),
+        *_if_measured(table, ("fleet", "fleet-size"), "<h2>Fleets</h2>", tables.fleets(table)),
+        *_if_measured(
+            table, ("batch", "hidden", "window-length", "channels"), "<h2>Training as sizes grow</h2>",
+            _picture("training", drawn), tables.sizes(table),
+        ),
+        *_if_measured(table, ("threads",), "<h2>Threads</h2>", _picture("threads", drawn)),
         "<h2>The machine's limits</h2>", tables.machine(table),
         "<h2>Bars that this project set itself before it measured</h2>", tables.bars(table, floor),
         "<h2>The machine</h2>", _head(results),
@@ -123,11 +126,19 @@ def _missing(results: Results, table: Table) -> str:
             only = IMPLEMENTATIONS[name].device if name in IMPLEMENTATIONS else None
             why = NOT_MEASURED if only in (None, results.device) else f"another thing only on a {only}: skipped"
             lines.append(f"{case.title}: {name}: {refused.get((case.name, name), why)}")
+    extra = [case.name for case in CASES.values() if case.by_name and not any(case.name == one for one, _ in measured)]
+    if extra:
+        lines.append(f"cases that are measured where they are named, with --case: {', '.join(extra)}")
     skipped = {run["notes"]["skipped"] for run in results.runs.values() if "skipped" in run["notes"]}
     lines += sorted(skipped)
     if results.device == "cpu":
         lines.append("everything on a GPU: not measured in this file")
     return as_list(lines) or "<p>Nothing is missing.</p>"
+
+
+def _if_measured(table: Table, cases: tuple[str, ...], *parts: str) -> tuple[str, ...]:
+    """The parts, where one of these cases was measured; others are named at the end of the page."""
+    return parts if any(record.case in cases for record in table.records) else ()
 
 
 def _reproduce(results: Results, source: str) -> str:

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogFormatter
 
 from benchmarks.speed import arithmetic
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.report.drawing import COLOURS, FRAMEWORKS, STYLE, draw_line, new_figure, new_panels
+from benchmarks.speed.report.drawing import COLOURS, FLOORS, FRAMEWORKS, STYLE, draw_line, new_figure, new_panels
 from benchmarks.speed.report.summary import cold_stages, number, seconds, step_record, step_time
 from benchmarks.speed.report.sweeps import by_threads, scoring, training
 from benchmarks.speed.report.who_wins import MATCHES, cells
@@ -77,7 +77,7 @@ def ladder(table: Table, floor: float) -> Figure | None:
     axes.set_xscale("log")
     drawn = [
         axes.axvline(
-            least, color=COLOURS[library], linestyle=":",
+            least, color=COLOURS[library], linestyle=FLOORS[library],
             label=f"floor: the arithmetic at the rate of {FRAMEWORKS[IMPLEMENTATIONS[library].backend]}'s products",
         )
         for library, least in floors.items()

@@ -96,7 +96,11 @@ def quality(table: Table, floor: float) -> str:
     heads = (
         "goal", "implementation", "epochs", "time", "quartiles", "CPU-seconds", "beside vae_torch", "processes x calls",
     )  # fmt: skip
-    return as_table(heads, rows)
+    note = (
+        "<p><small>The fit alone, warm. Each process has a seed of its own, the same for all implementations; epochs "
+        "are the median of the shortest fits, of those tried, that got there.</small></p>"
+    )
+    return as_table(heads, rows) + (note if rows else "")
 
 
 def compilation(table: Table) -> str:
@@ -124,8 +128,8 @@ def compilation(table: Table) -> str:
 
 def scoring(table: Table) -> str:
     rows = []
-    for record in table.all("score", "score_point"):
-        growth = table.one("score", "growth", implementation=record.implementation, threads=record.threads)
+    for record in (*table.all("score", "score_point"), *table.all("score-long", "score_point")):
+        growth = table.one(record.case, "growth", implementation=record.implementation, threads=record.threads)
         floor = table.floor(record)
         different = " *" if record.implementation.startswith("pyod") else ""
         rows.append(
