@@ -12,6 +12,8 @@ from benchmarks.speed.report.bars import verdicts
 from benchmarks.speed.report.noise import controls, noise_floor
 from benchmarks.speed.report.page import html, write_report
 from benchmarks.speed.report.plots import pictures
+from benchmarks.speed.report.summary import break_evens, compared
+from benchmarks.speed.report.who_wins import EAGER, cells, words
 from benchmarks.speed.results import Results, Table, read
 from benchmarks.speed.stats import Ratio, ratio, summarise
 from tests.helpers.speed_results import results_of
@@ -93,8 +95,35 @@ def test_a_page_can_be_made_again_from_its_file(tmp_path: Path) -> None:
     assert without_pictures(again) == without_pictures(page)
 
 
-def test_committed_pages_are_those_of_their_files() -> None:
+def test_committed_pages_are_those_of_their_files(tmp_path: Path) -> None:
     for folder in PAGES:
-        results = read(folder.with_suffix(".json"))
-        again = html(results, f"{folder.name}.json", drawn(results))
-        assert without_pictures(again) == without_pictures((folder / "report.html").read_text(encoding="utf-8"))
+        source = folder.with_suffix(".json")
+        again = write_report(read(source), source, tmp_path / folder.name).parent
+        for name in ("report.html", "answer.md"):
+            made, kept = ((where / name).read_text(encoding="utf-8") for where in (again, folder))
+            assert without_pictures(made) == without_pictures(kept)
+        assert (folder / "answer.md").read_text(encoding="utf-8") in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_times_are_compared_one_way_round() -> None:
+    table = Table(results_of(cases=("fit",)).records)
+    eager, jax = (table.one("fit", "step", implementation=name) for name in ("torch-eager", "jax-run"))
+    assert eager is not None
+    assert jax is not None
+    assert compared(jax, eager, 1.1) == "17.4 [17.2, 17.6] times as fast"
+    assert compared(eager, jax, 1.1) == "takes 17.4 [17.2, 17.6] times as long"
+    assert compared(eager, jax, 20.0) == "no difference shown"
+
+
+def test_who_is_ahead_at_a_size_is_said_beyond_the_noise_alone() -> None:
+    table = Table(results_of(cases=("map",)).records)
+    assert {cell.text for cell in cells(table, EAGER, 1.1)} == {"JAX 17.4 x"}
+    assert {cell.text for cell in cells(table, EAGER, 20.0)} == {"level"}
+    assert "neither, within the noise, at 10" in words(table, 20.0)
+    assert cells(Table([]), EAGER, 1.1) == []
+
+
+def test_steps_that_are_level_have_no_break_even() -> None:
+    table = Table(results_of(cases=("fit", "cold")).records)
+    assert {even.text for even in break_evens(table, 1.1)} >= {"from the first step"}
+    assert {even.text for even in break_evens(table, 50.0)} == {"never, or not shown"}

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,12 @@ import pytest
 from benchmarks import machine
 from benchmarks.speed import run
 from benchmarks.speed.cases import CASES, Job
-from benchmarks.speed.process import verify
+from benchmarks.speed.process import measures, quality, scoring, verify
+from benchmarks.speed.process.measurement import Measurement
 from benchmarks.speed.process.subjects import subject, trainer
+from benchmarks.speed.process.workloads import sized_series
 from tests.conftest import NO_GPU
+from twinvae.config import Config
 from twinvae.data.synthetic import noisy_sine
 
 
@@ -37,6 +41,54 @@ def test_scores_that_are_not_the_oracle_s_are_found() -> None:
     assert verify.verify_scores(detector, points=200).passed
     wrong = SimpleNamespace(model_=detector.model_, score=lambda series: detector.score(series) + 1e-3)  # type: ignore[attr-defined]
     assert not verify.verify_scores(wrong, points=200).passed
+
+
+def test_the_score_of_a_window_that_is_not_the_oracle_s_is_found() -> None:
+    detector = subject("torch-eager", epochs=1)
+    detector.fit(noisy_sine(0).normal)
+    windows = np.lib.stride_tricks.sliding_window_view(noisy_sine(0).anomalous, 50)[:20]
+    parameters, scorer = detector.model_.parameters, detector.window_scorer()  # type: ignore[attr-defined]
+    assert verify.verify_windows(parameters, scorer, windows).passed
+    assert not verify.verify_windows(parameters, lambda window: scorer(window) * 1.001, windows).passed
+
+
+def test_a_case_that_differs_from_the_oracle_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = verify.Verification(False, 0.1, "scores")
+    monkeypatch.setattr(verify, "verify_windows", lambda *_: apart)
+    monkeypatch.setattr(verify, "verify_scores", lambda *_: apart)
+    job = asdict(Job("window", "torch-eager", 1, "cpu", 0, "cold", True)) | {"options": {"samples": 300}}
+    for measure in (scoring.window, scoring.score):
+        m = Measurement(job | {"options": {"samples": 300, "points": 1000}})
+        measure(m)
+        assert m.status == "unverified"
+        assert not m.metrics
+    m = Measurement(job | {"cache": "cold"})
+    m.fitted = None
+    monkeypatch.setattr(measures, "training_verified", lambda *_: 1.0)
+    m.add("total", "s", 1.0)
+    measures.cold(m)
+    assert not m.metrics
+
+
+def test_sizes_whose_steps_take_long_have_few() -> None:
+    small, large = (Config(batch_size=size, hidden_dim=width) for size, width in ((32, 32), (512, 2048)))
+    assert len(sized_series(small, 1)) == 1024 * 32 + 49
+    assert len(sized_series(large, 16)) == 4 * 512 + 49
+
+
+def test_a_quality_that_is_out_of_reach_or_has_no_data_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> Any:
+        raise ValueError(f"the data set {name} comes with aeon")
+
+    monkeypatch.setattr("twinvae.data.datasets.load_dataset", absent)
+    options = {"loss": 0.0, "series": "ucr-135", "vus_pr": 0.5, "epochs": [1, 2]}
+    m = Measurement(asdict(Job("quality", "torch-eager", 1, "cpu", 0, "cold", True)) | {"options": options})
+    quality.quality(m)
+    assert [one["metric"] for one in m.metrics] == ["import"]
+    assert m.notes["skipped"] == [
+        "a loss of 0 was not reached in 2 epochs",
+        "time to a VUS-PR: the data set ucr-135 comes with aeon",
+    ]
 
 
 def test_verification_can_fail() -> None:

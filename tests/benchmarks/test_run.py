@@ -61,6 +61,15 @@ def test_a_case_without_compilation_has_no_warm_cache() -> None:
     }  # fmt: skip
 
 
+def test_a_cache_is_new_where_compilation_is_timed_and_kept_elsewhere(tmp_path: Path) -> None:
+    def folder(case: str, cache: str) -> Path:
+        return run._cache_folder(Job(case, "torch-compiled", 1, "cpu", 0, cache, False), tmp_path)
+
+    first = folder("fit", "cold")
+    assert folder("fit", "cold") != first
+    assert folder("fit", "warm") == folder("map", "cold") == first
+
+
 def test_every_measurement_is_kept_as_it_comes(tmp_path: Path, no_machine_facts: None) -> None:
     out = tmp_path / "results.json"
     wanted = run.plan(cases=["window"], implementations=[], threads=[], device="cpu", quick=False, rounds=1)

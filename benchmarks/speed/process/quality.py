@@ -38,7 +38,7 @@ def _on_a_public_series(m: Measurement) -> None:
     try:
         dataset = load_dataset(m.options["series"])
     except (ValueError, OSError) as error:
-        m.notes["skipped"] = f"time to a VUS-PR: {error}"
+        m.notes.setdefault("skipped", []).append(f"time to a VUS-PR: {error}")
         return
     series, buffer = dataset.values, period(dataset.values[:, 0])
     training, least = series[: dataset.train_rows], m.options["vus_pr"]
@@ -65,7 +65,8 @@ def _reached(
         if good(detector):
             break
     else:
-        m.notes["skipped"] = f"{what} of {target} was not reached in {m.options['epochs'][-1]} epochs"
+        said = f"a {what} of {target:g} was not reached in {m.options['epochs'][-1]} epochs"
+        m.notes.setdefault("skipped", []).append(said)
         return None
     cpu, before = sum(os.times()[:4]), time.perf_counter()
     samples = repeat(lambda: detector.fit(series), budget=m.budget / 2)

@@ -16,10 +16,22 @@ ANSWERS = (
     ("Score one window that has just arrived", "window", "latency", "torch-eager"),
 )
 AGAINST = "jax-run"
+HEADS = ("question", "PyTorch", "JAX", "PyTorch's time over JAX's")
 
 
 def answer(table: Table, floor: float) -> str:
     """The five questions a reader has, PyTorch beside JAX; the ratio where it is more than noise."""
+    return as_table(HEADS, _rows(table, floor))
+
+
+def markdown(table: Table, floor: float, page: str) -> str:
+    """Returns the answer for a README: the table, the sentences, where they come from."""
+    rows = [HEADS, ("---",) * len(HEADS), *_rows(table, floor)]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([*lines, "", *lead(table, floor), f"(`{page}`)", ""])
+
+
+def _rows(table: Table, floor: float) -> list[tuple[str, ...]]:
     rows = []
     for question, case, metric, name in ANSWERS:
         one, two = _pair(table, case, metric, name)
@@ -29,7 +41,7 @@ def answer(table: Table, floor: float) -> str:
             rows.append(
                 (question, f"{seconds(one.value)}, {_label(name)}", f"{seconds(two.value)}, {_label(AGAINST)}", said)
             )
-    return as_table(("question", "PyTorch", "JAX", "PyTorch's time over JAX's"), rows)
+    return rows
 
 
 def lead(table: Table, floor: float) -> list[str]:

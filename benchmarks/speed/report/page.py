@@ -48,14 +48,16 @@ METHOD = (
 
 
 def write_report(results: Results, source: Path, folder: Path) -> Path:
-    """Writes `report.html` and a PNG for each picture into the folder; returns the page."""
+    """Writes `report.html`, a PNG for each picture and the answer as `answer.md` into the folder; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
     table = Table(results.records)
-    drawn = pictures(table, noise_floor(table))
+    floor = noise_floor(table)
+    drawn = pictures(table, floor)
     for name, content in drawn.items():
         with replacing(folder / f"{name}.png") as temporary:
             temporary.write_bytes(content)
     page = folder / "report.html"
+    write_text(folder / "answer.md", answer.markdown(table, floor, f"{folder.name}/{page.name}"))
     write_text(page, html(results, source.name, drawn))
     return page
 
@@ -129,8 +131,7 @@ def _missing(results: Results, table: Table) -> str:
     extra = [case.name for case in CASES.values() if case.by_name and not any(case.name == one for one, _ in measured)]
     if extra:
         lines.append(f"cases that are measured where they are named, with --case: {', '.join(extra)}")
-    skipped = {run["notes"]["skipped"] for run in results.runs.values() if "skipped" in run["notes"]}
-    lines += sorted(skipped)
+    lines += sorted({why for run in results.runs.values() for why in run["notes"].get("skipped", [])})
     if results.device == "cpu":
         lines.append("everything on a GPU: not measured in this file")
     return as_list(lines) or "<p>Nothing is missing.</p>"
