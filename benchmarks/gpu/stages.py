@@ -46,7 +46,7 @@ def stages(folder: Path, device: str) -> list[Stage]:
         Stage("environment", 40, (python, "-m", "benchmarks.gpu.environment"), result=None),
         Stage("tests", 120, tests),
         Stage("variants", 90, variants, result="variants.json"),
-        measured("tutorial", 120, ["fit"], *main),
+        measured("tutorial", 180, ["fit"], *main),
         measured("tutorial-graph-of-a-loop", 40, ["fit"], "--implementation", "jax-run", XLA_FLAGS=GRAPH_OF_A_LOOP),
         measured("fleet-size", 120, on_gpu_alone[:1]),
         measured("score-long", 90, on_gpu_alone[1:2], "--implementation", "torch-eager", "--implementation", "jax-run"),

@@ -180,15 +180,12 @@ def jobs(
 
     Implementations take turns (A B A B), so that what drifts in the machine changes all of them alike.
 
-    `implementations` and `threads` restrict what the case asks for, unless they are empty.
+    `implementations`, in this order, and `threads` restrict what the case asks for, unless they are empty.
     """
     if case.device not in (None, device) or (quick and not case.quick):
         return []
-    chosen = [
-        name
-        for name in case.implementations
-        if (name in implementations if implementations else not quick or name in case.quick)
-    ]
+    names = [name for name in case.implementations if not quick or name in case.quick]
+    chosen = [name for name in implementations or names if name in case.implementations]
     counts = _threads(case.quick_threads or case.threads if quick else case.threads, cores)
     if threads:
         counts = [count for count in counts if count in threads]

@@ -47,7 +47,8 @@ class Watch:
         counts.programs += len(packages.keys() - self.packages.keys())
         return counts
 
-    def _duration(self, event: str, _seconds: float, **_: Any) -> None:
+    def _duration(self, event: str, duration_secs: float, **_: Any) -> None:
+        del duration_secs
         self.jax.programs += event == "/jax/core/compile/backend_compile_duration"
 
     def _event(self, event: str, **_: Any) -> None:

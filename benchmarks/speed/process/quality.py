@@ -42,7 +42,7 @@ def _on_a_public_series(m: Measurement) -> None:
         return
     series, buffer = dataset.values, period(dataset.values[:, 0])
     training, least = series[: dataset.train_rows], m.options["vus_pr"]
-    once = subject(m.name, m.device, preset="auto", epochs=1)
+    once: Any = subject(m.name, m.device, preset="auto", epochs=1)
     once.fit(training)
     if not fitted_verified(m, once.model_.config, training):
         return

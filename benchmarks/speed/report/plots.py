@@ -187,8 +187,8 @@ def latency(table: Table, floor: float) -> Figure | None:
 
 _PICTURES: dict[str, Callable[[Table, float], Figure | None]] = {
     "ladder": ladder, "time_to_result": time_to_result, "map": map_of_winners, "latency": latency,
-    **{name: lambda table, _, draw=draw: draw(table)
-       for name, draw in (("scoring", scoring), ("training", training), ("threads", by_threads))},
+    "scoring": lambda table, _: scoring(table), "training": lambda table, _: training(table),
+    "threads": lambda table, _: by_threads(table),
 }  # fmt: skip
 
 

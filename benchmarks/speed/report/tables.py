@@ -245,10 +245,11 @@ def machine(table: Table) -> str:
         for r in table.all("transfer", metric)
     ]
     peaks = [
-        (r.case, IMPLEMENTATIONS[r.implementation].label, r.device, f"{r.value / 1e6:.0f} MB")
+        (case, _label(name), record.device, f"{record.value / 1e6:.0f} MB")
         for case in ("fit", "cold")
         for metric in ("peak_resident", "peak_device_memory")
-        for r in table.all(case, metric, threads=1)
+        for name in IMPLEMENTATIONS
+        if (record := table.one(case, metric, implementation=name))
     ]
     heads = "library", "threads", "precision", "GFLOP/s", "processes x calls"
     return (
