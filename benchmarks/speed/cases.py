@@ -63,7 +63,9 @@ _CASES = (
     Case(
         "fit", "The tutorial's job (451 windows of 50, batch 32, 1,500 steps), warm, in one process", "fit",
         EVERY, quick=("tutorial", *PRODUCT[::2], *CONTROLS),
-        fewer_rounds={"pyod-same-size": 1, "torch-whole": 1, "torch-overhead": 1, "torch-autotune": 1},
+        fewer_rounds={
+            "pyod": 2, "pyod-same-size": 1, "torch-step": 2, "torch-whole": 1, "torch-overhead": 1, "torch-autotune": 1,
+        },
     ),
     Case(
         "cold", "Fresh process from its start to scores in hand, no pictures", "cold",
@@ -72,10 +74,10 @@ _CASES = (
     ),
     Case(
         "quality", "Time to a quality: a loss on the tutorial's job, a VUS-PR on ucr-135 with the default preset",
-        "quality", ("tutorial", *PRODUCT),
+        "quality", PRODUCT,
         options={
             "loss": 7.5, "series": "ucr-135", "vus_pr": 0.5,
-            "epochs": [20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200],
+            "epochs": [20, 40, 60, 80, 100, 150, 200],
         },
     ),
     Case(
@@ -114,7 +116,7 @@ _CASES = (
     ),
     Case(
         "score", "Scores of a long series, and the memory they take", "score",
-        ("tutorial", "pyod", *SCORERS), quick=SCORERS,
+        ("tutorial", "pyod", *SCORERS), quick=SCORERS, fewer_rounds={"tutorial": 1, "pyod": 2},
         options={"points": 10**7, "fewer": {"tutorial": 10**5, "pyod": 5 * 10**4}},
         quick_options={"points": 10**6},
     ),
@@ -150,7 +152,7 @@ _CASES = (
     ),
     Case(
         "map", "Who wins: a training step by batch, hidden units and channels", "sweep_sizes",
-        (*EAGER, "torch-compiled", "jax-step", "jax-run"),
+        ("torch-eager", "torch-compiled", "jax-step", "jax-run"), fewer_rounds={"jax-step": 2},
         options={
             "axis": "size",
             "values": [

@@ -24,9 +24,9 @@ def no_machine_facts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_jobs_alternate_between_implementations() -> None:
-    order = jobs(CASES["map"], implementations=(), threads=(1,), cores=2, device="cpu", quick=False)
+    order = jobs(CASES["quality"], implementations=(), threads=(1,), cores=2, device="cpu", quick=False)
     names = [job.implementation for job in order]
-    assert names[: len(names) // 5] == list(CASES["map"].implementations)
+    assert names[: len(names) // 5] == list(CASES["quality"].implementations)
     assert names == names[: len(names) // 5] * 5
 
 
@@ -40,7 +40,7 @@ def test_what_torch_compiles_is_compiled_once_for_a_case_and_timed_then() -> Non
 def test_a_slow_rung_has_fewer_rounds_and_one_of_a_gpu_none() -> None:
     order = jobs(CASES["fit"], implementations=(), threads=(1,), cores=2, device="cpu", quick=False)
     names = [job.implementation for job in order]
-    assert [names.count(name) for name in ("torch-step", "torch-whole", "torch-overhead")] == [5, 1, 0]
+    assert [names.count(name) for name in ("torch-eager", "torch-whole", "torch-overhead")] == [5, 1, 0]
 
 
 def test_keys_tell_all_jobs_apart() -> None:

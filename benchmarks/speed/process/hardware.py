@@ -18,7 +18,7 @@ def roofline(m: Measurement) -> None:
     for precision in ("float32", "tf32") if m.device == "gpu" else ("float32",):
         product = _product(m, a, b, precision, calls)
         product()
-        seconds = repeat(product, budget=m.budget, least=5, most=100)
+        seconds = repeat(product, budget=m.budget / 2, least=5, most=100)
         m.add("matmul", "operation/s", [calls * 2.0 * size**3 / s for s in seconds], precision=precision, size=size)
 
 

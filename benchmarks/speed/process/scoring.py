@@ -24,7 +24,7 @@ def score(m: Measurement) -> None:
     series = long_series(points)
     growing(m, "first_score", lambda: detector.score(series), points=points)
     compiled = watch.now().programs
-    time_scores(m, detector, series, budget=m.budget, least=1 if m.quick else 2, points=points)
+    time_scores(m, detector, series, budget=m.budget / 2, least=1, points=points)
     m.notes["compiled_again"] = watch.now().programs - compiled
 
 

@@ -37,7 +37,7 @@ def fit(m: Measurement) -> None:
     if loss is not None:
         m.add("final_loss", "per window", loss)
     slow = m.name.startswith("pyod")
-    fits = repeat(lambda: detector.fit(both.normal), budget=m.budget, least=1 if slow else 3, most=1 if slow else 30)
+    fits = repeat(lambda: detector.fit(both.normal), budget=m.budget, least=1 if slow else 2, most=1 if slow else 30)
     m.add("fit", "s", fits)
     m.add("first_use", "s", max(0.0, first_use + first_fit - min(fits)), cache=m.job["cache"])
     m.add("programs", "programs", watch.now().programs, cache=m.job["cache"])
@@ -68,7 +68,7 @@ def sweep_sizes(m: Measurement) -> None:
     """Measures the time of a training step by batch, hidden units and channels together, each verified before."""
     for batch, hidden, channels in m.options["values"]:
         settings = {"batch_size": batch, "hidden_dim": hidden}
-        if not time_at_size(m, settings, channels, budget=m.budget / 5, size=[batch, hidden, channels]):
+        if not time_at_size(m, settings, channels, budget=m.budget / 10, size=[batch, hidden, channels]):
             return
 
 

@@ -8,8 +8,8 @@ from twinvae.config import Config
 from twinvae.network.schedule import CHUNK_STEPS, steps_per_epoch
 
 SEED = 0
-MOST_STEPS = 2 * CHUNK_STEPS
-OPERATIONS = 2 * 10**10  # of a timed run at a size: a quarter of a second at 80 billion a second
+MOST_STEPS = CHUNK_STEPS
+OPERATIONS = 10**10  # of a timed run at a size: an eighth of a second at 80 billion a second
 
 
 def tutorial_series() -> Any:
@@ -53,7 +53,7 @@ def training_run(train: Any, config: Any, series: Any) -> tuple[Callable[[], Any
 def sized_series(config: Config, channels: int) -> Any:
     """Returns a series, (time, channel), that an epoch of this configuration has enough steps on to be timed.
 
-    These are few where a step takes long: 20 billion operations, or four steps at least.
+    These are few where a step takes long: 10 billion operations, or four steps at least.
     """
     steps = max(4, min(MOST_STEPS, OPERATIONS // arithmetic.training_step(config, channels)))
     return long_series(steps * config.batch_size + config.window - 1)[:, None].repeat(channels, axis=1)
