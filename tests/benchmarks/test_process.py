@@ -103,6 +103,25 @@ def test_verification_can_fail() -> None:
     assert result.where == "output.bias"
 
 
+def test_at_a_large_size_the_sign_of_one_weight_s_step_may_differ_and_no_more() -> None:
+    train, config = trainer("torch-eager", hidden_dim=256)
+
+    def spoilt(share: float, terms: float) -> verify.Verification:
+        def changed(net: Any, parameters: Any, *rest: Any) -> Iterator[Any]:
+            for chunk in train(net, parameters, *rest):
+                weights = chunk.parameters["encoder.weight"].copy()
+                weights.reshape(-1)[: max(1, int(share * weights.size))] += np.float32(2e-3)
+                yield chunk._replace(
+                    parameters=chunk.parameters | {"encoder.weight": weights}, terms=np.asarray(chunk.terms) * terms
+                )
+
+        return verify.verify(changed, config, noisy_sine(0).normal)[0]
+
+    assert spoilt(0.0, 1.0).passed
+    assert not spoilt(0.5, 1.0).passed
+    assert not spoilt(0.0, 1.001).passed
+
+
 @pytest.mark.parametrize(
     "wrong", [{"a": np.array([np.nan])}, {"b": np.array([1.0])}, {"a": np.array([1.0, 1.0])}, {"a": np.array([1.1])}]
 )

@@ -113,7 +113,8 @@ def training_verified(m: Measurement, train: Any, config: Any, series: Any = Non
         m.notes["verified"] = {"worst": result.worst, "where": result.where, "tolerance": TOLERANCE}
     if result.passed:
         return seconds
-    m.refuse(f"differs from the oracle by {result.worst:.2g} of the largest magnitude in {result.where}")
+    size = f"batch {config.batch_size}, hidden {config.hidden_dim}, {values.size // len(values)} channels"
+    m.refuse(f"differs from the oracle by {result.worst:.2g} of the magnitude of {result.where} ({size})")
     return None
 
 
