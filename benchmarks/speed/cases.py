@@ -64,7 +64,7 @@ _CASES = (
         "fit", "The tutorial's job (451 windows of 50, batch 32, 1,500 steps), warm, in one process", "fit",
         EVERY, quick=("tutorial", *PRODUCT[::2], *CONTROLS),
         fewer_rounds={
-            "pyod": 2, "pyod-same-size": 1, "torch-step": 2, "torch-whole": 1, "torch-overhead": 1, "torch-autotune": 1,
+            "pyod": 2, "pyod-same-size": 1, "torch-whole": 1, "torch-overhead": 1, "torch-autotune": 1,
         },
     ),
     Case(

@@ -33,16 +33,16 @@ METHOD = (
     "An implementation that claims parity first trained ten steps (three where a step takes over a billion operations) "
     "from the same parameters, batches and noise as the slow NumPy oracle of the tests, in the same process and at the "
     "size that was then timed; loss and all parameters had to agree within 64 roundings of float32, or it got no "
-    "time. Above 10,000 parameters rounding decides the sign of a slope that is nearly 0, and so of Adam's whole first "
-    "step: there the losses had to agree within 640 roundings, and each array within a twentieth of the way it had "
-    "moved.",
+    "time. Above 10,000 parameters or 1,000 windows a batch, rounding decides the sign of a slope that is nearly 0 and "
+    "so of Adam's whole first step: there the losses had to agree within 640 roundings, and each array within a "
+    "twentieth of the way it had moved.",
     "Scores of 1,000 points, of single windows, of streams and of pipes were compared with the oracle too.",
     "PyTorch's compiled programs are made in the first process of a case and found on disk by its others; what that "
     "first process waits is a column of its own. JAX compiles in every process unless a row says that its cache is "
     "warm.",
     "Values are medians; brackets are 95% bootstrap intervals that resample processes, then calls. Fewer than five "
-    "processes have none. Controls of the same code give the noise floor. The answers, the table of sizes and the "
-    "order of fits claim no ratio inside it; elsewhere read a ratio with the floor in mind.",
+    "processes have none. Controls of the same code give the noise floor: no ratio inside it is claimed, no "
+    "order and no bar.",
     "Results come back as NumPy arrays, so nothing is timed half done. All products are full float32; TF32 is off, "
     "but in rows that name it.",
     "Start-up times count from the creation of the process. Files are in the operating system's cache.",
