@@ -189,6 +189,8 @@ def jobs(
     names = [name for name in case.implementations if not quick or name in case.quick]
     chosen = [name for name in implementations or names if name in case.implementations]
     counts = _threads(case.quick_threads or case.threads if quick else case.threads, cores)
+    if device == "gpu":  # the cores only compile and launch
+        counts = [cores]
     if threads:
         counts = [count for count in counts if count in threads]
     repeats = case.quick_rounds if quick else case.rounds

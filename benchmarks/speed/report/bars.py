@@ -75,7 +75,8 @@ def _faster(table: Table, floor: float, title: str, least: float, names: tuple[s
 
 def _step(table: Table, floor: float) -> Verdict:
     bar = "JAX training step: at most 3 times the arithmetic floor"
-    step, rate = table.one("fit", "step", implementation="jax-run", threads=1), table.roofline(1)
+    step = table.one("fit", "step", implementation="jax-run")
+    rate = table.roofline(step.threads) if step else None
     own = table.floor(step) if step else None
     if step is None or rate is None or own is None:
         return Verdict(bar, NOT_MEASURED, None)

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogFormatter
 
-from benchmarks.speed import arithmetic
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.drawing import COLOURS, FLOORS, FRAMEWORKS, STYLE, draw_line, new_figure, new_panels
 from benchmarks.speed.report.summary import cold_stages, number, seconds, step_record, step_time
@@ -19,7 +18,6 @@ from benchmarks.speed.report.sweeps import by_threads, scoring, training
 from benchmarks.speed.report.who_wins import MATCHES, cells
 from benchmarks.speed.results import LIBRARIES, Table
 from benchmarks.speed.stats import ratio
-from twinvae.config import Config
 
 STAGES = (
     ("import", "start and import", "#56B4E9", ""),
@@ -55,9 +53,9 @@ def ladder(table: Table, floor: float) -> Figure | None:
     values = [(step_time(table, name) or 0.0) * 1e6 for name, _ in rows]
     reference = table.one("fit", "step", implementation="torch-eager")
     floors = {
-        library: arithmetic.training_step(Config()) / rate * 1e6
-        for library in LIBRARIES.values()
-        if (rate := table.roofline(1, library))
+        name: least * 1e6
+        for name, record in rows
+        if name in LIBRARIES.values() and record.metric == "step" and (least := table.floor(record))
     }
     left = min([*floors.values(), *values])
     figure, axes = new_figure(9.6, 1.6 + 0.45 * len(rows))
@@ -83,7 +81,7 @@ def ladder(table: Table, floor: float) -> Figure | None:
         for library, least in floors.items()
     ]  # fmt: skip
     axes.set_xlim(left / 1.3, max(values) * 40)
-    axes.set_xlabel("time of a training step, warm, one thread (µs, log scale)")
+    axes.set_xlabel("time of a training step, warm (µs, log scale)")
     axes.grid(axis="y", visible=False)
     if floors:
         figure.legend(handles=drawn, loc="outside upper center", ncols=2)

@@ -153,16 +153,16 @@ def sizes(table: Table) -> str:
     rows = []
     for case in ("batch", "hidden", "window-length", "channels"):
         axis = CASES[case].options["axis"]
-        for value in sorted({record.parameters[axis] for record in table.all(case, "step", threads=1)}):
+        for value in sorted({record.parameters[axis] for record in table.all(case, "step")}):
             cells = []
             for name in CASES[case].implementations:
-                found = table.one(case, "step", implementation=name, threads=1, **{axis: value})
+                found = table.one(case, "step", implementation=name, **{axis: value})
                 floor = table.floor(found) if found else None
                 share = f" ({floor / found.value:.0%})" if found and floor else ""
                 cells.append(f"{seconds(found.value)}{share}" if found else missing())
             rows.append((f"{case} {value}", *cells))
     labels = [IMPLEMENTATIONS[name].label for name in CASES["batch"].implementations]
-    note = "<p><small>One thread; in brackets the share of its own library's measured sgemm rate.</small></p>"
+    note = "<p><small>In brackets the share of its own library's measured sgemm rate.</small></p>"
     return as_table(("size", *labels), rows) + note
 
 
