@@ -85,16 +85,23 @@ def time_at_size(m: Measurement, settings: dict[str, Any], channels: int, *, bud
     else:
         run, steps = peer_run(m.device, config, series)
     run()
-    time_steps(m, run, steps, operations, budget=budget, **parameters)
+    time_steps(m, run, steps, operations, budget=budget, least=2, **parameters)
     return True
 
 
 def time_steps(
-    m: Measurement, run: Callable[[], Any], steps: int, operations: int, *, budget: float, **parameters: Any
+    m: Measurement,
+    run: Callable[[], Any],
+    steps: int,
+    operations: int,
+    *,
+    budget: float,
+    least: int = 3,
+    **parameters: Any,
 ) -> None:
     """Times a run of so many training steps again and again; a sample is a run's time over its steps."""
     before = sum(os.times()[:4])  # of all threads and children
-    samples = [seconds / steps for seconds in repeat(run, budget=budget)]
+    samples = [seconds / steps for seconds in repeat(run, budget=budget, least=least)]
     m.add("cpu_step", "s", (sum(os.times()[:4]) - before) / steps / len(samples), **parameters)
     m.add("step", "s", samples, operations=operations, **parameters)
 
