@@ -65,8 +65,8 @@ def verify(train: Train, config: Any, series: Any, *, seed: int = 0) -> tuple[Ve
         return result, seconds
     result = compare(actual, expected, 10 * TOLERANCE, largest=False)
     if result.passed:
-        moved = ({name: array[name] - start[name] for name in start} for array in (trained.parameters, found))
-        result = compare(*moved, MOVED, largest=False)
+        went, meant = ({name: array[name] - start[name] for name in start} for array in (trained.parameters, found))
+        result = compare(went, meant, MOVED, largest=False)
     return result, seconds
 
 

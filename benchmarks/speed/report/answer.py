@@ -3,9 +3,9 @@
 from benchmarks.markup import as_table
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.noise import controls, noise_floor
-from benchmarks.speed.report.summary import break_evens, compared, interval, seconds
+from benchmarks.speed.report.summary import break_evens, compared, interval, number, seconds
 from benchmarks.speed.report.who_wins import COMPILED, EAGER, Cell, cells
-from benchmarks.speed.results import Record, Table
+from benchmarks.speed.results import Record, Results, Table
 from benchmarks.speed.stats import ratio
 
 ANSWERS = (
@@ -24,11 +24,18 @@ def answer(table: Table, floor: float) -> str:
     return as_table(HEADS, _rows(table, floor))
 
 
-def markdown(table: Table, floor: float, page: str) -> str:
-    """Returns the answer for a README: the table, the sentences, where they come from."""
+def markdown(results: Results, table: Table, floor: float, page: str) -> str:
+    """Returns the answer for a README: the machine, the table, the sentences, where they come from."""
+    frameworks = ", ".join(
+        f"{name} {results.versions[package]}"
+        for name, package in (("PyTorch", "torch"), ("JAX", "jax"))
+        if package in results.versions
+    )
+    head = f"{results.machine['name']}; {results.created[:10]}; {frameworks}; commit {results.machine.get('commit')}."
     rows = [HEADS, ("---",) * len(HEADS), *_rows(table, floor)]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([*lines, "", *lead(table, floor), f"(`{page}`)", ""])
+    source = f"Medians; brackets are 95 % intervals; no ratio within a factor of {number(floor)} is claimed (`{page}`)."
+    return "\n".join([head, "", *lines, "", *lead(table, floor), source, ""])
 
 
 def _rows(table: Table, floor: float) -> list[tuple[str, ...]]:

@@ -59,7 +59,9 @@ def write_report(results: Results, source: Path, folder: Path) -> Path:
         with replacing(folder / f"{name}.png") as temporary:
             temporary.write_bytes(content)
     page = folder / "report.html"
-    write_text(folder / "answer.md", answer.markdown(table, floor, f"{folder.name}/{page.name}"))
+    write_text(
+        folder / "answer.md", answer.markdown(results, table, floor, f"benchmarks/results/{folder.name}/{page.name}")
+    )
     write_text(page, html(results, source.name, drawn))
     return page
 

@@ -136,8 +136,9 @@ def map_of_winners(table: Table, floor: float) -> Figure | None:
             times = 1.0 if cell.times is None else min(max(cell.times, 1 / MOST), MOST)
             if not (cell.torch and cell.jax):
                 continue
-            axes.add_patch(Rectangle(at, 1, 1, facecolor=colours(float(shade(np.log(times)))), edgecolor="white"))
-            dark = abs(np.log(times)) > 0.75 * np.log(MOST)
+            red, green, blue, _ = colour = colours(float(shade(np.log(times))))
+            axes.add_patch(Rectangle(at, 1, 1, facecolor=colour, edgecolor="white"))
+            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
             axes.text(
                 at[0] + 0.5, at[1] + 0.5, cell.text.replace(" ", "\n", 1), ha="center", va="center",
                 color="white" if dark else "black",

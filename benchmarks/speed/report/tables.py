@@ -251,10 +251,11 @@ def machine(table: Table) -> str:
         for name in IMPLEMENTATIONS
         if (record := table.one(case, metric, implementation=name))
     ]
+    ways = "implementation", "way", "time", "rate"
     heads = "library", "threads", "precision", "GFLOP/s", "processes x calls"
     return (
         "<h3>Large matrix products</h3>" + as_table(heads, rows)
-        + "<h3>Transfers to a GPU and back</h3>" + as_table(("implementation", "way", "time", "rate"), transfers)
+        + ("<h3>Transfers to a GPU and back</h3>" + as_table(ways, transfers) if transfers else "")
         + "<h3>Peak memory of a process</h3>" + as_table(("case", "implementation", "device", "peak"), peaks)
     )  # fmt: skip
 
