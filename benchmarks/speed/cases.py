@@ -62,7 +62,7 @@ _CASES = (
     ),
     Case(
         "fit", "The tutorial's job (451 windows of 50, batch 32, 1,500 steps), warm, in one process", "fit",
-        EVERY, quick=("tutorial", *PRODUCT[::2], *CONTROLS),
+        EVERY, quick=("tutorial", *PRODUCT, *CONTROLS),
         fewer_rounds={
             "pyod": 2, "pyod-same-size": 1, "torch-whole": 1, "torch-overhead": 1, "torch-autotune": 1,
         },
@@ -82,7 +82,7 @@ _CASES = (
     ),
     Case(
         "window", "One window at a time: a sensor's next point", "window",
-        ("tutorial", "pyod", *SCORERS), quick=PRODUCT[::2],
+        ("tutorial", "pyod", *SCORERS), quick=SCORERS,
         fewer_rounds={"pyod": 1}, options={"samples": 3000, "fewer": {"pyod": 1500}}, quick_options={"samples": 2000},
     ),
     Case(
