@@ -206,14 +206,14 @@ def gpu_seen() -> bool:
 
 
 def start_results(out: Path, *, device: str, quick: bool, resume: bool, command: str) -> Results:
-    """Returns new results, or those of the file that the run goes on with.
+    """Returns new results, or with `resume` those of the file, if there is one.
 
     Raises:
         RunError: if the file is there and should not be, or is of another machine, device or length.
         ResultsError: if it cannot be read.
     """
     facts = machine.facts()
-    if not resume:
+    if not (resume and out.exists()):
         if out.exists():
             raise RunError(f"{out} exists: choose another --out, or go on with --resume")
         return Results(facts, command, quick, device)
