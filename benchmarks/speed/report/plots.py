@@ -176,7 +176,8 @@ def latency(table: Table, floor: float) -> Figure | None:
     axes.set_yticks(range(len(records)), [IMPLEMENTATIONS[record.implementation].label for record in records])
     axes.set_ylim(len(records) - 0.5, -0.5)
     axes.set_xscale("log")
-    axes.set_xlim(records[-1].value * 1e6 / 2, max(max(r.value, r.p99 or 0.0) for r in records) * 1e6 * 12)
+    left, right = records[-1].value * 1e6 / 2, max(max(r.value, r.p99 or 0.0) for r in records) * 1e6
+    axes.set_xlim(left, right * max(12.0, right / left))  # half of a log axis is for the words
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
     axes.set_xlabel("time of one window, NumPy in, score out (µs, log scale; marker: median, bar: 99th percentile)")
