@@ -156,7 +156,7 @@ _CASES = (
         options={
             "axis": "size",
             "values": [
-                *([batch, hidden, 1] for hidden in (32, 512, 2048) for batch in (32, 512, 4096)), [512, 2048, 16],
+                *([batch, hidden, 1] for hidden in (32, 512, 2048) for batch in (32, 512, 2048)), [512, 2048, 16],
             ],
         },
     ),

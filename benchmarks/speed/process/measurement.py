@@ -24,7 +24,7 @@ class Measurement:
         self.device: str = job["device"]
         self.quick: bool = job["quick"]
         self.options: dict[str, Any] = job["options"]
-        self.budget = 0.7 if self.quick else 1.5  # seconds to spend on the samples of one metric
+        self.budget = 0.7 if self.quick else 1.0  # seconds to spend on the samples of one metric
         self.metrics: list[dict[str, Any]] = []
         self.notes: dict[str, Any] = {}
         self.status = OK

@@ -69,7 +69,7 @@ def _reached(
         m.notes.setdefault("skipped", []).append(said)
         return None
     cpu, before = sum(os.times()[:4]), time.perf_counter()
-    samples = repeat(lambda: detector.fit(series), budget=m.budget / 2)
+    samples = repeat(lambda: detector.fit(series), budget=m.budget / 2, least=2)
     busy = (sum(os.times()[:4]) - cpu) / (time.perf_counter() - before)
     m.add(f"to_{what}", "s", samples, target=target)
     m.add(f"cpu_to_{what}", "s", [busy * seconds for seconds in samples], target=target)
