@@ -70,7 +70,9 @@ def compare(options: argparse.Namespace) -> int:
     return 0
 
 
-CHALLENGED = ("tutorial", "torch-loop", "torch-eager", "torch-again", "jax-step", "jax-run", "jax-again")
+CHALLENGED = (
+    "tutorial", "torch-loop", "torch-eager", "torch-again", "torch-compiled", "jax-step", "jax-run", "jax-again",
+)  # fmt: skip
 
 
 def challenge(options: argparse.Namespace) -> int:
