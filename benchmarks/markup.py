@@ -9,8 +9,8 @@ STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #ccc}table{border-collapse:collapse;width:100%;
 font-size:.85rem;margin:1rem 0}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd;
-vertical-align:top}th{background:#f3f3f3}img{max-width:100%;height:auto}figcaption,small{color:#555}
-figure{margin:1.5rem 0}pre{background:#f3f3f3;padding:.8rem;overflow-x:auto}.wide{overflow-x:auto}
+vertical-align:top}th{background:#f3f3f3}img{max-width:100%;min-width:38rem;height:auto}figcaption,small{color:#555}
+figure{margin:1.5rem 0;overflow-x:auto}pre{background:#f3f3f3;padding:.8rem;overflow-x:auto}.wide{overflow-x:auto}
 .met{font-weight:600;color:#005a42}.missed{font-weight:600;color:#9a3d00}.none{color:#767676}
 """
 

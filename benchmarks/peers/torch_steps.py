@@ -62,7 +62,8 @@ def _compiled(
         state: Any = (vector, torch.zeros_like(vector), torch.zeros_like(vector), count)
         values = torch.tensor(series, device=device)
         settings = net, config.beta, config.learning_rate
-        run = _whole(*settings) if mode == "whole" else _by_steps(_step(*settings, mode))
+        graphs = device.type == "cuda" and mode != "default"
+        run = _whole(*settings) if mode == "whole" else _by_steps(_step(*settings, mode), graphs)
     for chunk in chunks:
         with runtime(net, config.device), torch.no_grad():
             state, terms = run(state, values, chunk)
@@ -78,12 +79,14 @@ def _batches(chunk: Chunk, like: torch.Tensor) -> tuple[Any, ...]:
     return starts.unbind(), weights.to(like.dtype).unbind(), noise.to(like.dtype).unbind()
 
 
-def _by_steps(step: Any) -> Callable[..., tuple[Any, torch.Tensor]]:
+def _by_steps(step: Any, graphs: bool) -> Callable[..., tuple[Any, torch.Tensor]]:
     def run(state: Any, values: torch.Tensor, chunk: Chunk) -> tuple[Any, torch.Tensor]:
         terms = []
         for batch in zip(*_batches(chunk, values), strict=True):
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
             *state, parts = step(*state, values, *batch)
+            if graphs:  # whose results lie where the next step puts its own
+                *state, parts = (result.clone() for result in (*state, parts))
             terms.append(parts)
         return state, torch.stack(terms)
 

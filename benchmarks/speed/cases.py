@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.speed.implementations import PRODUCT, SCORERS
+from benchmarks.speed.implementations import IMPLEMENTATIONS, PRODUCT, SCORERS, keeps_programs
 
 EAGER, COMPILED = ("torch-loop", "torch-eager"), ("torch-step", "torch-whole", "torch-compiled", "jax-step", "jax-run")
 MODES = ("torch-overhead", "torch-autotune")
@@ -24,12 +24,13 @@ class Case:
     implementations: tuple[str, ...]
     threads: tuple[str, ...] = (ONE,)
     rounds: int = 5  # fresh processes for each implementation
+    fewer_rounds: dict[str, int] = field(default_factory=dict)  # of slow ones that decide nothing: without an interval
     quick: tuple[str, ...] = ()  # the implementations of a quick run
     quick_rounds: int = 1
     quick_threads: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     quick_options: dict[str, Any] = field(default_factory=dict)
-    caches: tuple[str, ...] = ("cold",)  # compilation caches: cold, or filled before by a process that is not timed
+    both_caches: bool = False  # also with a compilation cache that an earlier process has filled
     device: str | None = None  # the only device on which the case is measured
     by_name: bool = False  # measured only where it is asked for, since it takes long
 
@@ -56,22 +57,33 @@ class Job:
 _CASES = (
     Case(
         "roofline", "Rate of large matrix products: what the machine can do at most", "roofline",
-        ("numpy", "torch-eager", "jax-run"), threads=(ONE, ALL), quick=("numpy", "torch-eager", "jax-run"),
-        quick_threads=(ONE,),
+        ("numpy", "torch-eager", "jax-run"), threads=(ONE, ALL), rounds=2,
+        quick=("numpy", "torch-eager", "jax-run"), quick_threads=(ONE,),
     ),
     Case(
         "fit", "The tutorial's job (451 windows of 50, batch 32, 1,500 steps), warm, in one process", "fit",
-        EVERY, quick=("tutorial", *PRODUCT[::2], *CONTROLS),
+        EVERY, quick=("tutorial", *PRODUCT, *CONTROLS),
+        fewer_rounds={
+            "pyod": 2, "pyod-same-size": 1, "torch-whole": 1, "torch-overhead": 1, "torch-autotune": 1,
+        },
     ),
     Case(
         "cold", "Fresh process from its start to scores in hand, no pictures", "cold",
-        ("tutorial", "pyod", *PRODUCT), threads=(ALL,), caches=("cold", "warm"),
+        ("tutorial", "pyod", *PRODUCT), threads=(ALL,), both_caches=True, fewer_rounds={"pyod": 1},
         quick=("tutorial", "torch-eager", "jax-run"), quick_threads=(ALL,),
     ),
     Case(
+        "quality", "Time to a quality: a loss on the tutorial's job, a VUS-PR on ucr-135 with the default preset",
+        "quality", PRODUCT,
+        options={
+            "loss": 7.5, "series": "ucr-135", "vus_pr": 0.5,
+            "epochs": [20, 40, 60, 80, 100, 150, 200],
+        },
+    ),
+    Case(
         "window", "One window at a time: a sensor's next point", "window",
-        ("tutorial", "pyod", *SCORERS), quick=PRODUCT[::2],
-        options={"samples": 5000}, quick_options={"samples": 2000},
+        ("tutorial", "pyod", *SCORERS), quick=SCORERS,
+        fewer_rounds={"pyod": 1}, options={"samples": 3000, "fewer": {"pyod": 1500}}, quick_options={"samples": 2000},
     ),
     Case(
         "stream", "A stream's next point, in a process without a framework; peers score its window", "stream",
@@ -81,7 +93,7 @@ _CASES = (
     Case(
         "watch", "Points from a pipe to a pipe through twinvae watch", "watch",
         ("numpy",), threads=(ALL,),
-        options={"points": 50_000, "size": [64, 1], "runs": 3}, quick_options={"runs": 1},
+        options={"points": 50_000, "size": [64, 1], "runs": 1},
     ),
     Case(
         "fleet", "Many series, a model each: a model's share of the fleet beside the single fit", "fleet",
@@ -104,9 +116,13 @@ _CASES = (
     ),
     Case(
         "score", "Scores of a long series, and the memory they take", "score",
-        ("tutorial", "pyod", *SCORERS), quick=SCORERS,
-        options={"points": 10**7, "fewer": {"tutorial": 10**5, "pyod": 2 * 10**5}},
+        ("tutorial", "pyod", *SCORERS), quick=SCORERS, fewer_rounds={"tutorial": 1, "pyod": 2},
+        options={"points": 10**7, "fewer": {"tutorial": 10**5, "pyod": 5 * 10**4}},
         quick_options={"points": 10**6},
+    ),
+    Case(
+        "score-long", "Scores of 100 million points on a GPU", "score",
+        ("torch-eager", "jax-run"), threads=(ALL,), rounds=1, device="gpu", options={"points": 10**8},
     ),
     Case(
         "train-memory", "One epoch on 10 million points, batch 1024: time and memory", "train_memory",
@@ -136,12 +152,11 @@ _CASES = (
     ),
     Case(
         "map", "Who wins: a training step by batch, hidden units and channels", "sweep_sizes",
-        (*EAGER, "torch-step", "torch-compiled", "jax-step", "jax-run"), rounds=1,
+        ("torch-eager", "torch-compiled", "jax-step", "jax-run"), fewer_rounds={"jax-step": 2},
         options={
             "axis": "size",
             "values": [
-                [32, 32, 1], [32, 512, 1], [32, 2048, 1], [512, 32, 1], [512, 512, 1], [512, 2048, 1],
-                [4096, 32, 1], [4096, 512, 1], [512, 2048, 16],
+                *([batch, hidden, 1] for hidden in (32, 512, 2048) for batch in (32, 512, 2048)), [512, 2048, 16],
             ],
         },
     ),
@@ -167,26 +182,25 @@ def jobs(
 
     Implementations take turns (A B A B), so that what drifts in the machine changes all of them alike.
 
-    `implementations` and `threads` restrict what the case asks for, unless they are empty.
+    `implementations`, in this order, and `threads` restrict what the case asks for, unless they are empty.
     """
     if case.device not in (None, device) or (quick and not case.quick):
         return []
-    chosen = [
-        name
-        for name in case.implementations
-        if (name in implementations if implementations else not quick or name in case.quick)
-    ]
+    names = [name for name in case.implementations if not quick or name in case.quick]
+    chosen = [name for name in implementations or names if name in case.implementations]
     counts = _threads(case.quick_threads or case.threads if quick else case.threads, cores)
+    if device == "gpu":  # the cores only compile and launch
+        counts = [cores]
     if threads:
         counts = [count for count in counts if count in threads]
-    repeats = rounds or (case.quick_rounds if quick else case.rounds)
+    repeats = case.quick_rounds if quick else case.rounds
     return [
         Job(case.name, name, count, device, turn, cache, quick)
-        for turn in range(repeats)
+        for turn in range(rounds or repeats)
         for count in counts
         for name in chosen
-        for cache in case.caches
-        if _wanted(name, cache, turn, device, quick)
+        if turn < (rounds or case.fewer_rounds.get(name, repeats)) and _wanted(name, turn, device, quick)
+        for cache in _caches(case, name, turn)
     ]
 
 
@@ -196,10 +210,18 @@ def _threads(names: tuple[str, ...], cores: int) -> list[int]:
     return sorted({1 if name == ONE else cores for name in names})
 
 
-def _wanted(name: str, cache: str, turn: int, device: str, quick: bool) -> bool:
-    if cache == "warm" and name not in ("torch-compiled", "jax-run"):
-        return False  # nothing is compiled, so there is nothing to find in a cache
-    if name == "numpy" and device == "gpu":
-        return False
+def _wanted(name: str, turn: int, device: str, quick: bool) -> bool:
+    if name == "numpy":
+        return device == "cpu"
     slow = name.startswith("pyod")
-    return not (quick and slow and turn > 0)
+    return IMPLEMENTATIONS[name].device in (None, device) and not (quick and slow and turn > 0)
+
+
+def _caches(case: Case, name: str, turn: int) -> tuple[str, ...]:
+    """Which compilation caches a process finds on disk: none, or what an earlier process left there.
+
+    PyTorch compiles in the first process of a case alone, which is timed; every case would take minutes otherwise.
+    """
+    if keeps_programs(name) and turn:
+        return ("warm",)
+    return ("cold", "warm") if case.both_caches and (keeps_programs(name) or name == "jax-run") else ("cold",)

@@ -70,7 +70,9 @@ def compare(options: argparse.Namespace) -> int:
     return 0
 
 
-CHALLENGED = ("tutorial", "torch-loop", "torch-eager", "torch-again", "jax-step", "jax-run", "jax-again")
+CHALLENGED = (
+    "tutorial", "torch-loop", "torch-eager", "torch-again", "torch-compiled", "jax-step", "jax-run", "jax-again",
+)  # fmt: skip
 
 
 def challenge(options: argparse.Namespace) -> int:
@@ -120,7 +122,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     one.add_argument("--threads", action="append", default=[], type=int, help="only this thread count")
     one.add_argument("--rounds", type=int, choices=range(1, 1001), metavar="N", help="fresh processes for each")
     one.add_argument("--out", type=Path, help="the results file; default: a dated one in out/")
-    one.add_argument("--resume", action="store_true", help="go on with the file of --out")
+    one.add_argument("--resume", action="store_true", help="go on with the file of --out, if there is one")
     one.set_defaults(command=measure)
 
     two = commands.add_parser("report", help="write an HTML page and pictures of a results file")

@@ -22,6 +22,7 @@ class Implementation:
     same_as: str | None = None  # an A/A control: it runs the very code of this one, so a difference is noise
     peer: str | None = None  # the file of `peers` whose `train` takes the place of the product's
     mode: str | None = None  # of `torch.compile`, for that file
+    device: str | None = None  # the only device on which it is another thing than the others, and so is measured
 
 
 _JAX, _TORCH = ("jax", "flax", "optax"), ("torch", "array_api_compat")
@@ -49,11 +50,11 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
             "torch-step", "PyTorch, one compiled step a call", "torch", _TORCH, peer="torch_steps", mode="default"
         ),
         Implementation(
-            "torch-overhead", 'the same, mode="reduce-overhead"', "torch", _TORCH, peer="torch_steps",
-            mode="reduce-overhead",
+            "torch-overhead", 'PyTorch, one compiled step, mode="reduce-overhead"', "torch", _TORCH, peer="torch_steps",
+            mode="reduce-overhead", device="gpu",  # it records CUDA graphs
         ),
         Implementation(
-            "torch-autotune", 'the same, mode="max-autotune"', "torch", _TORCH, peer="torch_steps",
+            "torch-autotune", 'PyTorch, one compiled step, mode="max-autotune"', "torch", _TORCH, peer="torch_steps",
             mode="max-autotune",
         ),
         Implementation(
@@ -69,6 +70,12 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
 }  # fmt: skip
 PRODUCT = ("torch-eager", "torch-compiled", "jax-run")
 SCORERS = ("torch-eager", "torch-again", "jax-run", "jax-again")  # `compile` is about training alone
+
+
+def keeps_programs(name: str) -> bool:
+    """Returns whether it is PyTorch that compiles: tens of seconds, unless an earlier process has left its programs."""
+    one = IMPLEMENTATIONS.get(name)
+    return one is not None and (one.mode is not None or bool(one.arguments.get("compile")))
 
 
 def unavailable(name: str) -> str | None:

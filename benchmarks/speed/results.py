@@ -12,7 +12,8 @@ from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.stats import Groups, summarise
 from twinvae.files.atomic import write_text
 
-SCHEMA = 1
+SCHEMA = 2
+LIBRARIES = {"torch": "torch-eager", "jax": "jax-run"}  # whose own matrix products are a framework's floor
 FORMAT = "twinvae benchmark"
 
 
@@ -195,15 +196,25 @@ class Table:
             and all(getattr(record, name, record.parameters.get(name)) == value for name, value in wanted.items())
         ]
 
-    def best(self, case: str, metric: str, **wanted: Any) -> Record | None:
-        """Returns the record with the lowest median, which is that at the thread count that suits best."""
-        return min(self.all(case, metric, **wanted), key=lambda record: record.value, default=None)
+    def one(self, case: str, metric: str, **wanted: Any) -> Record | None:
+        """Returns the record that a table shows: at the fewest threads that its case was measured with.
+
+        So all that stand in a table, and its floor, have as many threads. Of several, the first has the lowest median.
+        """
+        fewest = min((record.threads for record in self.records if record.case == case), default=1)
+        found = self.all(case, metric, **{"threads": fewest} | wanted)
+        return min(found, key=lambda record: record.value, default=None)
 
     def roofline(self, threads: int, library: str | None = None) -> float | None:
         """Returns the operations a second of large float32 matrix products, in the fastest library or in the one named.
 
-        The fastest counts, because a library may not know the processor: OpenBLAS has run at half of what XLA reached.
+        A library may not know the processor: OpenBLAS has run at half of what XLA reached.
         """
         found = self.all("roofline", "matmul", threads=threads, precision="float32")
         chosen = [record.value for record in found if library in (None, record.implementation)]
         return max(chosen, default=None)
+
+    def floor(self, record: Record) -> float | None:
+        """Returns the seconds that the record's arithmetic takes at the rate of its own framework's matrix products."""
+        rate = self.roofline(record.threads, LIBRARIES.get(record.backend))
+        return record.operations / rate if rate and record.operations else None

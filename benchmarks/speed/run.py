@@ -16,11 +16,12 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.errors import RunError
 from benchmarks.speed.cases import CASES, Job, jobs
-from benchmarks.speed.implementations import IMPLEMENTATIONS, unavailable
-from benchmarks.speed.process.measurement import ANSWER
+from benchmarks.speed.implementations import IMPLEMENTATIONS, keeps_programs, unavailable
+from benchmarks.speed.process.measurement import ANSWER, OK
 from benchmarks.speed.results import Results, difference, read, write
 
 TIMEOUT = 900.0  # seconds for one process
+TIMED_COMPILATION = ("fit", "cold")  # cases
 QUICK = 165.0  # seconds for a quick run
 
 
@@ -120,25 +121,33 @@ def measure_in_process(job: Job, scratch: Path, timeout: float) -> dict[str, Any
         "measure": case.measure, "cores": cores, "options": case.options | (case.quick_options if job.quick else {}),
     }  # fmt: skip
     environment = os.environ | machine.thread_environment(job.threads, machine.available_cores())
-    environment |= _cache_environment(job, scratch)
+    folder = _cache_folder(job, scratch)
+    environment |= _cache_environment(job, folder)
     if job.device == "cpu":
         environment |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    marker = scratch / f"filled-{job.implementation}-{job.threads}"
-    if job.cache == "warm" and not marker.exists():
+    filled = folder / f"filled-{job.case}"
+    if job.cache == "warm" and not filled.exists():
         _child(message, environment, timeout)  # fills the cache; not timed
-        marker.touch()
-    load = machine.load_average()
-    return _child(message, environment, timeout) | {"load": load}
+        filled.touch()
+    load, begin, cpu = machine.load_average(), time.monotonic(), _cpu_seconds()
+    answer = _child(message, environment, timeout)
+    answer |= {"load": load, "seconds": time.monotonic() - begin, "cpu_seconds": _cpu_seconds() - cpu}
+    if job.cache == "cold" and answer["status"] == OK and keeps_programs(job.implementation):
+        filled.touch()
+    return answer
 
 
-def _cache_environment(job: Job, scratch: Path) -> dict[str, str]:
-    """The variables for the compilation caches on disk: none, a new one, or one that an earlier process has filled."""
-    if job.cache == "warm":
-        folder = scratch / f"cache-{job.implementation}-{job.threads}"
-    elif job.case in ("cold", "fit"):
-        folder = Path(tempfile.mkdtemp(dir=scratch))
-    else:
-        folder = scratch / "cache-shared"
+def _cache_folder(job: Job, scratch: Path) -> Path:
+    """The folder of the compilation caches on disk, which is new where the time to compile is measured."""
+    folder = scratch / f"cache-{job.implementation}-{job.threads}"
+    if job.cache == "cold" and job.case in TIMED_COMPILATION and folder.exists():
+        return Path(tempfile.mkdtemp(dir=scratch))
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _cache_environment(job: Job, folder: Path) -> dict[str, str]:
+    """The variables for the compilation caches."""
     environment = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "torch"), "TWINVAE_CACHE": str(folder / "twinvae")}
     if job.cache == "cold":
         return environment | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
@@ -172,6 +181,12 @@ def _child(message: dict[str, Any], environment: dict[str, str], timeout: float)
     return answer
 
 
+def _cpu_seconds() -> float:
+    """What all children that have ended have taken."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def _failed(reason: str) -> dict[str, Any]:
     return {"status": "failed", "reason": reason, "metrics": [], "notes": {}}
 
@@ -191,14 +206,14 @@ def gpu_seen() -> bool:
 
 
 def start_results(out: Path, *, device: str, quick: bool, resume: bool, command: str) -> Results:
-    """Returns new results, or those of the file that the run goes on with.
+    """Returns new results, or with `resume` those of the file, if there is one.
 
     Raises:
         RunError: if the file is there and should not be, or is of another machine, device or length.
         ResultsError: if it cannot be read.
     """
     facts = machine.facts()
-    if not resume:
+    if not (resume and out.exists()):
         if out.exists():
             raise RunError(f"{out} exists: choose another --out, or go on with --resume")
         return Results(facts, command, quick, device)

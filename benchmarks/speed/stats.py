@@ -37,11 +37,14 @@ class Ratio(NamedTuple):
     low: float | None
     high: float | None
 
-    def is_beyond(self, floor: float) -> bool:
-        """Returns whether it may be claimed: its interval leaves out 1, and it is further from 1 than the noise."""
-        if self.low is not None and self.high is not None and self.low <= 1.0 <= self.high:
+    def is_beyond(self, floor: float, bar: float = 1.0) -> bool:
+        """Returns whether it is shown to be above or below the bar.
+
+        Its interval leaves the bar out, and it is further from it than the factor that is noise.
+        """
+        if self.low is not None and self.high is not None and self.low <= bar <= self.high:
             return False
-        return not 1 / floor <= self.value <= floor
+        return not bar / floor <= self.value <= bar * floor
 
 
 def summarise(groups: Groups) -> Summary:

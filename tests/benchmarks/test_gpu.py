@@ -5,13 +5,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from benchmarks.__main__ import main
 from benchmarks.gpu import command
 from benchmarks.gpu.stages import Stage, stages
+from benchmarks.peers.torch_steps import _by_steps
 from benchmarks.speed import run
-from benchmarks.speed.cases import CASES
+from benchmarks.speed.cases import CASES, jobs
+from twinvae.network.schedule import Chunk
 
 
 @pytest.mark.parametrize("device", ["gpu", "cpu"])
@@ -22,6 +26,12 @@ def test_every_case_that_a_stage_names_has_something_to_measure(tmp_path: Path, 
         if cases:
             planned = run.plan(cases=cases, implementations=(), threads=(), device=device, quick=True, rounds=None)
             assert {job.case for job in planned} == set(cases)
+
+
+def test_named_rungs_come_in_the_order_of_their_names_with_all_cores() -> None:
+    names = ("jax-run", "tutorial", "torch-eager")
+    order = jobs(CASES["fit"], implementations=names, threads=(), cores=4, device="gpu", quick=False, rounds=1)
+    assert [(job.implementation, job.threads) for job in order] == [(name, 4) for name in names]
 
 
 def test_the_stages_fit_into_the_time_that_a_loan_has(tmp_path: Path) -> None:
@@ -58,6 +68,21 @@ def test_when_time_is_up_the_rest_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(command, "stages", lambda *_: [Stage("late", 30.0, (sys.executable, "-c", ""))])
     assert main(["gpu", "--out", str(tmp_path), "--seconds", "1"]) == 1
     assert json.loads((tmp_path / "stages.json").read_text())["stages"] == {"late": {"outcome": "no time left"}}
+
+
+def test_results_that_the_next_recorded_step_would_overwrite_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: None)  # it imports the compiler
+    memory = torch.zeros(1)  # as a CUDA graph has it for its results
+
+    def step(state: Any, values: Any, starts: Any, weights: Any, noise: Any) -> tuple[Any, Any]:
+        memory.copy_(state + weights)
+        return memory, memory
+
+    ones = np.ones((3, 1), dtype=np.float32)
+    chunk = Chunk(np.zeros((3, 1), dtype=np.int32), ones, ones[..., None], 3)
+    (state,), terms = _by_steps(step, graphs=True)((torch.zeros(1),), torch.zeros(1), chunk)
+    assert state.item() == 3
+    assert terms.flatten().tolist() == [1, 2, 3]
 
 
 def test_a_folder_without_wheels_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,8 @@ from benchmarks.speed.report.bars import verdicts
 from benchmarks.speed.report.noise import controls, noise_floor
 from benchmarks.speed.report.page import html, write_report
 from benchmarks.speed.report.plots import pictures
+from benchmarks.speed.report.summary import break_evens, compared
+from benchmarks.speed.report.who_wins import EAGER, cells, words
 from benchmarks.speed.results import Results, Table, read
 from benchmarks.speed.stats import Ratio, ratio, summarise
 from tests.helpers.speed_results import results_of
@@ -57,7 +59,8 @@ def test_a_page_claims_nothing_inside_its_floor() -> None:
     slow_again(results, 1e4)
     page = html(results, "results.json", {})
     assert "no difference shown" in page
-    assert "times as fast as the tutorial" not in page[: page.index("Bars that")]
+    assert not re.search(r"times as (fast|slow)", page[: page.index("Bars that")])
+    assert "not shown" in page[page.index("Bars that") :]
 
 
 def test_fewer_than_five_processes_have_no_interval() -> None:
@@ -71,9 +74,14 @@ def test_a_bar_within_its_interval_is_neither_met_nor_missed() -> None:
     for turn, run in enumerate(results.runs.values()):
         if run["job"]["implementation"] == "jax-run":
             run["metrics"][0]["samples"] = [0.9 / 25 * (0.8 + 0.1 * run["job"]["round"])] * (3 + turn % 2)
-    first = verdicts(Table(results.records))[0]
+    first = verdicts(Table(results.records), 1.0)[0]
     assert not first.shown
     assert "not shown" in html(results, "results.json", {})
+
+
+def drawn(results: Results) -> dict[str, bytes]:
+    table = Table(results.records)
+    return pictures(table, noise_floor(table))
 
 
 def without_pictures(page: str) -> str:
@@ -83,12 +91,39 @@ def without_pictures(page: str) -> str:
 def test_a_page_can_be_made_again_from_its_file(tmp_path: Path) -> None:
     results = results_of(cases=("fit", "map"))
     page = write_report(results, tmp_path / "a.json", tmp_path / "a").read_text()
-    again = html(results, "a.json", pictures(Table(results.records)))
+    again = html(results, "a.json", drawn(results))
     assert without_pictures(again) == without_pictures(page)
 
 
-def test_committed_pages_are_those_of_their_files() -> None:
+def test_committed_pages_are_those_of_their_files(tmp_path: Path) -> None:
     for folder in PAGES:
-        results = read(folder.with_suffix(".json"))
-        again = html(results, f"{folder.name}.json", pictures(Table(results.records)))
-        assert without_pictures(again) == without_pictures((folder / "report.html").read_text(encoding="utf-8"))
+        source = folder.with_suffix(".json")
+        again = write_report(read(source), source, tmp_path / folder.name).parent
+        for name in ("report.html", "answer.md"):
+            made, kept = ((where / name).read_text(encoding="utf-8") for where in (again, folder))
+            assert without_pictures(made) == without_pictures(kept)
+        assert (folder / "answer.md").read_text(encoding="utf-8") in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_times_are_compared_one_way_round() -> None:
+    table = Table(results_of(cases=("fit",)).records)
+    eager, jax = (table.one("fit", "step", implementation=name) for name in ("torch-eager", "jax-run"))
+    assert eager is not None
+    assert jax is not None
+    assert compared(jax, eager, 1.1) == "17.4 [17.2, 17.6] times as fast"
+    assert compared(eager, jax, 1.1) == "takes 17.4 [17.2, 17.6] times as long"
+    assert compared(eager, jax, 20.0) == "no difference shown"
+
+
+def test_who_is_ahead_at_a_size_is_said_beyond_the_noise_alone() -> None:
+    table = Table(results_of(cases=("map",)).records)
+    assert {cell.text for cell in cells(table, EAGER, 1.1)} == {"JAX 17.4 x"}
+    assert {cell.text for cell in cells(table, EAGER, 20.0)} == {"level"}
+    assert "neither, within the noise, at 10" in words(table, 20.0)
+    assert cells(Table([]), EAGER, 1.1) == []
+
+
+def test_steps_that_are_level_have_no_break_even() -> None:
+    table = Table(results_of(cases=("fit", "cold")).records)
+    assert {even.text for even in break_evens(table, 1.1)} >= {"from the first step"}
+    assert {even.text for even in break_evens(table, 50.0)} == {"never, or not shown"}

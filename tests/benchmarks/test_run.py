@@ -24,10 +24,23 @@ def no_machine_facts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_jobs_alternate_between_implementations() -> None:
+    order = jobs(CASES["quality"], implementations=(), threads=(1,), cores=2, device="cpu", quick=False)
+    names = [job.implementation for job in order]
+    assert names[: len(names) // 5] == list(CASES["quality"].implementations)
+    assert names == names[: len(names) // 5] * 5
+
+
+def test_what_torch_compiles_is_compiled_once_for_a_case_and_timed_then() -> None:
+    order = jobs(CASES["fit"], implementations=(), threads=(1,), cores=2, device="cpu", quick=False)
+    caches = [job.cache for job in order if job.implementation == "torch-compiled"]
+    assert caches == ["cold", "warm", "warm", "warm", "warm"]
+    assert {job.cache for job in order if job.implementation in ("jax-run", "torch-eager")} == {"cold"}
+
+
+def test_a_slow_rung_has_fewer_rounds_and_one_of_a_gpu_none() -> None:
     order = jobs(CASES["fit"], implementations=(), threads=(1,), cores=2, device="cpu", quick=False)
     names = [job.implementation for job in order]
-    assert names[: len(names) // 5] == list(CASES["fit"].implementations)
-    assert names == names[: len(names) // 5] * 5
+    assert [names.count(name) for name in ("torch-eager", "torch-whole", "torch-overhead")] == [5, 1, 0]
 
 
 def test_keys_tell_all_jobs_apart() -> None:
@@ -46,6 +59,15 @@ def test_a_case_without_compilation_has_no_warm_cache() -> None:
     assert {(job.implementation, job.cache) for job in order} == {
         ("tutorial", "cold"), ("jax-run", "cold"), ("jax-run", "warm"),
     }  # fmt: skip
+
+
+def test_a_cache_is_new_where_compilation_is_timed_and_kept_elsewhere(tmp_path: Path) -> None:
+    def folder(case: str, cache: str) -> Path:
+        return run._cache_folder(Job(case, "torch-compiled", 1, "cpu", 0, cache, False), tmp_path)
+
+    first = folder("fit", "cold")
+    assert folder("fit", "cold") != first
+    assert folder("fit", "warm") == folder("map", "cold") == first
 
 
 def test_every_measurement_is_kept_as_it_comes(tmp_path: Path, no_machine_facts: None) -> None:

@@ -47,6 +47,7 @@ def run(m: Measurement, started: float) -> None:
     for stage, seconds in stages.items():
         m.add(stage, "s", seconds, cache=m.job["cache"])
     m.notes["events"] = [list(event) for event in detector.events(anomalous)]
+    m.fitted = detector
 
 
 def _series(implementation: str) -> tuple[Any, Any]:

@@ -10,17 +10,15 @@ from twinvae.files.cache import cache_folder
 
 @dataclass
 class Counts:
-    """How many programs were compiled or fetched, the seconds that this took, and the hits and misses of the cache."""
+    """How many programs were compiled or fetched, and the hits and misses of the cache."""
 
     programs: int = 0
-    seconds: float = 0.0
     hits: int = 0
     misses: int = 0
 
     def since(self, before: "Counts") -> "Counts":
         return Counts(
             self.programs - before.programs,
-            self.seconds - before.seconds,
             self.hits - before.hits,
             self.misses - before.misses,
         )
@@ -41,7 +39,7 @@ class Watch:
 
     def now(self) -> Counts:
         if self.backend == "jax":
-            return Counts(self.jax.programs, self.jax.seconds, self.jax.hits, self.jax.misses)
+            return Counts(self.jax.programs, self.jax.hits, self.jax.misses)
         counts, packages = _torch(), _packages()
         counts.misses += len(packages.keys() - self.packages.keys())
         # A package that is used is touched.
@@ -50,9 +48,8 @@ class Watch:
         return counts
 
     def _duration(self, event: str, duration_secs: float, **_: Any) -> None:
-        if event.startswith("/jax/core/compile/"):  # tracing, lowering, compiling (or fetching)
-            self.jax.seconds += duration_secs
-            self.jax.programs += event.endswith("backend_compile_duration")
+        del duration_secs
+        self.jax.programs += event == "/jax/core/compile/backend_compile_duration"
 
     def _event(self, event: str, **_: Any) -> None:
         self.jax.hits += event == "/jax/compilation_cache/cache_hits"
@@ -62,12 +59,11 @@ class Watch:
 def _torch() -> Counts:
     if "torch._dynamo.utils" not in sys.modules:  # nothing can have been compiled, and importing it takes a second
         return Counts()
-    from torch._dynamo.utils import calculate_time_spent, counters
+    from torch._dynamo.utils import counters
 
     inductor, autograd = counters["inductor"], counters["aot_autograd"]
     return Counts(
         counters["stats"]["unique_graphs"],
-        float(calculate_time_spent().get("total_wall_time", 0.0)),
         inductor["fxgraph_cache_hit"] + autograd["autograd_cache_hit"],
         inductor["fxgraph_cache_miss"],
     )

@@ -1,5 +1,6 @@
 """The limits of the machine: how fast it multiplies large matrices and copies a series to a device and back."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ def roofline(m: Measurement) -> None:
     for precision in ("float32", "tf32") if m.device == "gpu" else ("float32",):
         product = _product(m, a, b, precision, calls)
         product()
-        seconds = repeat(product, budget=1.0 if m.quick else 3.0, least=5, most=100)
+        seconds = repeat(product, budget=m.budget / 2, least=5, most=100)
         m.add("matmul", "operation/s", [calls * 2.0 * size**3 / s for s in seconds], precision=precision, size=size)
 
 
@@ -83,3 +84,17 @@ def transfer(m: Measurement) -> None:
     down()
     for metric, function in (("to_device", up), ("to_host", down)):
         m.add(metric, "s", repeat(function, budget=m.budget), points=len(host))
+
+
+def device_memory(m: Measurement) -> int | None:
+    """Returns the most bytes that the framework had on the device; None if it does not say."""
+    if m.name.startswith("jax"):
+        import jax
+
+        statistics = jax.devices()[0].memory_stats() or {}
+        return statistics.get("peak_bytes_in_use")
+    if "torch" not in sys.modules:
+        return None
+    import torch
+
+    return int(torch.cuda.max_memory_allocated())

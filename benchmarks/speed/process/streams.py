@@ -12,8 +12,10 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.speed.process.measurement import Measurement, limit_threads
+from benchmarks.speed.process.scoring import windows_verified
 from benchmarks.speed.process.workloads import SEED, long_series
 
+VERIFIED = 1000  # points of a pipe
 WARM = 500  # points that are not counted: the processor's caches, and the stream's own warming up
 TOLERANCE = 1e-5  # of the largest score: float32 in another order of sums
 
@@ -27,7 +29,9 @@ def stream(m: Measurement) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.safetensors"
             _write_model(path, window, channels)
-            score, points = _scorer(m, path, series, window)
+            score, points, verified = _scorer(m, path, series, window)
+        if not verified:
+            return
         samples, scores = [], []
         for point in points:
             before = time.perf_counter()
@@ -48,6 +52,8 @@ def stream(m: Measurement) -> None:
 
 def watch(m: Measurement) -> None:
     """Measures the seconds a point of `twinvae watch` between two pipes, from its first result to its last."""
+    import numpy as np
+
     points = m.options["points"]
     values = long_series(points).round(6).tolist()
     texts = {
@@ -57,8 +63,25 @@ def watch(m: Measurement) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         _write_model(path, *m.options["size"])
+        few = values[: min(VERIFIED, points)]
         for form, text in texts.items():
+            error = _error(_watched_scores(path, text, len(few)), np.array(few)[:, None], m.options["size"][0])
+            if not error <= TOLERANCE:
+                m.refuse(f"{form}: differs from the oracle by {error:.2g} of the largest score")
+                return
+            m.notes.setdefault("verified", {})[form] = error
             m.add("point", "s", [_watched(path, text.encode(), points) for _ in range(m.options["runs"])], lines=form)
+
+
+def _watched_scores(model: Path, text: str, points: int) -> Any:
+    """The scores of the first points, as `twinvae watch` writes them."""
+    import numpy as np
+
+    header = text.startswith("time")
+    lines = "".join(text.splitlines(keepends=True)[: points + header])
+    command = [sys.executable, "-m", "twinvae", "watch", "--model", str(model)]
+    done = subprocess.run(command, cwd=machine.ROOT, input=lines, capture_output=True, text=True, check=True)
+    return np.array([json.loads(line)["score"] for line in done.stdout.splitlines()], dtype=float)
 
 
 def _watched(model: Path, text: bytes, points: int) -> float:
@@ -120,13 +143,18 @@ def _write_model(path: Path, window: int, channels: int) -> None:
     write_bytes(path, model_file.as_bytes(saved))
 
 
-def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Callable[[Any], Any], Any]:
-    """The function that is timed, and the points or windows that it is called with in turn."""
+def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Callable[[Any], Any], Any, bool]:
+    """The function that is timed, what it is called with in turn, and whether that may be timed.
+
+    Single windows are compared with the oracle before, points of a stream when all have their scores.
+    """
+    import numpy as np
+
     if m.name == "numpy":
         from twinvae.stream.stream import Stream
 
         one = series.shape[1] == 1
-        return Stream.load(path).update, series[:, 0].tolist() if one else series.tolist()
+        return Stream.load(path).update, series[:, 0].tolist() if one else series.tolist(), True
     from benchmarks.speed.implementations import IMPLEMENTATIONS
     from twinvae.detector.detector import load_detector
 
@@ -135,7 +163,9 @@ def _scorer(m: Measurement, path: Path, series: Any, window: int) -> tuple[Calla
         limit_threads(m)
     windows = [series[at : at + window] for at in range(len(series) - window + 1)]
     device: Any = m.device
-    return detector.load(path, device=device).window_scorer(), windows
+    loaded = detector.load(path, device=device)
+    scorer = loaded.window_scorer()
+    return scorer, windows, windows_verified(m, loaded, scorer, np.stack(windows[:VERIFIED]))
 
 
 def _error(scores: Any, series: Any, window: int) -> float:

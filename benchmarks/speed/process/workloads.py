@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.speed.process.subjects import trainer
+from benchmarks.speed import arithmetic
+from twinvae.config import Config
+from twinvae.network.schedule import CHUNK_STEPS, steps_per_epoch
 
 SEED = 0
+MOST_STEPS = CHUNK_STEPS
+OPERATIONS = 10**10  # of a timed run at a size: an eighth of a second at 80 billion a second
 
 
 def tutorial_series() -> Any:
@@ -46,19 +50,21 @@ def training_run(train: Any, config: Any, series: Any) -> tuple[Callable[[], Any
     return run, sum(chunk.used for chunk in schedule)
 
 
-def sized_run(
-    name: str, device: str, config: Any, settings: dict[str, Any], channels: int
-) -> tuple[Callable[[], Any], int]:
-    """Returns a function that trains some steps at these sizes, and the number of steps."""
-    steps = max(4, min(200, 200_000 // config.batch_size))
-    length = steps * config.batch_size + config.window - 1
-    series = long_series(length)[:, None].repeat(channels, axis=1)
-    if name != "tutorial":
-        train, sized = trainer(name, device, **settings, epochs=1)
-        return training_run(train, sized, series)
+def sized_series(config: Config, channels: int) -> Any:
+    """Returns a series, (time, channel), that an epoch of this configuration has enough steps on to be timed.
+
+    These are few where a step takes long: 10 billion operations, or four steps at least.
+    """
+    steps = max(4, min(MOST_STEPS, OPERATIONS // arithmetic.training_step(config, channels)))
+    return long_series(steps * config.batch_size + config.window - 1)[:, None].repeat(channels, axis=1)
+
+
+def peer_run(device: str, config: Config, series: Any) -> tuple[Callable[[], Any], int]:
+    """Returns the same as `training_run` for an epoch of the tutorial's own loop."""
     from benchmarks.peers import tutorial
 
-    model = tutorial.VAE(config.window * channels, config.hidden_dim)
-    rows = tutorial.make_windows(series, config.window).reshape(-1, config.window * channels)
+    model = tutorial.VAE(config.window * series.shape[1], config.hidden_dim)
+    rows = tutorial.make_windows(series, config.window).flatten(1)
     where = "cuda" if device == "gpu" else "cpu"
+    steps = steps_per_epoch(len(rows), config.batch_size)
     return lambda: tutorial.train(model, rows, epochs=1, batch=config.batch_size, device=where), steps

@@ -1,37 +1,91 @@
-"""What a page opens with: the answer, the controls of the same code, and who wins at which size."""
+"""What a page opens with: the answer in a table and in three sentences, and the controls of the same code."""
 
 from benchmarks.markup import as_table
-from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.report.bars import interval, seconds
 from benchmarks.speed.report.noise import controls, noise_floor
-from benchmarks.speed.results import Table
+from benchmarks.speed.report.summary import break_evens, compared, interval, number, seconds
+from benchmarks.speed.report.who_wins import COMPILED, EAGER, Cell, cells
+from benchmarks.speed.results import Record, Results, Table
 from benchmarks.speed.stats import ratio
 
 ANSWERS = (
-    ("Train a step, PyTorch's loop against JAX's compiled run", "fit", "step", "torch-loop", "jax-run"),
-    ("Train a step, both compiled, one step a call", "fit", "step", "torch-step", "jax-step"),
-    ("Train a step, both compiled, the whole run", "fit", "step", "torch-compiled", "jax-run"),
-    ("Score a point of a long series", "score", "score_point", "torch-eager", "jax-run"),
-    ("Score one window", "window", "latency", "torch-eager", "jax-run"),
+    ("Train a step: eager PyTorch, JAX", "fit", "step", "torch-eager"),
+    ("Train a step: compiled PyTorch, JAX", "fit", "step", "torch-compiled"),
+    ("A new process, from its start to scores, nothing compiled before", "cold", "total", "torch-eager"),
+    ("Score a point of 10 million", "score", "score_point", "torch-eager"),
+    ("Score one window that has just arrived", "window", "latency", "torch-eager"),
 )
+AGAINST = "jax-run"
+HEADS = ("question", "PyTorch", "JAX", "PyTorch's time over JAX's")
 
 
-def answer(table: Table) -> str:
+def answer(table: Table, floor: float) -> str:
     """The five questions a reader has, PyTorch beside JAX; the ratio where it is more than noise."""
-    floor, rows = noise_floor(table), []
-    for question, case, metric, torch, jax in ANSWERS:
-        both = [table.best(case, metric, implementation=name, threads=_threads(table, case)) for name in (torch, jax)]
-        one, two = both
+    return as_table(HEADS, _rows(table, floor))
+
+
+def markdown(results: Results, table: Table, floor: float, page: str) -> str:
+    """Returns the answer for a README: the machine, the table, the sentences, where they come from."""
+    frameworks = ", ".join(
+        f"{name} {results.versions[package]}"
+        for name, package in (("PyTorch", "torch"), ("JAX", "jax"))
+        if package in results.versions
+    )
+    head = f"{results.machine['name']}; {results.created[:10]}; {frameworks}; commit {results.machine.get('commit')}."
+    rows = [HEADS, ("---",) * len(HEADS), *_rows(table, floor)]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    source = f"Medians; brackets are 95 % intervals; no ratio within a factor of {number(floor)} is claimed (`{page}`)."
+    return "\n".join([head, "", *lines, "", *lead(table, floor), source, ""])
+
+
+def _rows(table: Table, floor: float) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for question, case, metric, name in ANSWERS:
+        one, two = _pair(table, case, metric, name)
         if one and two:
             times = ratio(one.samples, two.samples)
             said = f"{interval(times)} times" if times.is_beyond(floor) else "no difference shown"
-            rows.append((question, _label(torch), seconds(one.value), _label(jax), seconds(two.value), said))
-    return as_table(("question", "PyTorch", "time", "JAX", "time", "PyTorch's time over JAX's"), rows)
+            rows.append(
+                (question, f"{seconds(one.value)}, {_label(name)}", f"{seconds(two.value)}, {_label(AGAINST)}", said)
+            )
+    return rows
 
 
-def _threads(table: Table, case: str) -> int:
-    return min((record.threads for record in table.records if record.case == case), default=1)
+def lead(table: Table, floor: float) -> list[str]:
+    """Returns the answer in three sentences: small models, large ones, and whether compilation pays."""
+    said = []
+    steps = {name: table.one("fit", "step", implementation=name) for name in ("torch-compiled", "torch-eager")}
+    jax = table.one("fit", "step", implementation=AGAINST)
+    others = ", ".join(
+        f"in {'compiled' if name == 'torch-compiled' else 'eager'} PyTorch {seconds(step.value)} "
+        f"(JAX: {compared(jax, step, floor)})"
+        for name, step in steps.items()
+        if step and jax
+    )
+    if jax and others:
+        said.append(
+            f"For a small model (4,294 parameters), a training step in JAX takes {seconds(jax.value)}, {others}."
+        )
+    sizes = [cell for cell in cells(table, (*EAGER, *COMPILED), floor) if cell.torch]
+    eager = [cell for cell in cells(table, EAGER, floor) if cell.torch]
+    if sizes:
+        said.append(
+            f"Of {len(sizes)} sizes, up to batch {max(cell.batch for cell in sizes):,} and 2,048 hidden units, "
+            f"{_score(sizes)} where PyTorch may compile; against eager PyTorch alone, {_score(eager)}."
+        )
+    evens = [even for even in break_evens(table, floor) if even.second == "torch-eager"]
+    if evens:
+        times = "; ".join(
+            f"{_label(e.first)}, {'nothing' if e.cache == 'cold' else 'its program'} on disk, {e.text}" for e in evens
+        )
+        said.append(f"Counted from the start of a process, these have scores before eager PyTorch has: {times}.")
+    return said
+
+
+def _score(sizes: list[Cell]) -> str:
+    times = [cell.times for cell in sizes]
+    jax, torch = sum(t is not None and t > 1 for t in times), sum(t is not None and t < 1 for t in times)
+    return f"JAX is ahead at {jax}, PyTorch at {torch}, neither beyond the noise at {len(times) - jax - torch}"
 
 
 def control(table: Table) -> str:
@@ -45,32 +99,16 @@ def control(table: Table) -> str:
         for c in controls(table)
     ]  # fmt: skip
     heads = ("the same code twice", "threads", "first", "again", "ratio", "spread of processes", "processes x calls")
-    floor = f"<p>A/A controls. Noise floor of this page: a factor of {noise_floor(table):.3g}. The answers and "
-    return as_table(heads, rows) + floor + "the table of sizes claim no ratio inside it.</p>"
+    floor = (
+        f"<p>Noise floor of this page: a factor of {noise_floor(table):.3g}, the furthest from 1 that a ratio above, "
+    )
+    return as_table(heads, rows) + floor + "or an end of its interval, lies. Nothing inside it is claimed.</p>"
 
 
-def who_wins(table: Table) -> str:
-    """At each size the fastest implementation of each framework, and by how much one is ahead."""
-    floor, rows = noise_floor(table), []
-    for size in CASES["map"].options["values"]:
-        fastest = []
-        for backend in ("torch", "jax"):
-            found = table.all("map", "step", size=size, backend=backend)
-            fastest.append(min(found, key=lambda record: record.value, default=None))
-        one, two = fastest
-        if one is None or two is None:
-            continue
-        times = ratio(one.samples, two.samples)
-        ahead, factor = ("JAX", times.value) if times.value > 1 else ("PyTorch", 1 / times.value)
-        said = f"{ahead}, {factor:.3g} times" if times.is_beyond(floor) else "level within noise"
-        rows.append(
-            (
-                *map(str, size), f"{seconds(one.value)}, {_label(one.implementation)}",
-                f"{seconds(two.value)}, {_label(two.implementation)}", said,
-            )
-        )  # fmt: skip
-    heads = ("batch", "hidden units", "channels", "fastest PyTorch", "fastest JAX", "ahead")
-    return as_table(heads, rows)
+def _pair(table: Table, case: str, metric: str, name: str) -> tuple[Record | None, Record | None]:
+    wanted = {"cache": "cold"} if case == "cold" else {}
+    one, two = (table.one(case, metric, implementation=which, **wanted) for which in (name, AGAINST))
+    return one, two
 
 
 def _label(name: str) -> str:

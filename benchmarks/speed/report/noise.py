@@ -8,7 +8,7 @@ from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.results import Record, Table
 from benchmarks.speed.stats import Ratio, ratio
 
-METRICS = (("fit", "fit"), ("fit", "step"), ("window", "latency"), ("score", "score_point"), ("points", "score_point"))
+METRICS = (("fit", "fit"), ("fit", "step"), ("window", "latency"), ("score", "score_point"))
 
 
 class Control(NamedTuple):

@@ -1,148 +1,168 @@
 """The tables of the report as HTML. Their cells say so if something was not measured."""
 
-from benchmarks.markup import NOT_MEASURED, Html, as_table, as_text, missing
+from benchmarks.markup import NOT_MEASURED, Html, as_list, as_table, as_text, missing
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.report.bars import interval, seconds, verdicts
-from benchmarks.speed.report.summary import STAGES, break_evens, cold_stages, step_time
+from benchmarks.speed.report.bars import verdicts
+from benchmarks.speed.report.summary import STAGES, break_evens, cold_stages, compared, seconds, step_time
 from benchmarks.speed.results import Record, Results, Table
-from benchmarks.speed.stats import ratio
 
 
-def bars(table: Table) -> str:
+def bars(table: Table, floor: float) -> str:
     words = {True: Html('<span class="met">yes</span>'), False: Html('<span class="missed">no</span>'), None: missing()}
-    rows = [(v.bar, as_text(v.measured), words[v.met] if v.shown else "not shown") for v in verdicts(table)]
+    rows = [
+        (v.bar, as_text(v.measured), words[v.met] if v.shown else Html('<span class="none">not shown</span>'))
+        for v in verdicts(table, floor)
+    ]
     return as_table(("bar", "measured", "met?"), rows)
 
 
-def ladder(results: Results, table: Table) -> str:
-    reference = table.best("fit", "fit", implementation="tutorial")
+def ladder(results: Results, table: Table, floor: float) -> str:
+    """The tutorial's job on every rung, eager PyTorch first; others that compute something else come last."""
+    reference = table.one("fit", "step", implementation="torch-eager")
     rows = []
-    for name, implementation in IMPLEMENTATIONS.items():
-        fit, step = table.best("fit", "fit", implementation=name), step_time(table, name)
+    for name in sorted(IMPLEMENTATIONS, key=lambda name: IMPLEMENTATIONS[name].difference is not None):
+        implementation = IMPLEMENTATIONS[name]
+        fit, step = table.one("fit", "fit", implementation=name), table.one("fit", "step", implementation=name)
+        per_step = step_time(table, name)
         notes = results.notes_of("fit", name)
-        loss = table.best("fit", "final_loss", implementation=name)
-        verified = notes.get("verified")
+        loss = table.one("fit", "final_loss", implementation=name)
+        if implementation.device not in (None, results.device):
+            continue
         if implementation.difference:
-            claim = f"another computation: {implementation.difference}"
+            claim = "another: below"
         else:
-            claim = f"the oracle's, within {verified['worst']:.1e}" if verified else NOT_MEASURED
+            claim = f"the oracle's, within {notes['verified']['worst']:.1e}" if "verified" in notes else NOT_MEASURED
+        against = compared(step, reference, floor) if reference and step and step is not reference else ""
         rows.append(
             (
                 implementation.label,
-                seconds(fit.value) if fit else missing(),
-                _quartiles(fit) if fit else missing(),
-                fit.counts if fit else missing(),
-                seconds(step) if step else missing(),
-                _time(table.best("fit", "cpu_step", implementation=name)),
-                interval(ratio(reference.samples, fit.samples)) if fit and reference else missing(),
-                str(fit.threads) if fit else missing(),
+                *((seconds(fit.value), _quartiles(fit), fit.counts) if fit else [missing()] * 3),
+                seconds(per_step) if per_step else missing(),
+                _time(table.one("fit", "cpu_step", implementation=name)),
+                against,
                 f"{loss.value:.4f}" if loss else "its own",
                 _events(notes.get("events")),
                 as_text(claim),
             )
         )
     columns = (
-        "implementation", "warm fit", "quartiles", "processes x calls", "step",
-        "CPU seconds a step", "times the tutorial's speed", "threads",
-        "final loss a window", "events found (true: 300 to 320)", "computation",
+        "implementation", "warm fit", "quartiles", "processes x calls", "step", "CPU seconds a step",
+        "its step beside vae_torch's", "final loss a window", "events found (true: 300 to 320)", "computation",
     )  # fmt: skip
-    return as_table(columns, rows)
+    others = (f"{one.label}: {one.difference}" for one in IMPLEMENTATIONS.values() if one.difference)
+    return as_table(columns, rows) + as_list(others)
 
 
 def cold(table: Table) -> str:
     rows = [
-        (label, *(_time(stages.get(stage)) for stage in STAGES), stages["total"].counts)
-        for label, stages in cold_stages(table)
+        (label, *(seconds(values[stage]) if stage in values else missing() for stage in STAGES), total.counts)
+        for label, values, total in cold_stages(table)
     ]
     columns = (
-        "implementation",
-        "start",
-        "import",
-        "compile, first use",
-        "train 1,500 steps",
-        "score",
-        "total",
+        "implementation", "start", "import", "compile, first use", "train 1,500 steps", "score", "total",
         "processes x calls",
-    )
+    )  # fmt: skip
     return as_table(columns, rows)
 
 
-def breakeven(table: Table) -> str:
-    rows = [(_label(e.first), _label(e.second), e.text) for e in break_evens(table)]
-    return "<h3>Break-even, from the start of a cold process</h3>" + as_table(
-        ("this", "is done before this", "if it trains"), rows
+def breakeven(table: Table, floor: float) -> str:
+    programs = {"cold": "none", "warm": "its own"}
+    rows = [(_label(e.first), programs[e.cache], _label(e.second), e.text) for e in break_evens(table, floor)]
+    return "<h3>Break-even, from the start of a process</h3>" + as_table(
+        ("this", "programs on disk", "is done before this", "if it trains"), rows
     )
+
+
+def quality(table: Table, floor: float) -> str:
+    """The time to a loss and to a VUS-PR: the fit alone, in a process that has compiled, and the CPU-seconds of it."""
+    rows = []
+    for what, job in (("loss", "the tutorial's job, mean loss"), ("vus_pr", "ucr-135, the default preset, VUS-PR")):
+        reference = table.one("quality", f"to_{what}", implementation="torch-eager")
+        for name in CASES["quality"].implementations:
+            time, cpu, epochs = (
+                table.one("quality", f"{part}to_{what}", implementation=name) for part in ("", "cpu_", "epochs_")
+            )
+            if time is None or cpu is None or epochs is None:
+                continue
+            beside = compared(time, reference, floor) if reference and time is not reference else ""
+            goal = f"{job} {'at most' if what == 'loss' else 'at least'} {time.parameters['target']:g}"
+            rows.append(
+                (
+                    goal, _label(name), f"{epochs.value:.0f}", seconds(time.value), _quartiles(time),
+                    seconds(cpu.value), beside, time.counts,
+                )
+            )  # fmt: skip
+    heads = (
+        "goal", "implementation", "epochs", "time", "quartiles", "CPU-seconds", "beside vae_torch", "processes x calls",
+    )  # fmt: skip
+    note = (
+        "<p><small>The fit alone, warm. Each process has a seed of its own, the same for all implementations; epochs "
+        "are the median of the shortest fits, of those tried, that got there.</small></p>"
+    )
+    return as_table(heads, rows) + (note if rows else "")
 
 
 def compilation(table: Table) -> str:
     rows = []
     for name, implementation in IMPLEMENTATIONS.items():
-        if implementation.difference:
+        first = {cache: table.one("fit", "first_use", implementation=name, cache=cache) for cache in ("cold", "warm")}
+        if implementation.difference or implementation.same_as or not first["cold"]:
             continue
-        values = [
-            table.best("fit", metric, implementation=name)
-            for metric in ("compile", "first_call", "first_run", "first_fit")
-        ]
-        programs = table.best("fit", "programs", implementation=name)
-        again = table.best("recompile", "programs_again", implementation=name)
+        programs = table.one("fit", "programs", implementation=name, cache="cold")
+        again = table.one("recompile", "programs_again", implementation=name)
         rows.append(
             (
-                implementation.label,
-                *map(_time, values),
-                f"{programs.value:.0f}" if programs else missing(),
-                f"{again.value:.0f}" if again else missing(),
+                implementation.label, _time(first["cold"]), _time(first["warm"]) if first["warm"] else "",
+                *(f"{record.value:.0f}" if record else missing() for record in (programs, again)),
+                " and ".join(record.counts for record in first.values() if record),
             )
-        )
+        )  # fmt: skip
     columns = (
-        "implementation", "trace and compile, in all (no cache)", "first call (ten steps)", "first run after that",
-        "first fit after that", "programs compiled", "compiled again by a second fit and score",
+        "implementation", "compile and first use, nothing on disk", "the same, programs on disk", "programs compiled",
+        "compiled again by a second fit and score", "processes x calls",
     )  # fmt: skip
-    return as_table(columns, rows)
+    note = "<p><small>What the first training call and fit take beyond the second: one definition for all.</small></p>"
+    return as_table(columns, rows) + note
 
 
 def scoring(table: Table) -> str:
     rows = []
-    for record in table.all("score", "score_point"):
-        rate = table.roofline(record.threads)
-        growth = table.best("score", "growth", implementation=record.implementation, threads=record.threads)
-        share = f"{(record.operations or 0) / record.value / rate:.0%}" if rate and record.operations else missing()
+    for record in (*table.all("score", "score_point"), *table.all("score-long", "score_point")):
+        growth = table.one(record.case, "growth", implementation=record.implementation, threads=record.threads)
+        floor = table.floor(record)
         different = " *" if record.implementation.startswith("pyod") else ""
         rows.append(
             (
                 _label(record.implementation),
                 f"{record.parameters['points']:,}", str(record.threads),
                 Html(f"{1 / record.value / 1e6:.3g} <small>{_rates(record)}</small>"),
-                Html(share + different), f"{growth.value / 1e6:.0f} MB" if growth else missing(), record.counts,
+                Html((f"{floor / record.value:.0%}" if floor else missing()) + different),
+                f"{growth.value / 1e6:.0f} MB" if growth else missing(), record.counts,
             )
         )  # fmt: skip
     columns = (
-        "implementation",
-        "points",
-        "threads",
-        "million points a second",
-        "of the sgemm rate",
-        "growth of the process",
-        "processes x calls",
-    )
+        "implementation", "points", "threads", "million points a second", "of its own library's sgemm rate",
+        "growth of the process", "processes x calls",
+    )  # fmt: skip
     return as_table(columns, rows) + "<p><small>* as if it did our arithmetic; its own model differs</small></p>"
 
 
 def sizes(table: Table) -> str:
-    """The time of a training step at every size, and its share of the measured sgemm rate."""
-    rate, rows = table.roofline(1), []
+    """The time of a training step at every size, and its share of its own library's sgemm rate."""
+    rows = []
     for case in ("batch", "hidden", "window-length", "channels"):
         axis = CASES[case].options["axis"]
-        records = table.all(case, "step", threads=1)
-        for value in sorted({record.parameters[axis] for record in records}):
+        for value in sorted({record.parameters[axis] for record in table.all(case, "step")}):
             cells = []
             for name in CASES[case].implementations:
-                found = table.best(case, "step", implementation=name, threads=1, **{axis: value})
-                share = f" ({found.operations / found.value / rate:.0%})" if found and found.operations and rate else ""
+                found = table.one(case, "step", implementation=name, **{axis: value})
+                floor = table.floor(found) if found else None
+                share = f" ({floor / found.value:.0%})" if found and floor else ""
                 cells.append(f"{seconds(found.value)}{share}" if found else missing())
             rows.append((f"{case} {value}", *cells))
     labels = [IMPLEMENTATIONS[name].label for name in CASES["batch"].implementations]
-    note = "<p><small>Time of a step, one thread; in brackets the share of the measured sgemm rate.</small></p>"
+    note = "<p><small>In brackets the share of its own library's measured sgemm rate.</small></p>"
     return as_table(("size", *labels), rows) + note
 
 
@@ -225,15 +245,17 @@ def machine(table: Table) -> str:
         for r in table.all("transfer", metric)
     ]
     peaks = [
-        (r.case, IMPLEMENTATIONS[r.implementation].label, r.device, f"{r.value / 1e6:.0f} MB")
+        (case, _label(name), record.device, f"{record.value / 1e6:.0f} MB")
         for case in ("fit", "cold")
         for metric in ("peak_resident", "peak_device_memory")
-        for r in table.all(case, metric, threads=1)
+        for name in IMPLEMENTATIONS
+        if (record := table.one(case, metric, implementation=name))
     ]
+    ways = "implementation", "way", "time", "rate"
     heads = "library", "threads", "precision", "GFLOP/s", "processes x calls"
     return (
         "<h3>Large matrix products</h3>" + as_table(heads, rows)
-        + "<h3>Transfers to a GPU and back</h3>" + as_table(("implementation", "way", "time", "rate"), transfers)
+        + ("<h3>Transfers to a GPU and back</h3>" + as_table(ways, transfers) if transfers else "")
         + "<h3>Peak memory of a process</h3>" + as_table(("case", "implementation", "device", "peak"), peaks)
     )  # fmt: skip
 
