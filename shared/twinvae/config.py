@@ -11,7 +11,7 @@ Kind = Literal["point", "reconstruction", "window", "causal", "multiscale", "pro
 Scaling = Literal["none", "standard", "robust"]
 Centring = Literal["none", "window"]
 Missing = Literal["error", "interpolate", "mask"]
-ThresholdMethod = Literal["maximum", "quantile", "robust", "pot"]
+ThresholdMethod = Literal["maximum", "fenced", "quantile", "robust", "pot"]
 DType = Literal["float32", "float64"]
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -22,6 +22,7 @@ MOST = 2**31 - 1  # of what is counted in time steps, windows or epochs: their p
 MOST_SIZE = 2**24  # of a window or a layer: its bias and weights to a single unit take 128 MiB, and the rest multiplies
 MOST_EPOCHS = 10**7  # the history of each stays in memory: gigabytes
 MOST_DRAWS = 10**5  # each is a pass over the series; the mean over so many is known to 0.3 % of its spread
+MOST_FOLDS = 64  # each is a training
 MOST_CHANNELS = 10**5  # each has checks, a name and a scale of its own
 MOST_SEED = 2**64 - 1  # 64 bits
 
@@ -75,6 +76,13 @@ class Config:
     trim: float = hyperparameter(
         0.0, "share of the training steps, where errors are largest, that calibration leaves out", least=0, below=0.5
     )
+    folds: int = hyperparameter(
+        0,
+        "a series that is searched itself is cut into so many parts, each judged by a model that has not seen it; 0: "
+        "one model judges what it has seen",
+        least=0,
+        most=MOST_FOLDS,
+    )
     scaling: Scaling = hyperparameter(
         "none", "standard: each channel to mean 0 and deviation 1 of the training series; robust: by its quartiles"
     )
@@ -88,8 +96,10 @@ class Config:
     draws: int = hyperparameter(
         0, "latent draws that a score is averaged over; 0 is the posterior mean", least=0, most=MOST_DRAWS
     )
-    threshold: ThresholdMethod = hyperparameter("maximum", "how training scores become a threshold")
-    margin: float = hyperparameter(6.0, 'of "maximum": times the largest training score', above=0)
+    threshold: ThresholdMethod = hyperparameter(
+        "maximum", "how training scores become a threshold; fenced: the maximum of those that are no outliers"
+    )
+    margin: float = hyperparameter(6.0, 'of "maximum" and "fenced": times the largest training score', above=0)
     quantile: float = hyperparameter(0.999, 'of "quantile": which quantile of the training scores', above=0, below=1)
     mad_factor: float = hyperparameter(10.0, 'of "robust": this many scaled MADs above the median', above=0)
     false_alarm_rate: float = hyperparameter(
@@ -169,9 +179,11 @@ PRESETS: Mapping[str, Config] = {
         window=64,
         hidden_dim=64,
         latent_dim=16,
+        folds=3,
         scaling="standard",
         missing="mask",
         kind="multiscale",
+        threshold="fenced",
         margin=3.0,
         least_height=0.1,
     ),

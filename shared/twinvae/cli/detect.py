@@ -1,7 +1,6 @@
-"""`twinvae detect`: fits on the normal part of a series, scores all of it, and writes everything."""
+"""`twinvae detect`: fits on the normal part of a series, or searches all of it, and writes everything."""
 
 import argparse
-import warnings
 from pathlib import Path
 
 from twinvae.cli.options import SERIES_FILE, add_detector, chosen_detector, count, read_series, reading
@@ -10,6 +9,7 @@ from twinvae.data.datasets import DATASETS, load_dataset
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.preparation import gap_warnings, hole_warnings
 from twinvae.detector.report import DETECTION_FILES, write_detection
+from twinvae.detector.search import is_asked_for
 from twinvae.files.atomic import check_outputs, new_folder
 from twinvae.process.notices import collected, warn
 from twinvae.series.series import Series
@@ -37,11 +37,18 @@ def run(options: argparse.Namespace) -> None:
     outputs = [options.out / output for output in (f"scores{suffix}", *DETECTION_FILES)]
     with new_folder(options.out):
         check_outputs(outputs, [options.file, options.train])
+        found = None
         if options.train:
             detector.fit(normal)
-        else:
+        elif train_rows or not is_asked_for(detector):
+            if not train_rows:
+                warn("fitted on the whole file: its anomalies count as normal; see --train-rows")
             _fit_on_a_part(detector, normal)
-        summary = write_detection(options.out, table, detector, train_rows=train_rows, name=name, scores_suffix=suffix)
+        else:
+            found = detector.search(table)
+        summary = write_detection(
+            options.out, table, detector, found=found, train_rows=train_rows, name=name, scores_suffix=suffix
+        )
     print_result(
         options,
         summary,
@@ -76,6 +83,4 @@ def _series(options: argparse.Namespace) -> tuple[Series, Series, int, str]:
         raise ValueError(f"--train-rows is {train_rows}, the file has {len(table)} rows")
     if options.train:
         return table, read_table(options.train, columns=table.names, time=options.time, **reading(options)), 0, name
-    if not train_rows:
-        warnings.warn("fitted on the whole file: its anomalies count as normal; see --train-rows", stacklevel=1)
     return table, table.rows(slice(train_rows or None)), train_rows, name

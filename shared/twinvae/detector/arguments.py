@@ -50,6 +50,7 @@ class Estimator:
         validation_fraction: float | None = None,
         patience: int | None = None,
         trim: float | None = None,
+        folds: int | None = None,
         scaling: Scaling | None = None,
         centring: Centring | None = None,
         missing: Missing | None = None,

@@ -70,8 +70,7 @@ class Detection:
         model, config = self.model, self.model.config
 
         def part(statistics: Statistics) -> Iterator[tuple[Kind, np.ndarray]]:
-            statistic = statistics[SCORES[self.kind].statistic]
-            yield self.kind, contributions(self.kind, self.scaled, statistic, config.window, model.calibration)
+            yield self.kind, self._scored(statistics)
 
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is bounded
             wanted = self._wanted(self.kind)
@@ -86,6 +85,26 @@ class Detection:
         if SCORES[self.kind].only_past:  # no window ends at the first steps
             whole[: config.window - 1] = result[: config.window - 1]
         return whole
+
+    def _scored(self, statistics: Statistics) -> TimeByChannel:
+        """The contributions, of a series whose values are all small enough."""
+        statistic, config = statistics[SCORES[self.kind].statistic], self.model.config
+        return contributions(self.kind, self.scaled, statistic, config.window, self.model.calibration)
+
+    @property
+    def threshold(self) -> float:
+        """What a score must exceed to be an alarm."""
+        return self.model.thresholds[self.kind]
+
+    @property
+    def name(self) -> str:
+        """What the score is called."""
+        return self.kind
+
+    @property
+    def axis(self) -> str:
+        """What the axis of a picture says: the unit of the score."""
+        return SCORES[self.kind].axis(self.model.config.scaling)
 
     @cached_property
     def scores(self) -> Float[np.ndarray, " time"]:

@@ -186,13 +186,21 @@ def contributions(
     """Computes the score of each channel at each time step; the mean over the channels is the score of the step.
 
     `statistic` is the result of `series_statistics` of the name `SCORES[kind].statistic`, `series` the scaled series.
+    """
+    return contributions_of(SCORES[kind], series, statistic, window, calibration)
+
+
+def contributions_of(
+    score: Score, series: TimeByChannel, statistic: Float[np.ndarray, "length _"], window: int, calibration: Calibration
+) -> TimeByChannel:
+    """The contributions to any score, one of the table or not.
 
     Means are over the values that are not missing (NaN in `series`; divergence: a window counts by how many it has). A
     missing value gets the score of its neighbours, interpolated in time (causal: the last one before it). It is NaN
     where no window that the score is made of holds a value of the channel: further than W - 1 steps from any (causal:
     after the last one). Errors count less where windows have few values (`calibration.excess`).
     """
-    score, gaps = SCORES[kind], has_missing(series)
+    gaps = has_missing(series)
     excess, late = calibration.excess if gaps else None, score.statistic == "reconstruction"
     if excess is not None and not late:
         statistic = evened(score.statistic, statistic, series, window, excess)
