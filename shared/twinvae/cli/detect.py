@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from twinvae.cli.options import SERIES_FILE, add_detector, chosen_detector, count, read_series, reading
-from twinvae.cli.text import events_text, print_result, quality_text
+from twinvae.cli.text import events_text, print_result, quality_text, unusual_text
 from twinvae.data.datasets import DATASETS, load_dataset
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.preparation import gap_warnings, hole_warnings
@@ -14,6 +14,11 @@ from twinvae.files.atomic import check_outputs, new_folder
 from twinvae.process.notices import collected, warn
 from twinvae.series.series import Series
 from twinvae.tables.table import read_table
+
+WHOLE = (
+    "fitted on the whole file: its anomalies count as normal, and nothing in it can exceed its own largest score by a "
+    "margin; see --train-rows, or name no score, threshold or preset, and the file is searched"
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
             detector.fit(normal)
         elif train_rows or not is_asked_for(detector):
             if not train_rows:
-                warn("fitted on the whole file: its anomalies count as normal; see --train-rows")
+                warn(WHOLE)
             _fit_on_a_part(detector, normal)
         else:
             found = detector.search(table)
@@ -52,7 +57,8 @@ def run(options: argparse.Namespace) -> None:
     print_result(
         options,
         summary,
-        f"{events_text(summary['events'])}{quality_text(summary)}"
+        f"{events_text(summary['events'])}{unusual_text(summary['most_unusual'])}{quality_text(summary)}"
+        f"{summary['basis']}\n"
         f"scores, events.json, pictures and model are in {options.out}",
     )
 

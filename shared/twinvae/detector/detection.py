@@ -25,7 +25,9 @@ from twinvae.scoring.kinds import (
     unaveraged,
 )
 from twinvae.scoring.overflow import bounded, highest, limits, too_large, without
+from twinvae.scoring.severity import MOST_UNUSUAL, Stretch, nearest_to_events, severity
 from twinvae.scoring.statistics import SHORT, latent_draws
+from twinvae.scoring.threshold import in_words
 from twinvae.series.scaling import standardise
 from twinvae.series.series import Series
 from twinvae.windowing.geometry import count
@@ -106,6 +108,16 @@ class Detection:
         """What the axis of a picture says: the unit of the score."""
         return SCORES[self.kind].axis(self.model.config.scaling)
 
+    @property
+    def smear(self) -> int:
+        """How many steps away from an anomaly the score may still be raised."""
+        return SCORES[self.kind].smear(self.model.config.window, self.model.calibration)
+
+    @property
+    def basis(self) -> str:
+        """What the events rest on, how many false alarms to expect, and what would change it: one sentence."""
+        return in_words(self.model.config, self.threshold)
+
     @cached_property
     def scores(self) -> Float[np.ndarray, " time"]:
         """The score of each time step: the mean of the contributions over the channels."""
@@ -124,8 +136,27 @@ class Detection:
     @cached_property
     def events(self) -> list[Event]:
         """The anomalies as intervals of time steps, with their peaks, each channel's share, and why."""
+        return self._events(self.labels)
+
+    @cached_property
+    def most_unusual(self) -> list[Stretch]:
+        """The five most unusual stretches, the highest first: events, or what comes nearest to one.
+
+        Fewer in a short series: what an anomaly may have raised around it is no stretch of its own.
+        """
+        spans = [(event.start, event.end) for event in self.events]
+        nearest = nearest_to_events(self.scores, spans, MOST_UNUSUAL - len(spans), self.smear)
+        others = self._events(nearest)
+        stretches = [
+            Stretch(event, severity(event.score, self.threshold), index < len(spans))
+            for index, event in enumerate([*self.events, *others])
+        ]
+        return sorted(stretches, key=lambda stretch: -stretch.event.score)[:MOST_UNUSUAL]
+
+    def _events(self, labels: Int8[np.ndarray, " time"]) -> list[Event]:
+        """What is known of the stretches with these labels."""
         names = self.model.channels
-        found = find_events(self.labels, self.contributions, names)
+        found = find_events(labels, self.contributions, names)
         if found and self.explained:
             found = with_expectation(found, names, self.series.values, self.expected)
         if not self.series.on_pandas:

@@ -15,7 +15,7 @@ from twinvae.detector.fitted import Fitted
 from twinvae.detector.outcome import scores_and_labels
 from twinvae.detector.preparation import Prepared, prepare
 from twinvae.detector.rows import detected
-from twinvae.detector.search import is_asked_for, searched, trained_apart
+from twinvae.detector.search import is_asked_for, searched, trained_apart, why_together
 from twinvae.detector.windows import Scorer, window_scorer
 from twinvae.files.atomic import write_bytes
 from twinvae.files.out_of_core import TimeByChannel
@@ -109,7 +109,7 @@ class VAEDetector(Fitted):
                 trained = train(self.backend, prepared.net, prepared.scaled, prepared.config, self.seed)
                 apart = trained_apart(self.backend, prepared, self.seed)
                 self.calibrate(prepared, *trained)
-                found = searched(self.model_, self.backend, given, apart)
+                found = searched(self.model_, self.backend, given, apart, why_together(prepared))
                 said.extend(message for message in found.warnings if message not in said)
                 self.decision_scores_, self.labels_ = found.scores, found.labels
         finally:

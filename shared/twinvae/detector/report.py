@@ -21,6 +21,7 @@ from twinvae.model.record import event_record
 from twinvae.plots import pictures as plots
 from twinvae.plots.events import plot_events
 from twinvae.process.notices import warn
+from twinvae.scoring.severity import Stretch
 from twinvae.series.series import Series
 
 SUMMARY = "events.json"
@@ -78,7 +79,9 @@ def write_detection(
         "kind": found.name,
         "threshold": found.threshold,
         "loss": detector.history_["loss"][-1],
+        "basis": _basis(found),
         "events": [event_record(event, table) for event in events],
+        "most_unusual": [_stretch_record(stretch, table) for stretch in found.most_unusual],
     }
     summary |= quality(table, scores)
     detector.save(out / "model.safetensors")
@@ -122,6 +125,19 @@ def write_detection(
     summary["files"] = {name: file_checksum(out / name) for name in written}
     write_text(out / SUMMARY, as_json(summary))
     return summary
+
+
+def _basis(found: Detection) -> str:
+    """What the events rest on; without any, also how near the highest score comes to the threshold."""
+    highest = float(np.nanmax(found.scores))
+    if found.events or not found.threshold > 0 or highest > found.threshold:
+        return found.basis
+    return f"{found.basis}; the highest score, {highest:.4g}, is {highest / found.threshold:.2g} of the threshold"
+
+
+def _stretch_record(stretch: Stretch, table: Series) -> dict[str, Any]:
+    record = event_record(replace(stretch.event, contributions=None), table)
+    return {"severity": round(stretch.severity, 1), "event": stretch.is_event} | record
 
 
 def _places(out: Path) -> dict[str, tuple[int, int]]:

@@ -40,6 +40,16 @@ class DetectionOfRows(Detection):
         """What the axis of a picture says."""
         return self.whole.axis
 
+    @property
+    def smear(self) -> int:
+        """How many steps away from an anomaly the score may still be raised."""
+        return self.whole.smear
+
+    @property
+    def basis(self) -> str:
+        """What the events rest on, how many false alarms to expect, and what would change it: one sentence."""
+        return self.whole.basis
+
     @cached_property
     def contributions(self) -> TimeByChannel:
         """The score of each channel at each row."""
@@ -73,9 +83,9 @@ class DetectionOfRows(Detection):
     @cached_property
     def events(self) -> list[Event]:
         """The anomalies as intervals of rows; one that lies in a hole is none."""
-        return list(self._events())
+        return list(self._events_of_rows())
 
-    def _events(self) -> Iterator[Event]:
+    def _events_of_rows(self) -> Iterator[Event]:
         stamp = self.series.index if self.series.on_pandas else None
         for event in self.whole.events:
             start, end = self.grid.row(event.start), self.grid.row(event.end)

@@ -21,7 +21,7 @@ from twinvae.scoring.cross_fit import blocks, elsewhere, held_out, least_length
 from twinvae.scoring.events import Alarms, event_labels
 from twinvae.scoring.kinds import Score, Statistics, contributions_of, mean_over_channels
 from twinvae.scoring.overflow import highest
-from twinvae.scoring.search import HELD_OUT, SEEN, Usual, score_of, unusual, usual
+from twinvae.scoring.search import FALSE_EVENTS, FEW, HELD_OUT, SEEN, Usual, score_of, unusual, usual
 from twinvae.series.series import Series
 
 THRESHOLD = ("threshold", "margin", "quantile", "mad_factor", "false_alarm_rate", "trim")  # what names another rule
@@ -37,6 +37,20 @@ class Searched(Detection):
     """
 
     held_out: tuple[Model, ...] = ()
+    together: str = ""  # why there are none
+
+    @property
+    def basis(self) -> str:
+        """What the events rest on, how many false alarms to expect, and what would change it: one sentence."""
+        rows, number, known = len(self.scaled), len(self.held_out), self.usual
+        how = f"by {number} models, each of a part that it has not learned from"
+        if not number:
+            how = f"by one model that has learned from all of them, since {self.together}: what it knows scores less"
+        few = f" {known.stretches} stretches are few to say what is usual: trust the order more than the events;"
+        return (
+            f"{rows} rows were searched {how};{few if known.stretches < FEW else ''} expect about "
+            f"{FALSE_EVENTS * rows / 1e4:.1g} false alarms; a part known to be normal (train_rows) would make it surer"
+        )
 
     @property
     def threshold(self) -> float:
@@ -52,6 +66,11 @@ class Searched(Detection):
     def axis(self) -> str:
         """What the axis of a picture says."""
         return "deviations above what is usual here"
+
+    @property
+    def smear(self) -> int:
+        """How many steps away from an anomaly the score may still be raised."""
+        return self.model.config.window + max(self.usual.durations)
 
     @cached_property
     def alarms(self) -> Int8[np.ndarray, " time"]:
@@ -72,8 +91,7 @@ class Searched(Detection):
         if self.too_large is not None:
             most = narrow.dtype.type(highest(config.dtype))
             narrow = by_rows(lambda part, place: np.where(place.any(axis=1), most, part), narrow, self.too_large)
-        smear = config.window + max(self.usual.durations)
-        alarms = Alarms(self.alarms, by_rows(_height, self.scores), smear)
+        alarms = Alarms(self.alarms, by_rows(_height, self.scores), self.smear)
         both = by_rows(np.minimum, self.alarms, self._above(narrow))
         return event_labels(alarms, config, sharp=Alarms(both, by_rows(_height, narrow), config.window))
 
@@ -139,10 +157,12 @@ def why_together(prepared: Prepared) -> str | None:
     return None
 
 
-def searched(model: Model, backend: Backend, series: Series, apart: Sequence[Parameters]) -> Detection:
+def searched(
+    model: Model, backend: Backend, series: Series, apart: Sequence[Parameters], together: str | None
+) -> Detection:
     """The detection of the series that a model was fitted on, judged by the models that were trained apart.
 
-    Latent draws have no part in it.
+    If there are none, `together` says why. Latent draws have no part in it.
 
     Raises:
         ValueError: if the series is not fit for use.
@@ -150,7 +170,7 @@ def searched(model: Model, backend: Backend, series: Series, apart: Sequence[Par
     model = replace(model, config=replace(model.config, draws=0))
     models = tuple(replace(model, parameters=parameters) for parameters in apart)
     used = to_score(series, model)
-    return of_rows(Searched(model, backend, used, model.config.kind, True, models), series)
+    return of_rows(Searched(model, backend, used, model.config.kind, True, models, together or ""), series)
 
 
 def _height(scores: Float[np.ndarray, " step"]) -> Float[np.ndarray, " step"]:

@@ -90,3 +90,25 @@ def peaks_over_threshold(scores: Float[np.ndarray, " n"], rate: float) -> float:
     if abs(shape) < 1e-8:
         return start - unit * scale * math.log(ratio)
     return start + unit * scale / shape * (ratio**-shape - 1.0)
+
+
+MEASURED_MARGIN = 3.0  # `docs/thresholds.md` has the false alarms of this margin
+MEASURED = 0.5  # false events in 10,000 normal steps
+
+
+def in_words(config: Config, value: float) -> str:
+    """What a threshold is, how many false alarms to expect of it, and what would change it: one sentence."""
+    rule, change = {
+        "maximum": (f"{config.margin:g} times the largest score fitted on", "a lower margin finds more"),
+        "fenced": (f"{config.margin:g} times the largest score fitted on, outliers aside", "a lower margin finds more"),
+        "quantile": (f"the {config.quantile:g} quantile of the scores fitted on", "another quantile changes that"),
+        "robust": (
+            f"{config.mad_factor:g} robust deviations above the median score fitted on", "mad_factor changes that",
+        ),
+        "pot": (
+            f"what {config.false_alarm_rate:g} of normal steps should exceed", "false_alarm_rate changes that",
+        ),
+    }[config.threshold]  # fmt: skip
+    measured = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
+    expected = f"at most about {MEASURED:g} in 10,000" if measured else "an unknown number in 10,000"
+    return f"the threshold {value:.4g} is {rule}; expect {expected} normal rows to begin a false alarm; {change}"
