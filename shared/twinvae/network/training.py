@@ -123,7 +123,7 @@ def train_together(
     config: Config,
     seed: int,
     stop: Callable[[], bool],
-    learned: Sequence[Int[np.ndarray, " window"] | None] | None = None,
+    learned: Sequence[Int[np.ndarray, " _"] | None] | None = None,
 ) -> list[tuple[Parameters, History]]:
     """Trains a network for each of these scaled series at once, each for its own number of epochs.
 
@@ -158,7 +158,7 @@ def train_together(
 
 
 def _placed(
-    schedule: Iterator[ChunkTogether], places: Sequence[Int[np.ndarray, " window"] | None]
+    schedule: Iterator[ChunkTogether], places: Sequence[Int[np.ndarray, " _"] | None]
 ) -> Iterator[ChunkTogether]:
     """The schedule with the windows of each member at these places: its i-th window begins at the i-th of them."""
     for chunk in schedule:
