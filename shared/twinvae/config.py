@@ -1,9 +1,10 @@
 """Sizes and hyperparameters: one frozen dataclass, with named presets."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -105,6 +106,9 @@ class Config:
     false_alarm_rate: float = hyperparameter(
         1e-4, 'of "pot": wanted share of normal steps above the threshold', above=0, below=1
     )
+    false_alarms: str = hyperparameter(
+        "", "at most so many false events on normal data, in place of a threshold: 1/week, 10/10000steps"
+    )
     min_length: int = hyperparameter(1, "time steps of the shortest event that is kept", least=1, most=MOST)
     merge_gap: int = hyperparameter(20, "events at most this many time steps apart are one", least=0, most=MOST)
     least_height: float = hyperparameter(
@@ -123,12 +127,59 @@ class Config:
                 check_integer(one.name, value, one.metadata["least"], one.metadata["most"])
             elif one.type is float:
                 _check_real(one.name, value, **{bound: one.metadata[bound] for bound in ("least", "above", "below")})
+            elif one.type is str:
+                Rate.of(value)
             elif one.type is not bool:
                 _check_choice(one.name, value, get_args(one.type))
             elif not isinstance(value, bool | np.bool_):
                 raise TypeError(f"{one.name} must be True or False, got {value!r}")
         if self.centring == "window" and self.window == 1:
             raise ValueError('centring="window" leaves nothing of a window of 1 step: take a longer window')
+
+
+class Rate(NamedTuple):
+    """How many events are borne, in so many seconds or steps."""
+
+    events: float
+    per: float
+    seconds: bool  # whether `per` counts seconds, not steps
+
+    @classmethod
+    def of(cls, text: object) -> "Rate | None":
+        """Reads a rate such as 1/week, 3/2days or 10/10000steps; None of an empty text.
+
+        Raises:
+            TypeError, ValueError: if it is none.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"false_alarms must be a text such as 1/week or 10/10000steps, got {text!r}")
+        if not text:
+            return None
+        found = re.fullmatch(r"([0-9.]{1,20})/([0-9.]{0,20})\s*([a-z]{1,9}?)s?", text.strip().lower())
+        try:
+            if found is None or found[3] not in UNITS:
+                raise ValueError
+            events, per = float(found[1]), float(found[2] or 1)
+            if not (0 < events < math.inf and 0 < per < math.inf):
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"false_alarms must be a number of events in a time or in steps, such as 1/week, 3/2days or "
+                f"10/10000steps, got {text[:60]!r}"
+            ) from None
+        return cls(events, per * (UNITS[found[3]] or 1.0), UNITS[found[3]] is not None)
+
+    def a_step(self, seconds: float | None) -> float | None:
+        """The events a step, if steps are so many seconds apart; None if that is not known and the rate is of time."""
+        if not self.seconds:
+            return self.events / self.per
+        return None if seconds is None else self.events * seconds / self.per
+
+
+UNITS: Mapping[str, float | None] = {
+    "step": None, "row": None, "minute": 60.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2629746.0,
+    "year": 31556952.0,
+}  # fmt: skip
 
 
 def check_integer(name: str, value: object, least: int, most: int) -> None:

@@ -95,7 +95,13 @@ def false_alarms_text(rate: "FalseAlarms") -> str:
     return (
         f"false alarms: {asked}, found {rate.found:.3g} (95 % interval {_tiny(rate.low)} to {_tiny(rate.high)}): "
         f"{rate.alarms} of {rate.steps} steps in {rate.runs} runs\n"
+        f"false events in 10,000 steps: {_asked(rate.events_asked)}found {rate.events_found:.3g} "
+        f"(95 % interval {_tiny(rate.events_low)} to {_tiny(rate.events_high)}): {rate.events} events\n"
     )
+
+
+def _asked(events: float | None) -> str:
+    return "" if events is None else f"asked for {events:.3g}, "
 
 
 def _tiny(rate: float) -> str:

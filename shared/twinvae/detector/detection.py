@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int8
 
 from twinvae.config import KINDS, Kind
+from twinvae.detector.asked import asked_events
 from twinvae.detector.preparation import gap_warnings, hole_warnings
 from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, has_missing, kept, number
 from twinvae.model.model import Model
@@ -31,6 +32,7 @@ from twinvae.scoring.threshold import in_words
 from twinvae.series.scaling import standardise
 from twinvae.series.series import Series
 from twinvae.windowing.geometry import count
+from twinvae.windowing.intervals import intervals
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,14 +170,16 @@ class Detection:
 
     @cached_property
     def false_alarms(self) -> FalseAlarms:
-        """The rate of alarms if the series is normal, beside the rate that was asked for.
+        """How many alarms and events there are if the series is normal, beside the rate that was asked for.
 
         As in calibration, the first and the last window are left out where that leaves half of the series.
         """
         judged = SCORES[self.kind].counted(len(self.scores), self.model.config.window)
         known = by_rows(lambda part: ~np.isnan(part), self.scores[judged])
-        alarms = kept(self.alarms[judged], known) == 1
-        return false_alarms(kept(self.scores[judged], known), alarms, asked_rate(self.model.config))
+        alarms, config = kept(self.alarms[judged], known) == 1, self.model.config
+        events, asked = len(intervals(self.labels[judged])), asked_events(config, self.series)
+        scores = kept(self.scores[judged], known)
+        return false_alarms(scores, alarms, asked_rate(config), events, None if asked is None else 1e4 * asked)
 
     @cached_property
     def expected(self) -> TimeByChannel:

@@ -14,6 +14,7 @@ from twinvae.detector.detection import Detection
 from twinvae.detector.fitted import Fitted
 from twinvae.detector.outcome import scores_and_labels
 from twinvae.detector.preparation import Prepared, prepare
+from twinvae.detector.rates import rated
 from twinvae.detector.rows import detected
 from twinvae.detector.search import is_asked_for, searched, trained_apart, why_together
 from twinvae.detector.windows import Scorer, window_scorer
@@ -121,14 +122,17 @@ class VAEDetector(Fitted):
         """Keeps what was learned from a prepared series, and the thresholds that follow from it. `fit` calls it."""
         config, net, scaled, wanted = prepared.config, prepared.net, prepared.scaled, statistics_of(*KINDS)
 
-        def run(noise: Float[np.ndarray, " latent"] | None = None) -> Statistics:
-            return self.backend.statistics(net, parameters, scaled, wanted, config.device, noise)
+        def run(noise: Float[np.ndarray, " latent"] | None = None, by: Parameters = parameters) -> Statistics:
+            return self.backend.statistics(net, by, scaled, wanted, config.device, noise)
 
         def beside_gaps(cut: TimeByChannel) -> Statistics:
             return self.backend.statistics(replace(net, masked=True), parameters, cut, wanted, config.device, None)
 
         drawn = map(run, latent_draws(config, self.seed))
         calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config, beside_gaps)
+        if prepared.rate is not None:
+            apart = [run(by=each) for each in trained_apart(self.backend, prepared, self.seed)]
+            thresholds = rated(prepared, calibration, thresholds, statistics, apart)
         model = Model(
             self.preset, self._overrides(), self.seed, config, prepared.channels, parameters, prepared.scaler,
             thresholds, calibration,

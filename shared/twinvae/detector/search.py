@@ -24,7 +24,8 @@ from twinvae.scoring.overflow import highest
 from twinvae.scoring.search import FALSE_EVENTS, FEW, HELD_OUT, SEEN, Usual, score_of, unusual, usual
 from twinvae.series.series import Series
 
-THRESHOLD = ("threshold", "margin", "quantile", "mad_factor", "false_alarm_rate", "trim")  # what names another rule
+# What names another rule than that of a search.
+RULES = ("kind", "draws", "threshold", "margin", "quantile", "mad_factor", "false_alarm_rate", "false_alarms", "trim")
 SHARE_OF_EPOCHS = 0.5  # that a model of a part is trained for: events found are the same as with all of them
 
 
@@ -121,7 +122,7 @@ class Searched(Detection):
 
 def is_asked_for(arguments: Estimator) -> bool:
     """Whether these arguments leave it to a search how a series is judged of which no part is known to be normal."""
-    named = (getattr(arguments, name) for name in ("kind", "draws", *THRESHOLD))
+    named = (getattr(arguments, name) for name in RULES)
     return arguments.resolved().folds > 0 and all(value is None for value in named)
 
 

@@ -30,16 +30,14 @@ def elsewhere(length: int, window: int, block: slice) -> Int[np.ndarray, " n"]:
 
 
 def held_out(statistics: Sequence[Mapping[str, np.ndarray]], parts: Sequence[slice]) -> dict[str, np.ndarray]:
-    """The statistics of a series: the rows of each block from the model that has not learned from it.
+    """The statistics of a series, each row from a model that has not learned from it.
 
-    `statistics` are those of the whole series from each model, in the order of the blocks; only those that have a row
-    for each time step can be put together so: `point` and `reconstruction`.
+    `statistics` are those of the whole series from each model, in the order of the blocks. A row is a time step, or the
+    window that begins there: the model of a block has learned from no window that touches it.
     """
     result = {}
-    for name in ("point", "reconstruction"):
-        if name not in statistics[0]:
-            continue
-        rows = zeros_beside(statistics[0][name], statistics[0][name].shape, statistics[0][name].dtype)
+    for name, first in statistics[0].items():
+        rows = zeros_beside(first, first.shape, first.dtype)
         for found, part in zip(statistics, parts, strict=True):
             rows[part] = found[name][part]
         result[name] = rows

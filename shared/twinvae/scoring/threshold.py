@@ -109,6 +109,11 @@ def in_words(config: Config, value: float) -> str:
             f"what {config.false_alarm_rate:g} of normal steps should exceed", "false_alarm_rate changes that",
         ),
     }[config.threshold]  # fmt: skip
+    if config.false_alarms:
+        return (
+            f"the threshold {value:.4g} lets normal rows like those fitted on begin {config.false_alarms} false "
+            "alarms, within a factor of 3 to 10; another rate changes that"
+        )
     measured = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
     expected = f"at most about {MEASURED:g} in 10,000" if measured else "an unknown number in 10,000"
     return f"the threshold {value:.4g} is {rule}; expect {expected} normal rows to begin a false alarm; {change}"
