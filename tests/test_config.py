@@ -44,7 +44,7 @@ def made(**values: Any) -> Config:
 
 
 def test_every_field_is_tested_here() -> None:
-    assert {*WHOLE, *REAL, *CHOICE, "compile"} == set(HYPERPARAMETERS)
+    assert {*WHOLE, *REAL, *CHOICE, "compile", "false_events"} == set(HYPERPARAMETERS)
 
 
 @pytest.mark.parametrize("name", WHOLE)

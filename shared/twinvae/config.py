@@ -106,7 +106,7 @@ class Config:
     false_alarm_rate: float = hyperparameter(
         1e-4, 'of "pot": wanted share of normal steps above the threshold', above=0, below=1
     )
-    false_alarms: str = hyperparameter(
+    false_events: str = hyperparameter(
         "", "at most so many false events on normal data, in place of a threshold: 1/week, 10/10000steps"
     )
     min_length: int = hyperparameter(1, "time steps of the shortest event that is kept", least=1, most=MOST)
@@ -152,10 +152,10 @@ class Rate(NamedTuple):
             TypeError, ValueError: if it is none.
         """
         if not isinstance(text, str):
-            raise TypeError(f"false_alarms must be a text such as 1/week or 10/10000steps, got {text!r}")
+            raise TypeError(f"false_events must be a text such as 1/week or 10/10000steps, got {text!r}")
         if not text:
             return None
-        found = re.fullmatch(r"([0-9.]{1,20})/([0-9.]{0,20})\s*([a-z]{1,9}?)s?", text.strip().lower())
+        found = re.fullmatch(r"([0-9.]{1,20})/([0-9.]{0,20})([a-z]{1,9}?)s?", re.sub(r"\s", "", text).lower())
         try:
             if found is None or found[3] not in UNITS:
                 raise ValueError
@@ -164,7 +164,7 @@ class Rate(NamedTuple):
                 raise ValueError
         except ValueError:
             raise ValueError(
-                f"false_alarms must be a number of events in a time or in steps, such as 1/week, 3/2days or "
+                f"false_events must be a number of events in a time or in steps, such as 1/week, 3/2days or "
                 f"10/10000steps, got {text[:60]!r}"
             ) from None
         return cls(events, per * (UNITS[found[3]] or 1.0), UNITS[found[3]] is not None)

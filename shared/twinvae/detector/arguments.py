@@ -61,7 +61,7 @@ class Estimator:
         quantile: float | None = None,
         mad_factor: float | None = None,
         false_alarm_rate: float | None = None,
-        false_alarms: str | None = None,
+        false_events: str | None = None,
         min_length: int | None = None,
         merge_gap: int | None = None,
         least_height: float | None = None,

@@ -14,24 +14,24 @@ def event_rate(config: Config, series: Series, rows: int) -> float | None:
     Raises:
         ValueError: if the series has no time stamps to tell them by, or so many rows can say nothing of them.
     """
-    if not config.false_alarms:
+    if not config.false_events:
         return None
     if config.draws:
-        raise ValueError("false_alarms takes the mean of the posterior: leave draws out")
+        raise ValueError("false_events takes the mean of the posterior: leave draws out")
     rate = asked_events(config, series)
     if rate is None:
         raise ValueError(
-            f"false_alarms={config.false_alarms} needs time stamps, to tell how long a row is: name their column, or "
+            f"false_events={config.false_events} needs time stamps, to tell how long a row is: name their column, or "
             "ask for events in rows, such as 10/10000steps"
         )
-    if (why := too_rare(rows, rate, config.false_alarms)) is not None:
-        raise ValueError(f"false_alarms={config.false_alarms}: {why}")
+    if (why := too_rare(rows, rate, config.false_events)) is not None:
+        raise ValueError(f"false_events={config.false_events}: {why}")
     return rate
 
 
 def asked_events(config: Config, series: Series) -> float | None:
     """The events a step that were asked for; None if none were, or in a time that the series does not tell."""
-    asked = Rate.of(config.false_alarms)
+    asked = Rate.of(config.false_events)
     return None if asked is None else asked.a_step(seconds_between(series))
 
 

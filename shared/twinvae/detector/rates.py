@@ -33,7 +33,7 @@ def rated(
     """
     config, rate = prepared.config, prepared.rate
     assert rate is not None
-    found, unit = dict(thresholds), config.false_alarms
+    found, unit = dict(thresholds), config.false_events
     both = [seen, held_out(apart, blocks(len(prepared.scaled), len(apart)))] if apart else [seen]
     for name in (*KINDS, SINGLE_WINDOW):
         tails = [tail(_scores(name, prepared, calibration, each), max(APART, config.window)) for each in both]
@@ -41,12 +41,12 @@ def rated(
         if why is None:
             found[name] = max(threshold_of(known, rate) for known in tails)
         elif name == config.kind:
-            raise ValueError(f"false_alarms={unit}: {why}")
+            raise ValueError(f"false_events={unit}: {why}")
         elif name == "causal":
-            warn(f"false_alarms={unit} holds for series, not for streams (score causal): {why}")
+            warn(f"false_events={unit} holds for series, not for streams (score causal): {why}")
     steps = min(known.steps for known in tails)
     if rate * steps < 1:
-        warn(f"false_alarms={unit} is {how_sure(steps, rate)}, since it is rarer than once in {steps} training rows")
+        warn(f"false_events={unit} is {how_sure(steps, rate)}, since it is rarer than once in {steps} training rows")
     return found
 
 

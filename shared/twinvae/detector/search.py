@@ -25,7 +25,7 @@ from twinvae.scoring.search import FALSE_EVENTS, FEW, HELD_OUT, SEEN, Usual, sco
 from twinvae.series.series import Series
 
 # What names another rule than that of a search.
-RULES = ("kind", "draws", "threshold", "margin", "quantile", "mad_factor", "false_alarm_rate", "false_alarms", "trim")
+RULES = ("kind", "draws", "threshold", "margin", "quantile", "mad_factor", "false_alarm_rate", "false_events", "trim")
 SHARE_OF_EPOCHS = 0.5  # that a model of a part is trained for: events found are the same as with all of them
 
 

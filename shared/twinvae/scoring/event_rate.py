@@ -45,8 +45,11 @@ def tail(scores: Float[np.ndarray, " n"], apart: int) -> Tail:
 
 
 def _unspoilt(logarithms: Float[np.ndarray, " n"], apart: int) -> Float[np.ndarray, " m"]:
-    middle = float(np.median(logarithms))
-    fence = middle + FENCE * MAD_TO_DEVIATION * float(np.median(np.abs(logarithms - middle)))
+    known = logarithms[logarithms > logarithms.min()]  # not those of scores that are 0 or unknown
+    if len(known) == 0:
+        return logarithms
+    middle = float(np.median(known))
+    fence = middle + FENCE * MAD_TO_DEVIATION * float(np.median(np.abs(known - middle)))
     stretches = np.array_split(logarithms, max(1, len(logarithms) // apart))
     whole = [part for part in stretches if len(part) and part.max() <= fence]
     return np.concatenate(whole) if whole else logarithms[:0]
@@ -60,7 +63,7 @@ def threshold_of(known: Tail, rate: float) -> float:
     lets too many pass. (P(new > c S) = (1 + c)^-k: a Pareto law, since S is a sum of k exponentials.)
     """
     share = rate * known.steps / max(known.peaks, 1)
-    if share >= 1:
+    if share >= 1 or not known.peaks:
         return math.exp(known.start)
     return math.exp(min(known.start + known.excess * (share ** (-1 / known.peaks) - 1), 700.0))
 
@@ -71,7 +74,7 @@ def why_not(known: Tail, rate: float, unit: str) -> str | None:
         more = math.ceil(known.steps * LEAST_PEAKS / max(known.peaks, 1) / 100) * 100
         return (
             f"{known.steps} training scores have {known.peaks} separate peaks, and no rate can be named with less than "
-            f"{LEAST_PEAKS}: train on about {more} rows, or leave false_alarms out"
+            f"{LEAST_PEAKS}: train on about {more} rows, or leave false_events out"
         )
     return too_rare(known.steps, rate, unit)
 

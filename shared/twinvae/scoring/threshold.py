@@ -109,9 +109,9 @@ def in_words(config: Config, value: float) -> str:
             f"what {config.false_alarm_rate:g} of normal steps should exceed", "false_alarm_rate changes that",
         ),
     }[config.threshold]  # fmt: skip
-    if config.false_alarms:
+    if config.false_events:
         return (
-            f"the threshold {value:.4g} lets normal rows like those fitted on begin {config.false_alarms} false "
+            f"the threshold {value:.4g} lets normal rows like those fitted on begin {config.false_events} false "
             "alarms, within a factor of 3 to 10; another rate changes that"
         )
     measured = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
