@@ -1,14 +1,14 @@
-"""Speed: `python -m benchmarks run`, `report`, `compare` and `gpu`. Detection: `accuracy` and `thresholds`."""
+"""Speed: `python -m benchmarks run`, `report`, `compare` and `gpu`. Detection: `accuracy`, `pages`, `thresholds`."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.accuracy.sets import DATA
 from benchmarks.errors import RunError, complain
 from benchmarks.gpu.command import add_command
 from benchmarks.speed.command import add_commands
 from benchmarks.speed.results import ResultsError
-from twinvae.config import PRESETS
 from twinvae.network.backend import BACKENDS, installed_backends
 from twinvae.process.notices import one_line
 
@@ -33,11 +33,17 @@ def main(arguments: list[str] | None = None) -> int:
 def _accuracy(options: argparse.Namespace) -> int:
     from benchmarks.accuracy.command import accuracy
 
-    wanted = None if options.baselines is None else [] if options.baselines == ["none"] else options.baselines
+    wanted = None if options.methods is None else [] if options.methods == ["none"] else options.methods
     return accuracy(
-        options.source, backend=options.backend, preset=options.preset, seeds=options.seeds, wanted=wanted,
-        json=options.json, out=options.out,
+        options.source, data=options.data, wanted=wanted, variants=options.variant, backends=options.backends,
+        seeds=options.seeds, jobs=options.jobs, json=options.json, out=options.out,
     )  # fmt: skip
+
+
+def _pages(options: argparse.Namespace) -> int:
+    from benchmarks.accuracy.pages import pages
+
+    return pages(options.results, options.page)
 
 
 def _thresholds(options: argparse.Namespace) -> int:
@@ -56,14 +62,27 @@ def _parser() -> argparse.ArgumentParser:
     add_command(commands)
 
     one = commands.add_parser("accuracy", help="measure how well anomalies are found, beside baselines")
-    one.add_argument("source", nargs="+", metavar="DIR|NAME", help="a folder of labelled series, a file, a data set")
-    one.add_argument("--backend", choices=(*BACKENDS, "both"), help="default: the first that is installed")
-    one.add_argument("--preset", choices=tuple(PRESETS), help="default: the detector's own")
+    one.add_argument(
+        "source", nargs="*", metavar="DIR|NAME",
+        help="a folder of labelled series, a file, a data set; default: each set of --data, and synthetic",
+    )  # fmt: skip
+    one.add_argument("--data", type=Path, default=DATA, metavar="DIR", help=f"the folder of the sets; default: {DATA}")
+    one.add_argument("--methods", type=_names, metavar="A,B", help="only these (twinvae, sub-pca, ...), or none")
+    one.add_argument(
+        "--variant", action="append", default=[], metavar="NAME=VALUE,...",
+        help="twinvae with these settings as another method; may be given several times",
+    )  # fmt: skip
+    one.add_argument("--backends", type=_names, metavar="jax,torch", help="default: the first that is installed")
     one.add_argument("--seeds", type=_seeds, default=(0,), metavar="0,1,2", help="default: 0")
-    one.add_argument("--baselines", type=_names, metavar="A,B", help="only these, or none; default: all")
-    one.add_argument("--json", type=Path, metavar="FILE", help="write every number to this file")
+    one.add_argument("--jobs", type=int, default=1, metavar="N", help="processes, a series each at a time; default: 1")
+    one.add_argument("--json", type=Path, metavar="FILE", help="keep every number here; what it has is not run again")
     one.add_argument("--out", type=Path, metavar="DIR", help="write an HTML page and pictures here")
     one.set_defaults(command=_accuracy)
+
+    three = commands.add_parser("pages", help="write the tables of an accuracy run into the pages that show them")
+    three.add_argument("results", type=Path, metavar="JSON", help="what accuracy --json wrote")
+    three.add_argument("page", type=Path, nargs="*", metavar="PAGE", help="Markdown with the marks; none: print them")
+    three.set_defaults(command=_pages)
 
     two = commands.add_parser("thresholds", help="measure how often thresholds alarm on normal data held out")
     two.add_argument("source", nargs="+", metavar="DIR|NAME", help="a folder of labelled series, a file, a data set")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import machine as host
+from benchmarks.errors import RunError
 from twinvae.files.atomic import write_text
 
 FORMAT = "twinvae accuracy"
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Metric(NamedTuple):
@@ -74,23 +75,36 @@ METRICS = {
             "seconds", "fit and score (s)", "s", 1, "low",
             "wall time of fit and score in this process, compilation included: a hint, no measurement of speed.",
         ),
+        Metric(
+            "cpu_seconds", "fit and score (CPU s)", "s", 1, "low",
+            "processor time of fit and score, of all threads together: busy neighbours change it less.",
+        ),
     )
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Record:
-    """One measured number. `value` is None where the metric is not defined, such as the delay if nothing was found."""
+    """What one method came to on one series. A value is None where the metric is not defined: no delay, nothing found.
+
+    `half` is that of the set which the series belongs to. The digest is one of the values and labels, and the code of
+    what the method was, so that a record of another series or another detector is known from this one."""
 
     dataset: str
     case: str  # the series
     implementation: str
     backend: str
     seed: int | None  # None: the method uses no random numbers
-    metric: str
-    value: float | None
-    unit: str
-    parameters: dict[str, Any]
+    values: dict[str, float | None]  # by metric
+    half: str = ""
+    digest: str = ""
+    code: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str, int | None]:
+        """What another record of the same measurement has as well."""
+        return self.dataset, self.case, self.implementation, self.seed
 
 
 class Summary(NamedTuple):
@@ -107,7 +121,6 @@ class Accuracy:
     """An accuracy run: what was measured, on which machine, and what went wrong."""
 
     command: str
-    preset: str | None
     seeds: tuple[int, ...]
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     machine: dict[str, Any] = field(default_factory=host.facts)
@@ -120,8 +133,9 @@ class Accuracy:
     def datasets(self) -> list[str]:
         return list(dict.fromkeys(record.dataset for record in self.records))
 
-    def cases(self, dataset: str) -> list[str]:
-        return list(dict.fromkeys(record.case for record in self.records if record.dataset == dataset))
+    def cases(self, dataset: str, half: str | None = None) -> list[str]:
+        chosen = (one for one in self.records if one.dataset == dataset and half in (None, one.half))
+        return list(dict.fromkeys(record.case for record in chosen))
 
     @property
     def implementations(self) -> list[str]:
@@ -132,10 +146,13 @@ class Accuracy:
     ) -> Summary | None:
         """Returns the mean over the series of a data set, or over some of them; None if nothing was measured."""
         return summarise(
-            record
-            for record in self.records
-            if (record.dataset, record.implementation, record.metric) == (dataset, implementation, metric)
-            and (cases is None or record.case in cases)
+            (
+                record
+                for record in self.records
+                if (record.dataset, record.implementation) == (dataset, implementation)
+                and (cases is None or record.case in cases)
+            ),
+            metric,
         )
 
     def mean_ranks(self, dataset: str, cases: Sequence[str] | None = None, metric: str = "vus_pr") -> dict[str, float]:
@@ -146,9 +163,9 @@ class Accuracy:
         """
         values: dict[str, dict[str, list[float]]] = {}
         for record in self.records:
-            chosen = (record.dataset, record.metric) == (dataset, metric) and (cases is None or record.case in cases)
-            if chosen and record.value is not None:
-                values.setdefault(record.case, {}).setdefault(record.implementation, []).append(record.value)
+            value = record.values.get(metric)
+            if record.dataset == dataset and value is not None and (cases is None or record.case in cases):
+                values.setdefault(record.case, {}).setdefault(record.implementation, []).append(value)
         names = list(dict.fromkeys(name for found in values.values() for name in found))
         whole = [[statistics.fmean(one[name]) for name in names] for one in values.values() if len(one) == len(names)]
         sign = 1 if METRICS[metric].best == "high" else -1
@@ -161,12 +178,12 @@ def _rank(value: float, values: Sequence[float]) -> float:
     return 1 + sum(other > value for other in values) + (sum(other == value for other in values) - 1) / 2
 
 
-def summarise(records: Iterable[Record]) -> Summary | None:
+def summarise(records: Iterable[Record], metric: str) -> Summary | None:
     """Takes the mean over the series for each seed, then the mean and standard deviation of these over the seeds."""
     seeds: dict[int | None, dict[str, float]] = {}
     for record in records:
-        if record.value is not None:
-            seeds.setdefault(record.seed, {})[record.case] = record.value
+        if (value := record.values.get(metric)) is not None:
+            seeds.setdefault(record.seed, {})[record.case] = value
     if not seeds:
         return None
     means = [statistics.fmean(values.values()) for values in seeds.values()]
@@ -184,8 +201,29 @@ def shown(summary: Summary | None, metric: str, *, spread: bool = True) -> str:
 
 
 def write(path: Path, run: Accuracy) -> None:
-    """Writes the results file. It is there as a whole or not at all."""
-    content = {"format": FORMAT, "schema": SCHEMA} | {k: v for k, v in vars(run).items() if k != "records"}
-    content["mean_ranks"] = {dataset: run.mean_ranks(dataset) for dataset in run.datasets}  # by VUS-PR
-    content["records"] = [asdict(record) for record in run.records]
-    write_text(path, json.dumps(content, indent=1) + "\n")
+    """Writes the results file, a record on each line. It is there as a whole or not at all."""
+    facts = {"format": FORMAT, "schema": SCHEMA} | {
+        name: value for name, value in vars(run).items() if name != "records"
+    }
+    facts["units"] = {name: metric.unit for name, metric in METRICS.items()}
+    facts["mean_ranks"] = {dataset: run.mean_ranks(dataset) for dataset in run.datasets}  # by VUS-PR
+    lines = [json.dumps(asdict(record)) for record in run.records]
+    write_text(path, json.dumps(facts, indent=1)[:-2] + ',\n "records": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n")
+
+
+def read(path: Path) -> Accuracy:
+    """Reads a results file.
+
+    Raises:
+        RunError: if it is none of this form.
+        OSError: if it cannot be read.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if (content["format"], content["schema"]) != (FORMAT, SCHEMA):
+            raise RunError(f"{path}: results in the form {content['schema']}, not {SCHEMA}: measure them anew")
+        facts = {name: content[name] for name in ("command", "created", "machine", "versions", "failures", "notes")}
+        records = [Record(**record) for record in content["records"]]
+        return Accuracy(seeds=tuple(content["seeds"]), records=records, **facts)
+    except (ValueError, KeyError, TypeError):
+        raise RunError(f"{path}: not a file of {FORMAT}") from None

@@ -6,7 +6,8 @@ from html import escape
 from pathlib import Path
 
 from benchmarks.accuracy import tables
-from benchmarks.accuracy.methods import MERGED, QUANTILE, Answer, Method
+from benchmarks.accuracy.baselines import MERGED, QUANTILE
+from benchmarks.accuracy.method import Answer, Method
 from benchmarks.accuracy.published import Published
 from benchmarks.accuracy.records import METRICS, Accuracy
 from benchmarks.markup import Html, as_figure, as_html, as_list, as_table, document
@@ -75,7 +76,6 @@ def write_report(run: Accuracy, methods: Sequence[Method], published: dict[str, 
 def _facts(run: Accuracy) -> list[str]:
     machine = run.machine
     return [
-        f"settings of twinvae: {f'preset {run.preset}' if run.preset else 'the defaults'}; "
         f"seed{'s' if len(run.seeds) > 1 else ''} {', '.join(map(str, run.seeds))}",
         f"{machine['name']}; {machine.get('system', '')}",
         f"{run.created}; commit {machine.get('commit') or 'unknown'}",

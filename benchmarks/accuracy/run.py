@@ -1,17 +1,24 @@
 """The accuracy run: every method is measured on every series, and the run goes on when one of them fails."""
 
+import hashlib
+import multiprocessing
 import signal
+import statistics
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.accuracy.methods import Answer, Method, unavailable
-from benchmarks.accuracy.records import METRICS, Accuracy, Record
+from benchmarks.accuracy.method import Answer, Method, unavailable
+from benchmarks.accuracy.records import Accuracy, Record
+from benchmarks.accuracy.sets import Case
+from benchmarks.errors import RunError
 from twinvae.data.datasets import BadFile, Dataset
 from twinvae.metrics.alarms import alarm_quality
 from twinvae.metrics.ranking import average_precision, check_labels
@@ -21,15 +28,42 @@ from twinvae.series.series import Series
 from twinvae.windowing.period import period
 
 Draw = Callable[[Dataset, Answer, Method], None]
+Each = Callable[[Callable[["Task"], "Outcome"], Iterable["Task"]], Iterable["Outcome"]]
+
+
+class Task(NamedTuple):
+    """A series, and what is to be measured on it, but for what was measured before."""
+
+    dataset: str
+    case: Case
+    methods: Sequence[Method]
+    seeds: Sequence[int]
+    before: Sequence[Record]  # of this series
+    draw: Draw | None
+
+
+@dataclass
+class Outcome:
+    """What the methods came to on a series: the records, what to say of them, and what went wrong."""
+
+    name: str
+    records: list[Record] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
 
 
 def measure_all(
-    run: Accuracy, name: str, series: Iterable[Dataset | BadFile], methods: Sequence[Method], *,
+    run: Accuracy, name: str, cases: Iterable[Case], methods: Sequence[Method], *,
     say: Callable[[str], None] = print, complain: Callable[[str], None] = print, draw: Draw | None = None,
+    each: Each = map, keep: Callable[[], None] = lambda: None,
 ) -> None:  # fmt: skip
     """Measures the methods on the series of a data set and adds the records to the run.
 
-    `draw` is called for each series with the answer of the first method that has one, from its first seed."""
+    What the run holds already is not measured again if the series and the code of the method are the same; what it
+    holds of these methods from other code gives way. `draw` is called for each series with the answer of the first
+    method that has one, from its first seed; `each` is `map` or that of several processes; `keep` is called after
+    each series."""
     usable = []
     for method in methods:
         reason = unavailable(method)
@@ -38,46 +72,91 @@ def measure_all(
         elif f"{method.label}: {reason}" not in run.notes:
             run.notes.append(f"{method.label}: {reason}")
             say(f"{method.label}: {reason}")
+    measured = {method.name for method in usable}
+    before: dict[str, list[Record]] = {}
+    for record in run.records:
+        if record.dataset == name:
+            before.setdefault(record.case, []).append(record)
+    tasks = (Task(name, case, usable, run.seeds, before.get(case.series.name, []), draw) for case in cases)
+    for index, outcome in enumerate(each(measure_series, tasks)):
+        stale = {id(one) for one in before.get(outcome.name, []) if one.implementation in measured}
+        run.records = [record for record in run.records if id(record) not in stale] + outcome.records
+        run.notes += [note for note in outcome.notes if note not in run.notes]
+        run.failures += outcome.failures
+        for failure in outcome.failures:
+            complain(failure)
+        if outcome.results:
+            say(f"[{index + 1}] {outcome.name}: VUS-PR: {', '.join(outcome.results)}")
+        keep()
 
-    def fail(message: str) -> None:
-        run.failures.append(message)
-        complain(message)
 
+def measure_series(task: Task) -> Outcome:
+    """Measures the methods on a series."""
+    outcome = Outcome(task.case.series.name)
+    if isinstance(task.case.series, BadFile):
+        outcome.failures.append(f"{outcome.name}: {task.case.series.message}")
+        return outcome
+    try:
+        dataset, fitted, buffer = _checked(task.case.series)
+    except (ValueError, TypeError) as error:
+        outcome.failures.append(f"{outcome.name}: {_line(error)}")
+        return outcome
+    base = Record(
+        task.dataset, dataset.name, "", "", None, {}, task.case.half, digest=_digest(dataset),
+        parameters={
+            "buffer": buffer, "fitted_rows": len(fitted), "unlabelled_fit": dataset.unlabelled_fit,
+            "steps": len(dataset.values), "channels": dataset.values.shape[1],
+        },
+    )  # fmt: skip
+    codes = {method.name: method.code for method in task.methods}
+    known = {
+        (one.implementation, one.seed): one
+        for one in task.before
+        if (one.digest, one.code) == (base.digest, codes.get(one.implementation))
+    }
+    drawn = task.draw is None
     with _stoppable() as check:
-        for index, one in enumerate(series):
-            check()
-            if isinstance(one, BadFile):
-                fail(f"{one.name}: {one.message}")
-                continue
-            try:
-                dataset, fitted, buffer = _checked(one)
-            except (ValueError, TypeError) as error:
-                fail(f"{one.name}: {_line(error)}")
-                continue
-            drawn = draw is None
-            results = []
-            for method in usable:
-                began = time.perf_counter()
-                for seed in run.seeds if method.seeded else (None,):
+        for method in task.methods:
+            own = replace(base, implementation=method.name, backend=method.backend, code=method.code)
+            values = []
+            for seed in task.seeds if method.seeded else (None,):
+                record = known.pop((method.name, seed), None)
+                if record is None:
                     try:
-                        answer, records, said = _measure(name, dataset, fitted, buffer, method, seed, run.preset)
+                        answer, record = _measure(dataset, fitted, replace(own, seed=seed), method, outcome.notes)
                         check()
-                        if not drawn and draw is not None:
-                            draw(dataset, answer, method)
+                        if not drawn and task.draw is not None:
+                            task.draw(dataset, answer, method)
                             drawn = True
                     except OSError:
                         raise  # the disk has failed, not the method
                     except Exception as error:  # a method of others may raise anything; the run goes on
                         check()
-                        fail(f"{dataset.name}: {method.label}: {_line(error)}")
+                        outcome.failures.append(f"{dataset.name}: {method.label}: {_line(error)}")
                         break
-                    run.records += records
-                    run.notes += [note for note in said if note not in run.notes]
-                else:
-                    value = run.summary(name, method.name, "vus_pr", [dataset.name])
-                    took = time.perf_counter() - began
-                    results.append(f"{method.label} {value.mean:.3f} ({took:.1f} s)" if value else method.label)
-            say(f"[{index + 1}] {dataset.name}: VUS-PR: {', '.join(results)}")
+                outcome.records.append(record)
+                values.append(record.values)
+            else:
+                mean, took = (statistics.fmean(one[name] or 0.0 for one in values) for name in ("vus_pr", "seconds"))
+                outcome.results.append(f"{method.label} {mean:.3f} ({took:.1f} s)")
+    outcome.records += known.values()  # of seeds that were not asked for
+    return outcome
+
+
+@contextmanager
+def processes(number: int) -> Iterator[Each]:
+    """Gives a `map` over so many processes, each with one series at a time; for one, the `map` of this process."""
+    if number == 1:
+        yield map
+        return
+    context = multiprocessing.get_context("spawn")  # a framework's threads are not forked
+    pool = ProcessPoolExecutor(number, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL))
+    try:
+        yield pool.map
+    except BrokenExecutor:
+        raise RunError("one of the processes was killed, perhaps for its memory: lower --jobs") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _checked(dataset: Dataset) -> tuple[Dataset, np.ndarray, int]:
@@ -95,28 +174,24 @@ def _checked(dataset: Dataset) -> tuple[Dataset, np.ndarray, int]:
     return dataset._replace(values=values), values[: dataset.train_rows], period(values[:, 0])
 
 
+def _digest(dataset: Dataset) -> str:
+    return hashlib.sha256(dataset.values.tobytes() + np.ascontiguousarray(dataset.labels).tobytes()).hexdigest()[:8]
+
+
 def _measure(
-    name: str, dataset: Dataset, fitted: np.ndarray, buffer: int, method: Method, seed: int | None, preset: str | None
-) -> tuple[Answer, list[Record], list[str]]:
-    began = time.perf_counter()
+    dataset: Dataset, fitted: np.ndarray, record: Record, method: Method, notes: list[str]
+) -> tuple[Answer, Record]:
+    began, worked = time.perf_counter(), time.process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        answer = method.run(fitted, dataset.values, buffer, seed or 0)
-    seconds = time.perf_counter() - began
-    said = [f"{dataset.name}: {method.label}: {_line(one.message)}" for one in caught if method.name.startswith("vae_")]
-    values = qualities(dataset.labels, answer, buffer) | {"seconds": seconds}
-    parameters = {
-        "preset": preset, "buffer": buffer, "fitted_rows": len(fitted), "unlabelled_fit": dataset.unlabelled_fit,
-        "steps": len(dataset.values), "channels": dataset.values.shape[1], "threshold": answer.threshold,
-    }  # fmt: skip
-    records = [
-        Record(
-            dataset=name, case=dataset.name, implementation=method.name, backend=method.backend, seed=seed,
-            metric=metric, value=value, unit=METRICS[metric].unit, parameters=parameters,
-        )
-        for metric, value in values.items()
-    ]  # fmt: skip
-    return answer, records, said
+        answer = method.run(fitted, dataset.values, record.parameters["buffer"], record.seed or 0)
+    times = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - worked}
+    if method.ours:
+        notes += [f"{dataset.name}: {method.label}: {_line(one.message)}" for one in caught]
+    values = qualities(dataset.labels, answer, record.parameters["buffer"]) | times
+    rounded = {name: value if value is None else float(f"{value:.6g}") for name, value in values.items()}
+    parameters = record.parameters | {"threshold": float(f"{answer.threshold:.6g}")}
+    return answer, replace(record, values=rounded, parameters=parameters)
 
 
 def qualities(labels: np.ndarray, answer: Answer, buffer: int) -> dict[str, float | None]:

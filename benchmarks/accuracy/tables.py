@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.accuracy.methods import Method
+from benchmarks.accuracy.method import Method
 from benchmarks.accuracy.published import Published, rows
 from benchmarks.accuracy.records import METRICS, Accuracy, shown
 
@@ -12,6 +12,7 @@ COLUMNS = {name: metric.title for name, metric in METRICS.items()}
 SHORT = COLUMNS | {
     "average_precision": "AP", "range_precision": "range P", "range_recall": "range R", "event_recall": "found",
     "delay": "delay", "false_alarms": "false/10k", "point_adjusted_f1": "PA-F1*", "seconds": "time/s",
+    "cpu_seconds": "CPU/s",
 }  # fmt: skip
 
 
@@ -64,8 +65,8 @@ def sentences(run: Accuracy, methods: Sequence[Method], published: dict[str, lis
             for method in methods
             if (found := run.summary(dataset, method.name, "vus_pr")) is not None
         }
-        ours = [f"{label} {found.mean:.3f}" for label, (method, found) in means.items() if _is_ours(method)]
-        others = {label: found.mean for label, (method, found) in means.items() if not _is_ours(method)}
+        ours = [f"{label} {found.mean:.3f}" for label, (method, found) in means.items() if method.ours]
+        others = {label: found.mean for label, (method, found) in means.items() if not method.ours}
         text = f"{dataset}, {len(cases)} series: mean VUS-PR of {', '.join(ours) or 'our detector: none'}"
         named = {label: mean for label, mean in others.items() if label != "random score"}
         if named:
@@ -88,7 +89,3 @@ def as_lines(columns: Sequence[str], table: Rows) -> str:
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
         for row in (list(columns), *table)
     )
-
-
-def _is_ours(method: Method) -> bool:
-    return method.name.startswith("vae_")

@@ -4,7 +4,7 @@ import importlib.util
 import json
 import re
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.accuracy import command, tables
-from benchmarks.accuracy.methods import BASELINES, Answer, Method, baselines, unavailable
+from benchmarks.accuracy.baselines import BASELINES
+from benchmarks.accuracy.method import Answer, Method, unavailable
+from benchmarks.accuracy.methods import chosen
 from benchmarks.accuracy.published import Published, read_published, rows
 from benchmarks.accuracy.records import METRICS, Accuracy, Record, shown, summarise
 from benchmarks.accuracy.run import measure_all
+from benchmarks.accuracy.sets import Case, named
 from benchmarks.errors import RunError
 from twinvae.data.datasets import BadFile, Dataset
 from twinvae.metrics.vus import vus
@@ -73,7 +76,8 @@ def test_a_run_writes_a_table_records_pictures_and_one_page(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, out = tmp_path / "new" / "accuracy.json", tmp_path / "out"
-    arguments = ["--preset", "tutorial", "--backend", "jax", "--seeds", "0,1", "--baselines", "random,z-score,sub-pca"]
+    arguments = ["--variant", "preset=tutorial", "--backends", "jax", "--seeds", "0,1"]
+    arguments += ["--methods", "random,z-score,sub-pca"]
     code = main(["accuracy", str(folder), *arguments, "--json", str(file), "--out", str(out)])
     printed = capsys.readouterr()
     assert code == 1  # one file is bad
@@ -82,23 +86,25 @@ def test_a_run_writes_a_table_records_pictures_and_one_page(
 
     content = json.loads(file.read_text())
     records = [Record(**record) for record in content["records"]]
-    assert len(records) == 2 * len(METRICS) * (2 + 2 + 1 + 1)  # series, metrics, seeds of each method
+    assert len(records) == 2 * (2 + 2 + 1 + 1)  # series, seeds of each method
+    assert all(record.values.keys() == METRICS.keys() for record in records)
     assert content["machine"]["name"]
     ranks = content["mean_ranks"]["made"]
     assert sum(ranks.values()) == pytest.approx(1 + 2 + 3 + 4)
     assert max(ranks, key=ranks.__getitem__) == "random"
     assert content["versions"]["numpy"]
-    table = {line.split("  ")[0]: line.split() for line in printed.out.splitlines()}
-    ours = [r for r in records if (r.implementation, r.metric) == ("vae_jax", "vus_pr")]
-    assert f"{np.mean([r.value for r in ours]):.3f}" in table["vae_jax"]
-    assert float(table["random score"][2]) < 0.3 < float(table["vae_jax"][1])
+    table = {line.split("  ")[0]: line.split("  ", 1)[-1].split() for line in printed.out.splitlines()}
+    name = "vae_jax preset=tutorial"
+    ours = [r.values["vus_pr"] for r in records if r.implementation == name]
+    assert f"{np.mean([value or 0.0 for value in ours]):.3f}" in table[name]
+    assert float(table["random score"][0]) < 0.3 < float(table[name][0])
     assert "0.500" in table["AutoEncoder (published, best of 3)"]
     assert "0.250" in table["Donut (published)"]
     values, labels = sine(1)
     scores = np.abs(values.round(6) - values[:FITTED].round(6).mean())
     expected = vus(labels, scores, period(values.round(6)))
-    measured = next(r for r in records if (r.implementation, r.metric, r.case[:3]) == ("z-score", "vus_pr", "001"))
-    assert measured.value == pytest.approx(expected.pr, abs=1e-9)
+    measured = next(r for r in records if (r.implementation, r.case[:3]) == ("z-score", "001"))
+    assert measured.values["vus_pr"] == pytest.approx(expected.pr, rel=1e-5)
 
     page = (out / "accuracy.html").read_text()
     assert len(list(out.glob("*.png"))) == 2 == page.count("data:image/png;base64,")
@@ -110,35 +116,35 @@ def test_a_run_writes_a_table_records_pictures_and_one_page(
 
 
 def record(case: str, seed: int | None, value: float | None) -> Record:
-    return Record("set", case, "m", "none", seed, "vus_pr", value, "1", {})
+    return Record("set", case, "m", "none", seed, {"vus_pr": value})
 
 
 def test_the_mean_of_a_set_is_the_mean_of_its_series_and_the_spread_is_that_over_the_seeds() -> None:
-    found = summarise([record("a", 0, 0.1), record("b", 0, 0.3), record("a", 1, 0.3), record("b", 1, 0.5)])
+    found = summarise([record("a", 0, 0.1), record("b", 0, 0.3), record("a", 1, 0.3), record("b", 1, 0.5)], "vus_pr")
     assert found is not None
     assert found == pytest.approx((0.3, np.std([0.2, 0.4], ddof=1), 2, 2))
     assert shown(found, "vus_pr") == "0.300 ± 0.141"
-    assert shown(summarise([record("a", None, 0.25)]), "vus_pr") == "0.250"
+    assert shown(summarise([record("a", None, 0.25)], "vus_pr"), "vus_pr") == "0.250"
 
 
 def test_a_metric_that_is_not_defined_is_left_out_of_the_mean() -> None:
-    assert summarise([record("a", 0, None)]) is None
+    assert summarise([record("a", 0, None)], "vus_pr") is None
     assert shown(None, "delay") == "-"
-    found = summarise([record("a", 0, None), record("b", 0, 0.5)])
+    found = summarise([record("a", 0, None), record("b", 0, 0.5)], "vus_pr")
     assert found is not None
     assert found.mean == 0.5
     assert found.cases == 1
 
 
 def test_methods_are_ranked_on_each_series_and_equals_share_their_places() -> None:
-    run = Accuracy("command", None, (0,))
+    run = Accuracy("command", (0,), machine={}, versions={})
     values = {
         "a": {"x": [0.75, 0.25], "y": [0.5], "z": [0.1]},
         "b": {"x": [0.2], "y": [0.3], "z": [0.3]},
         "c": {"x": [0.0]},
     }
     run.records = [
-        Record("set", case, name, "none", seed, "vus_pr", value, "1", {})
+        Record("set", case, name, "none", seed, {"vus_pr": value})
         for case, found in values.items()
         for name, seeds in found.items()
         for seed, value in enumerate(seeds)
@@ -172,10 +178,13 @@ def test_thresholds_are_measured_on_what_was_held_out(folder: Path, tmp_path: Pa
 # What goes wrong.
 
 
-def measured(series: Sequence[Dataset | BadFile], methods: list[Method]) -> tuple[Accuracy, list[str]]:
-    run = Accuracy("command", None, (0,))
+def measured(
+    series: Sequence[Dataset | BadFile], methods: list[Method], run: Accuracy | None = None
+) -> tuple[Accuracy, list[str]]:
+    run = run or Accuracy("command", (0,), machine={}, versions={})
     lines: list[str] = []
-    measure_all(run, "set", series, methods, say=lambda line: None, complain=lines.append)
+    cases = [Case("dev", one) for one in series]
+    measure_all(run, "set", cases, methods, say=lambda line: None, complain=lines.append)
     return run, lines
 
 
@@ -234,10 +243,10 @@ def test_ctrl_c_is_one_line_and_keeps_what_was_measured(
                     raise
         return perfect(fitted, values, period, seed)
 
-    monkeypatch.setattr(command, "products", lambda *_: [PERFECT._replace(run=interrupted)])
+    monkeypatch.setattr(command, "chosen", lambda *_: [PERFECT._replace(run=interrupted)])
     file = tmp_path / "kept.json"
     before = signal.getsignal(signal.SIGINT)
-    assert main(["accuracy", str(folder), "--baselines", "none", "--json", str(file)]) == 1
+    assert main(["accuracy", str(folder), "--json", str(file)]) == 1
     assert capsys.readouterr().err == "benchmarks: interrupted\n"
     assert {record["case"][:3] for record in json.loads(file.read_text())["records"]} == {"001"}
     assert signal.getsignal(signal.SIGINT) is before
@@ -249,7 +258,12 @@ def test_wrong_requests_are_one_line(folder: Path, tmp_path: Path, capsys: pytes
     for arguments, words in (
         ([str(tmp_path / "nowhere")], "nowhere"),
         ([str(empty)], "no labelled series"),
-        ([str(folder), "--baselines", "magic"], "unknown baseline 'magic'"),
+        ([str(folder), "--methods", "magic"], "unknown method 'magic'"),
+        ([str(folder), "--backends", "numpy"], "numpy"),
+        ([str(folder), "--variant", "hidden=3"], "hidden"),
+        ([str(folder), "--variant", "kind=none"], "kind must be one of"),
+        ([str(folder), "--variant", "window"], "'window' is not NAME=VALUE"),
+        ([str(folder), "--jobs", "0"], "--jobs must be at least 1"),
         ([str(folder), "--json", str(tmp_path)], "is a folder"),
     ):
         assert main(["accuracy", *arguments]) == 2
@@ -268,57 +282,6 @@ def test_a_missing_package_is_said_once_and_no_failure(monkeypatch: pytest.Monke
     run, lines = measured([dataset("one"), dataset("two")], [PERFECT, pyod])
     assert lines == []
     assert [note.split(":")[0] for note in run.notes] == ["PyOD VAE"]
-
-
-# Baselines.
-
-
-def answers(
-    values: np.ndarray, *, fitted: int = FITTED, seed: int = 0, period: int = 25
-) -> Iterator[tuple[str, Answer]]:
-    for method in baselines(["random", "z-score", "sub-pca"]):
-        yield method.name, method.run(values[:fitted], values, period, seed)
-
-
-def test_baselines_score_every_step_and_alarm_by_their_threshold() -> None:
-    values, _ = sine()
-    two = np.stack([values, np.full(STEPS, 3.0)], axis=1)  # one channel stands still
-    for name, answer in answers(two):
-        assert answer.scores.shape == (STEPS,), name
-        assert np.isfinite(answer.scores).all(), name
-        assert (answer.scores[:FITTED] > answer.threshold).mean() <= 0.01, name
-        alarms = np.concatenate([np.arange(start, end) for start, end in answer.alarms])
-        assert set(np.flatnonzero(answer.scores > answer.threshold)) <= set(alarms), name
-        if name != "random":
-            assert START - 25 <= answer.scores.argmax() < END + 25, name
-
-
-def test_the_random_score_follows_its_seed() -> None:
-    values, _ = sine()
-    run = BASELINES["random"].run
-    first, again, other = (run(values[:FITTED, None], values[:, None], 25, seed).scores for seed in (0, 0, 1))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-
-
-def test_sub_sequence_pca_is_the_mahalanobis_distance_of_windows() -> None:
-    values = np.random.default_rng(0).normal(size=(STEPS, 2)) * [1.0, 10.0]
-    window = 3
-    answer = dict(answers(values, period=window))["sub-pca"]
-    scaled = (values - values[:FITTED].mean(axis=0)) / values[:FITTED].std(axis=0)
-    windows = np.stack([scaled[i : i + window].T.ravel() for i in range(STEPS - window + 1)])
-    known = windows[: FITTED - window + 1]
-    inverse = np.linalg.inv(np.cov(known.T, ddof=0))
-    distances = [float((w - known.mean(axis=0)) @ inverse @ (w - known.mean(axis=0))) for w in windows]
-    expected = [np.mean(distances[max(0, t - window + 1) : t + 1]) for t in range(STEPS)]
-    np.testing.assert_allclose(answer.scores, expected, rtol=1e-9)
-
-
-def test_sub_sequence_pca_takes_very_short_and_constant_series() -> None:
-    for fitted in (np.zeros((2, 1)), np.zeros((50, 3))):
-        scores = BASELINES["sub-pca"].run(fitted, np.concatenate([fitted, fitted + 1]), 125, 0).scores
-        assert np.isfinite(scores).all()
-        assert scores[-1] > scores[0]
 
 
 # Published figures.
@@ -353,11 +316,11 @@ def test_published_figures_of_another_form_are_refused(tmp_path: Path, name: str
 
 def test_two_sets_of_one_name_are_told_apart(tmp_path: Path) -> None:
     sources = [str(tmp_path / "a" / "nab"), str(tmp_path / "b" / "nab"), "ucr-135"]
-    assert list(command._names(sources)) == [*sources[:2], "ucr-135"]
+    assert list(named(sources)) == [*sources[:2], "ucr-135"]
 
 
-def test_an_unknown_baseline_is_refused() -> None:
-    with pytest.raises(RunError, match="unknown baseline"):
-        baselines(["x"])
-    assert baselines([]) == []
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(RunError, match="unknown method"):
+        chosen(["x"], ["jax"])
+    assert chosen([], ["jax"]) == []
     assert tables.as_lines(["a", "b"], [["long name", "1"]]) == "a          b\nlong name  1"

@@ -39,14 +39,15 @@ def test_every_text_of_speed_results_is_escaped() -> None:
 
 
 def test_every_text_of_accuracy_results_is_escaped(tmp_path: Path) -> None:
-    run = Accuracy(MARKUP, MARKUP, (0,))
+    run = Accuracy(MARKUP, (0,))
     run.machine = {"name": MARKUP, "system": MARKUP, "commit": MARKUP}
     run.versions[MARKUP] = MARKUP
     run.failures.append(MARKUP)
     run.notes.append(MARKUP)
     parameters = {"unlabelled_fit": False, "fitted_rows": 5, "channels": 1, "steps": 9, "buffer": MARKUP}
     method = PERFECT._replace(name=MARKUP, label=MARKUP, words=MARKUP)
-    run.records = [Record(MARKUP, MARKUP, MARKUP, "none", 0, metric, 0.5, "1", parameters) for metric in METRICS]
+    values: dict[str, float | None] = dict.fromkeys(METRICS, 0.5)
+    run.records = [Record(MARKUP, MARKUP, MARKUP, "none", 0, values, parameters=parameters)]
     page = write_report(run, [method], {}, tmp_path).read_text()
     assert "<script>" not in page
     assert page.count("&lt;script&gt;") > 10

@@ -73,6 +73,10 @@ def test_tsb_ad_names_the_training_rows_in_the_file_name_and_the_labels_last(tmp
     assert (found.name, found.source, found.times) == ("001_X_id_1_Sensor_tr_3_1st_4", "TSB-AD", None)
 
 
+def test_the_training_rows_may_stand_at_the_end_of_a_name(tmp_path: Path) -> None:
+    assert only(tsb(tmp_path, name="motor_tr_3.csv")).train_rows == 3  # as `twinvae synthesize` names a series of gaps
+
+
 def test_the_real_files_of_tsb_ad_are_read_and_other_files_passed_over() -> None:
     if not TSB.is_dir():
         pytest.skip(NO_DATA)
@@ -199,7 +203,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "label missing": ("a_tr_1_.csv", "Data,Label\n1,0\n2,\n", "row 1, column Label: a label must be 0 or 1"),
     "no Label": ("a_tr_1_.csv", "Data,label\n1,0\n", "the last column is 'label': it must be Label"),
     "Label not last": ("a_tr_1_.csv", "Label,Data\n0,1\n", "the last column is 'Data'"),
-    "no _tr_N_": ("a.csv", "Data,Label\n1,0\n", "no _tr_N_"),
+    "no _tr_N": ("a.csv", "Data,Label\n1,0\n", "no _tr_N: it must"),
     "only Label": ("a_tr_1_.csv", "Label\n0\n", "no column of values"),
     "empty": ("a_tr_1_.csv", "", "the file is empty"),
     "header only": ("a_tr_1_.csv", "Data,Label\n", "no rows of data"),

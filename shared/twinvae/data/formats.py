@@ -27,7 +27,7 @@ NAB_PROBATION, NAB_PROBATION_ROWS = 0.15, 750  # the first 15 % of a file, of at
 SKAB_TRAIN_ROWS = 400  # what SKAB's own notebooks fit on
 SKAB_MARKS = {"anomaly", "changepoint"}
 SKAB_SENSOR = "Accelerometer1RMS"  # the first column of values in all its files
-TSB_TRAIN_ROWS = re.compile(r"_tr_(\d+)_")
+TSB_TRAIN_ROWS = re.compile(r"_tr_(\d+)[_.]")
 UCR_NAME = re.compile(r"_(\d+)_(\d+)_(\d+)\.txt$")
 FORMS = "TSB-AD, NAB, SKAB or the UCR anomaly archive"
 
@@ -78,9 +78,9 @@ def nab_root(path: Path) -> Path | None:
 
 
 def read_tsb(path: Path) -> Dataset:
-    """TSB-AD (Liu and Paparrizos 2024): `..._tr_N_....csv`, the first N rows train, the last column is `Label`."""
+    """TSB-AD (Liu and Paparrizos 2024): `_tr_N` in the name: the first N rows train; the last column is `Label`."""
     if not (found := TSB_TRAIN_ROWS.search(path.name)):
-        raise ValueError(f"{path}: the name has no _tr_N_: it must say how many of the first rows are for training")
+        raise ValueError(f"{path}: the name has no _tr_N: it must say how many of the first rows are for training")
     columns = read_header(path)[1]
     if columns[-1] != "Label":
         raise ValueError(f"{path}: the last column is {columns[-1]!r}: it must be Label")
