@@ -92,7 +92,7 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
             return _finished(folder, recorded, source)
         plan = folder.read_plan()
         if plan is None:
-            if options.train_rows is None:
+            if options.train_rows is None and not is_asked_for(settings.detector()):
                 warn("fitted on whole series: their anomalies count as normal; see --train-rows")
             with fleet_progress("read", len(source.names)) as report:
                 plan = make_plan(source, settings, recorded, options.together, report, warn)

@@ -16,7 +16,7 @@ from twinvae.detector.outcome import scores_and_labels
 from twinvae.detector.preparation import Prepared, prepare
 from twinvae.detector.rates import rated
 from twinvae.detector.rows import detected
-from twinvae.detector.search import is_asked_for, searched, trained_apart, why_together
+from twinvae.detector.search import is_asked_for, searched, trained_apart
 from twinvae.detector.windows import Scorer, window_scorer
 from twinvae.files.atomic import write_bytes
 from twinvae.files.out_of_core import TimeByChannel
@@ -108,9 +108,8 @@ class VAEDetector(Fitted):
             with collected() as said:
                 prepared = prepare(self, given)
                 trained = train(self.backend, prepared.net, prepared.scaled, prepared.config, self.seed)
-                apart = trained_apart(self.backend, prepared, self.seed)
                 self.calibrate(prepared, *trained)
-                found = searched(self.model_, self.backend, given, apart, why_together(prepared))
+                found = searched(self, self.model_, self.backend, given, prepared)
                 said.extend(message for message in found.warnings if message not in said)
                 self.decision_scores_, self.labels_ = found.scores, found.labels
         finally:

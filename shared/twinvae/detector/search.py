@@ -1,6 +1,5 @@
 """The search of a series of which nothing is known: models that have not seen a part of it judge that part."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,7 +8,7 @@ from jaxtyping import Float, Int8
 
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.detection import Detection
-from twinvae.detector.preparation import Prepared, to_score
+from twinvae.detector.preparation import Prepared, prepare, to_score
 from twinvae.detector.rows import of_rows
 from twinvae.files.out_of_core import TimeByChannel, by_rows, on_disk
 from twinvae.model.model import Model
@@ -159,19 +158,22 @@ def why_together(prepared: Prepared) -> str | None:
 
 
 def searched(
-    model: Model, backend: Backend, series: Series, apart: Sequence[Parameters], together: str | None
+    arguments: Estimator, model: Model, backend: Backend, series: Series, prepared: Prepared | None = None
 ) -> Detection:
-    """The detection of the series that a model was fitted on, judged by the models that were trained apart.
+    """The search of the series that a model was fitted on with these arguments.
 
-    If there are none, `together` says why. Latent draws have no part in it.
+    The models of its parts are trained here. Latent draws have no part in it. `prepared` is the series as it was for
+    the fit, if that is at hand.
 
     Raises:
-        ValueError: if the series is not fit for use.
+        TypeError, ValueError: if the series is not fit for use, or the training of a part diverges.
     """
+    prepared = prepare(arguments, series) if prepared is None else prepared
+    apart = trained_apart(backend, prepared, model.seed)
     model = replace(model, config=replace(model.config, draws=0))
     models = tuple(replace(model, parameters=parameters) for parameters in apart)
-    used = to_score(series, model)
-    return of_rows(Searched(model, backend, used, model.config.kind, True, models, together or ""), series)
+    used, together = to_score(series, model), why_together(prepared) or ""
+    return of_rows(Searched(model, backend, used, model.config.kind, True, models, together), series)
 
 
 def _height(scores: Float[np.ndarray, " step"]) -> Float[np.ndarray, " step"]:
