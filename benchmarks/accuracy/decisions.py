@@ -18,7 +18,7 @@ from benchmarks.errors import complain
 from twinvae.data.datasets import BadFile, Dataset
 from twinvae.detector.detector import load_detector
 from twinvae.files.atomic import as_json, write_text
-from twinvae.metrics.alarms import check_labels
+from twinvae.metrics.ranking import check_labels
 from twinvae.process.notices import one_line
 from twinvae.series.series import Series
 from twinvae.windowing.intervals import intervals
@@ -61,7 +61,9 @@ def judged(labels: np.ndarray, alarms: Spans) -> Judged:
 
 def cells(found: Sequence[Judged]) -> list[str]:
     """The columns of a table, from the sums over series."""
-    labelled, hit, alarms, true, normal = (sum(one[index] for one in found) for index in range(5))
+    labelled, hit = sum(one.labelled for one in found), sum(one.found for one in found)
+    alarms, true = sum(one.alarms for one in found), sum(one.true for one in found)
+    normal = sum(one.normal for one in found)
     overlaps = [share for one in found for share in one.overlaps]
     delays = [steps for one in found for steps in one.delays]
     return [

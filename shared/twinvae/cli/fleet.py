@@ -16,6 +16,7 @@ from typing import Any
 from twinvae.cli.options import add_detector, chosen_backend, count, reading
 from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
+from twinvae.detector.search import is_asked_for
 from twinvae.fleet.batches import TOGETHER
 from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Folder, Input, Version, open_input

@@ -18,6 +18,7 @@ from twinvae.network.parameters import Parameters
 from twinvae.network.training import train_together
 from twinvae.scoring.cross_fit import blocks, elsewhere, held_out, least_length
 from twinvae.scoring.events import Alarms, event_labels
+from twinvae.scoring.extent import excess, within
 from twinvae.scoring.kinds import Score, Statistics, contributions_of, mean_over_channels
 from twinvae.scoring.overflow import highest
 from twinvae.scoring.search import FALSE_EVENTS, FEW, HELD_OUT, SEEN, Usual, score_of, unusual, usual
@@ -93,7 +94,8 @@ class Searched(Detection):
             narrow = by_rows(lambda part, place: np.where(place.any(axis=1), most, part), narrow, self.too_large)
         alarms = Alarms(self.alarms, by_rows(_height, self.scores), self.smear)
         both = by_rows(np.minimum, self.alarms, self._above(narrow))
-        return event_labels(alarms, config, sharp=Alarms(both, by_rows(_height, narrow), config.window))
+        labels = event_labels(alarms, config, sharp=Alarms(both, by_rows(_height, narrow), config.window))
+        return within(labels, both, excess(self._statistics["point"]), self.alarms)
 
     def _above(self, scores: Float[np.ndarray, " time"]) -> Int8[np.ndarray, " time"]:
         return by_rows(lambda part: (part > self.threshold).astype(np.int8), scores)
