@@ -27,7 +27,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     source.add_argument("file", type=Path, nargs="?", metavar="FILE", help=SERIES_FILE)
     source.add_argument("--dataset", choices=DATASETS, help="a public labelled series instead of a file")
     normal = parser.add_mutually_exclusive_group()
-    normal.add_argument("--train-rows", type=count, metavar="N", help="the first N rows are normal: fit on them")
+    normal.add_argument(
+        "--train-rows",
+        type=count,
+        metavar="N",
+        help="the first N rows are normal: fit on them; default: search all rows",
+    )
     normal.add_argument("--train", type=Path, metavar="FILE2", help="fit on this file instead")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--parquet", action="store_true", help="write scores.parquet even if FILE is a CSV")

@@ -38,7 +38,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("input", type=Path, metavar="INPUT", help="a folder of CSV or Parquet files, or with --key one long table")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the tables and models")
-    add("--train-rows", type=count, metavar="N", help="the first N rows of each series are normal")
+    add(
+        "--train-rows",
+        type=count,
+        metavar="N",
+        help="the first N rows of each series are normal; default: search all rows",
+    )
     add("--key", metavar="COLUMN", help="tells the series of one long table apart")
     add("--scores", action="store_true", help="write the score of every step: scores/NAME.parquet")
     add("--resume", action="store_true", help="go on where a run has ended: give the same options as before")
