@@ -155,7 +155,7 @@ def why_together(prepared: Prepared) -> str | None:
     if rows < least:
         return f"{rows} rows are too few to hold parts back ({least} are needed for windows of {config.window})"
     if on_disk(prepared.scaled):
-        return "the series is larger than memory"
+        return "the series stays on disk"
     return None
 
 
