@@ -1,4 +1,4 @@
-"""Speed: `python -m benchmarks run`, `report`, `compare` and `gpu`. Detection: `accuracy`, `pages`, `thresholds`."""
+"""Speed: `run`, `report`, `compare` and `gpu`. Detection: `accuracy`, `pages`, `thresholds` and `decisions`."""
 
 import argparse
 import sys
@@ -55,6 +55,13 @@ def _thresholds(options: argparse.Namespace) -> int:
         raise RunError(one_line(error)) from None
 
 
+def _decisions(options: argparse.Namespace) -> int:
+    from benchmarks.accuracy.decisions import decisions
+
+    backend = options.backend or (installed_backends() or ("jax",))[0]
+    return decisions(options.source, data=options.data, backend=backend, peers=options.peers, json=options.json)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -89,6 +96,17 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--backend", choices=BACKENDS, help="default: the first that is installed")
     two.add_argument("--json", type=Path, metavar="FILE", help="write every number to this file")
     two.set_defaults(command=_thresholds)
+
+    four = commands.add_parser("decisions", help="measure events: with a clean part, with none, at an asked rate")
+    four.add_argument(
+        "source", nargs="*", metavar="DIR|NAME",
+        help="a folder of labelled series, a file, a data set; default: each set of --data, and synthetic",
+    )  # fmt: skip
+    four.add_argument("--data", type=Path, default=DATA, metavar="DIR", help=f"the folder of the sets; default: {DATA}")
+    four.add_argument("--backend", choices=BACKENDS, help="default: the first that is installed")
+    four.add_argument("--peers", action="store_true", help="the usual peers beside ours")
+    four.add_argument("--json", type=Path, metavar="FILE", help="write the tables to this file")
+    four.set_defaults(command=_decisions)
     return parser
 
 

@@ -23,6 +23,7 @@ WHOLE = (
     "min_length",
     "draws",
     "merge_gap",
+    "folds",
 )
 REAL = (
     "beta",
@@ -43,7 +44,7 @@ def made(**values: Any) -> Config:
 
 
 def test_every_field_is_tested_here() -> None:
-    assert {*WHOLE, *REAL, *CHOICE, "compile"} == set(HYPERPARAMETERS)
+    assert {*WHOLE, *REAL, *CHOICE, "compile", "false_events"} == set(HYPERPARAMETERS)
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -57,7 +58,7 @@ def test_a_count_that_is_not_a_whole_number_is_a_type_error(name: str, value: ob
 def test_a_count_below_its_least_is_a_value_error(name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name} must be at least"):
         made(**{name: -1})
-    if name in ("beta_warm_up", "draws", "merge_gap"):
+    if name in ("beta_warm_up", "draws", "merge_gap", "folds"):
         assert getattr(made(**{name: 0}), name) == 0
     else:
         with pytest.raises(ValueError, match=f"^{name} must be at least 1"):

@@ -1,9 +1,10 @@
 """Sizes and hyperparameters: one frozen dataclass, with named presets."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -14,7 +15,7 @@ Kind = Literal[
 Scaling = Literal["none", "standard", "robust"]
 Centring = Literal["none", "window"]
 Missing = Literal["error", "interpolate", "mask"]
-ThresholdMethod = Literal["maximum", "quantile", "robust", "pot"]
+ThresholdMethod = Literal["maximum", "fenced", "quantile", "robust", "pot"]
 DType = Literal["float32", "float64"]
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -25,6 +26,7 @@ MOST = 2**31 - 1  # of what is counted in time steps, windows or epochs: their p
 MOST_SIZE = 2**24  # of a window or a layer: its bias and weights to a single unit take 128 MiB, and the rest multiplies
 MOST_EPOCHS = 10**7  # the history of each stays in memory: gigabytes
 MOST_DRAWS = 10**5  # each is a pass over the series; the mean over so many is known to 0.3 % of its spread
+MOST_FOLDS = 64  # each is a training
 MOST_CHANNELS = 10**5  # each has checks, a name and a scale of its own
 MOST_SEED = 2**64 - 1  # 64 bits
 
@@ -78,6 +80,13 @@ class Config:
     trim: float = hyperparameter(
         0.0, "share of the training steps, where errors are largest, that calibration leaves out", least=0, below=0.5
     )
+    folds: int = hyperparameter(
+        0,
+        "a series that is searched itself is cut into so many parts, each judged by a model that has not seen it; 0: "
+        "one model judges what it has seen",
+        least=0,
+        most=MOST_FOLDS,
+    )
     scaling: Scaling = hyperparameter(
         "none", "standard: each channel to mean 0 and deviation 1 of the training series; robust: by its quartiles"
     )
@@ -91,12 +100,17 @@ class Config:
     draws: int = hyperparameter(
         0, "latent draws that a score is averaged over; 0 is the posterior mean", least=0, most=MOST_DRAWS
     )
-    threshold: ThresholdMethod = hyperparameter("maximum", "how training scores become a threshold")
-    margin: float = hyperparameter(6.0, 'of "maximum": times the largest training score', above=0)
+    threshold: ThresholdMethod = hyperparameter(
+        "maximum", "how training scores become a threshold; fenced: the maximum of those that are no outliers"
+    )
+    margin: float = hyperparameter(6.0, 'of "maximum" and "fenced": times the largest training score', above=0)
     quantile: float = hyperparameter(0.999, 'of "quantile": which quantile of the training scores', above=0, below=1)
     mad_factor: float = hyperparameter(10.0, 'of "robust": this many scaled MADs above the median', above=0)
     false_alarm_rate: float = hyperparameter(
         1e-4, 'of "pot": wanted share of normal steps above the threshold', above=0, below=1
+    )
+    false_events: str = hyperparameter(
+        "", "at most so many false events on normal data, in place of a threshold: 1/week, 10/10000steps"
     )
     min_length: int = hyperparameter(1, "time steps of the shortest event that is kept", least=1, most=MOST)
     merge_gap: int = hyperparameter(20, "events at most this many time steps apart are one", least=0, most=MOST)
@@ -116,12 +130,59 @@ class Config:
                 check_integer(one.name, value, one.metadata["least"], one.metadata["most"])
             elif one.type is float:
                 _check_real(one.name, value, **{bound: one.metadata[bound] for bound in ("least", "above", "below")})
+            elif one.type is str:
+                Rate.of(value)
             elif one.type is not bool:
                 _check_choice(one.name, value, get_args(one.type))
             elif not isinstance(value, bool | np.bool_):
                 raise TypeError(f"{one.name} must be True or False, got {value!r}")
         if self.centring == "window" and self.window == 1:
             raise ValueError('centring="window" leaves nothing of a window of 1 step: take a longer window')
+
+
+class Rate(NamedTuple):
+    """How many events are borne, in so many seconds or steps."""
+
+    events: float
+    per: float
+    seconds: bool  # whether `per` counts seconds, not steps
+
+    @classmethod
+    def of(cls, text: object) -> "Rate | None":
+        """Reads a rate such as 1/week, 3/2days or 10/10000steps; None of an empty text.
+
+        Raises:
+            TypeError, ValueError: if it is none.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"false_events must be a text such as 1/week or 10/10000steps, got {text!r}")
+        if not text:
+            return None
+        found = re.fullmatch(r"([0-9.]{1,20})/([0-9.]{0,20})([a-z]{1,9}?)s?", re.sub(r"\s", "", text).lower())
+        try:
+            if found is None or found[3] not in UNITS:
+                raise ValueError
+            events, per = float(found[1]), float(found[2] or 1)
+            if not (0 < events < math.inf and 0 < per < math.inf):
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"false_events must be a number of events in a time or in steps, such as 1/week, 3/2days or "
+                f"10/10000steps, got {text[:60]!r}"
+            ) from None
+        return cls(events, per * (UNITS[found[3]] or 1.0), UNITS[found[3]] is not None)
+
+    def a_step(self, seconds: float | None) -> float | None:
+        """The events a step, if steps are so many seconds apart; None if that is not known and the rate is of time."""
+        if not self.seconds:
+            return self.events / self.per
+        return None if seconds is None else self.events * seconds / self.per
+
+
+UNITS: Mapping[str, float | None] = {
+    "step": None, "row": None, "minute": 60.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2629746.0,
+    "year": 31556952.0,
+}  # fmt: skip
 
 
 def check_integer(name: str, value: object, least: int, most: int) -> None:
@@ -172,9 +233,11 @@ PRESETS: Mapping[str, Config] = {
         window=64,
         hidden_dim=64,
         latent_dim=16,
+        folds=3,
         scaling="standard",
         missing="mask",
         kind="ensemble",
+        threshold="fenced",
         margin=3.0,
         least_height=0.1,
     ),

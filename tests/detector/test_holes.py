@@ -73,7 +73,7 @@ def test_a_fit_is_that_of_missing_values(missing: str) -> None:
     with pytest.warns(UserWarning, match="rows are absent") as said:
         labels = fitted[0].fit_predict(HOLED)
     assert len(said) == 1
-    quietly(fitted[1].fit, AS_MISSING)
+    quietly(fitted[1].search, AS_MISSING)
     assert labels.index.equals(HOLED.index)
     assert fitted[0].as_bytes() == fitted[1].as_bytes()
     np.testing.assert_array_equal(fitted[0].decision_scores_, fitted[1].decision_scores_[THERE])

@@ -1,5 +1,6 @@
 """Each way to a threshold against its own arithmetic."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from scipy import stats
 
 from twinvae.config import Config
-from twinvae.scoring.threshold import peaks_over_threshold, robust, threshold
+from twinvae.scoring.threshold import fenced_maximum, peaks_over_threshold, robust, threshold
 
 
 def config_of(**values: Any) -> Config:
@@ -19,6 +20,22 @@ SCORES = np.random.default_rng(0).exponential(size=5000)
 
 def test_maximum_is_margin_times_the_largest() -> None:
     assert threshold(SCORES, config_of(threshold="maximum", margin=3.0)) == 3.0 * max(SCORES.tolist())
+
+
+def test_fenced_is_margin_times_the_largest_that_is_no_outlier_of_the_logarithms() -> None:
+    scores = np.exp(np.random.default_rng(0).normal(size=5001))
+    assert threshold(scores, config_of(threshold="fenced", margin=3.0)) == 3.0 * max(scores.tolist())
+    spoilt = np.concatenate([scores, np.full(500, 1e9)])
+    logarithms = sorted(math.log(score) for score in spoilt)
+    middle = (logarithms[2750] + logarithms[2750]) / 2
+    away = sorted(abs(value - middle) for value in logarithms)[2750]
+    fence = math.exp(middle + 6.0 * away / float(stats.norm.ppf(0.75)))
+    assert threshold(spoilt, config_of(threshold="fenced", margin=3.0)) == pytest.approx(3.0 * fence, rel=1e-12)
+
+
+def test_scores_of_zero_are_beside_the_fence_and_nothing_but_zeros_is_zero() -> None:
+    assert fenced_maximum(np.concatenate([np.zeros(9000), SCORES])) == fenced_maximum(SCORES)
+    assert fenced_maximum(np.zeros(20)) == 0.0
 
 
 def test_quantile_is_interpolated_between_the_sorted_scores() -> None:
@@ -68,7 +85,7 @@ def test_too_few_peaks_are_refused() -> None:
         peaks_over_threshold(SCORES[:100], 1e-4)
 
 
-@pytest.mark.parametrize("method", ["maximum", "quantile", "robust", "pot"])
+@pytest.mark.parametrize("method", ["maximum", "fenced", "quantile", "robust", "pot"])
 def test_float32_scores_give_the_float64_threshold_of_the_same_values(method: str) -> None:
     scores = SCORES.astype(np.float32)
     config = config_of(threshold=method)

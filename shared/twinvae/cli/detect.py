@@ -1,19 +1,24 @@
-"""`twinvae detect`: fits on the normal part of a series, scores all of it, and writes everything."""
+"""`twinvae detect`: fits on the normal part of a series, or searches all of it, and writes everything."""
 
 import argparse
-import warnings
 from pathlib import Path
 
 from twinvae.cli.options import SERIES_FILE, add_detector, chosen_detector, count, read_series, reading
-from twinvae.cli.text import events_text, print_result, quality_text
+from twinvae.cli.text import events_text, print_result, quality_text, unusual_text
 from twinvae.data.datasets import DATASETS, load_dataset
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.preparation import gap_warnings, hole_warnings
 from twinvae.detector.report import DETECTION_FILES, write_detection
+from twinvae.detector.search import is_asked_for
 from twinvae.files.atomic import check_outputs, new_folder
 from twinvae.process.notices import collected, warn
 from twinvae.series.series import Series
 from twinvae.tables.table import read_table
+
+WHOLE = (
+    "fitted on the whole file: its anomalies count as normal, and nothing in it can exceed its own largest score by a "
+    "margin; see --train-rows, or name no score, threshold or preset, and the file is searched"
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +27,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     source.add_argument("file", type=Path, nargs="?", metavar="FILE", help=SERIES_FILE)
     source.add_argument("--dataset", choices=DATASETS, help="a public labelled series instead of a file")
     normal = parser.add_mutually_exclusive_group()
-    normal.add_argument("--train-rows", type=count, metavar="N", help="the first N rows are normal: fit on them")
+    normal.add_argument(
+        "--train-rows",
+        type=count,
+        metavar="N",
+        help="the first N rows are normal: fit on them; default: search all rows",
+    )
     normal.add_argument("--train", type=Path, metavar="FILE2", help="fit on this file instead")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--parquet", action="store_true", help="write scores.parquet even if FILE is a CSV")
@@ -37,15 +47,23 @@ def run(options: argparse.Namespace) -> None:
     outputs = [options.out / output for output in (f"scores{suffix}", *DETECTION_FILES)]
     with new_folder(options.out):
         check_outputs(outputs, [options.file, options.train])
+        found = None
         if options.train:
             detector.fit(normal)
-        else:
+        elif train_rows or not is_asked_for(detector):
+            if not train_rows:
+                warn(WHOLE)
             _fit_on_a_part(detector, normal)
-        summary = write_detection(options.out, table, detector, train_rows=train_rows, name=name, scores_suffix=suffix)
+        else:
+            found = detector.search(table)
+        summary = write_detection(
+            options.out, table, detector, found=found, train_rows=train_rows, name=name, scores_suffix=suffix
+        )
     print_result(
         options,
         summary,
-        f"{events_text(summary['events'])}{quality_text(summary)}"
+        f"{events_text(summary['events'])}{unusual_text(summary['most_unusual'])}{quality_text(summary)}"
+        f"{summary['basis']}\n"
         f"scores, events.json, pictures and model are in {options.out}",
     )
 
@@ -76,6 +94,4 @@ def _series(options: argparse.Namespace) -> tuple[Series, Series, int, str]:
         raise ValueError(f"--train-rows is {train_rows}, the file has {len(table)} rows")
     if options.train:
         return table, read_table(options.train, columns=table.names, time=options.time, **reading(options)), 0, name
-    if not train_rows:
-        warnings.warn("fitted on the whole file: its anomalies count as normal; see --train-rows", stacklevel=1)
     return table, table.rows(slice(train_rows or None)), train_rows, name

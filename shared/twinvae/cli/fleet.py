@@ -16,6 +16,7 @@ from typing import Any
 from twinvae.cli.options import add_detector, chosen_backend, count, reading
 from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
+from twinvae.detector.search import is_asked_for
 from twinvae.fleet.batches import TOGETHER
 from twinvae.fleet.folder import FleetFolder
 from twinvae.fleet.input import Folder, Input, Version, open_input
@@ -37,7 +38,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("input", type=Path, metavar="INPUT", help="a folder of CSV or Parquet files, or with --key one long table")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the tables and models")
-    add("--train-rows", type=count, metavar="N", help="the first N rows of each series are normal")
+    add(
+        "--train-rows",
+        type=count,
+        metavar="N",
+        help="the first N rows of each series are normal; default: search all rows",
+    )
     add("--key", metavar="COLUMN", help="tells the series of one long table apart")
     add("--scores", action="store_true", help="write the score of every step: scores/NAME.parquet")
     add("--resume", action="store_true", help="go on where a run has ended: give the same options as before")
@@ -92,7 +98,7 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
             return _finished(folder, recorded, source)
         plan = folder.read_plan()
         if plan is None:
-            if options.train_rows is None:
+            if options.train_rows is None and not is_asked_for(settings.detector()):
                 warn("fitted on whole series: their anomalies count as normal; see --train-rows")
             with fleet_progress("read", len(source.names)) as report:
                 plan = make_plan(source, settings, recorded, options.together, report, warn)

@@ -86,7 +86,7 @@ def choices(name: str) -> tuple[str, ...]:
 
 def _value(name: str, kind: Any) -> Any:
     def convert(text: str) -> Any:
-        value = number(text, kind)
+        value = text if kind is str else number(text, kind)
         try:
             resolve(DEFAULT_PRESET, {name: value})
         except ValueError as error:
@@ -143,11 +143,11 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=seed, default=0, metavar="N", help="of initial weights, shuffles and noise")
     for field in fields(Config):
         text = f"{field.metadata['help']} (auto: {_automatic(field.name)})".replace("%", "%%")
-        flag = f"--{field.name.replace('_', '-')}"
+        flag = "--false-alarms" if field.name == "false_events" else f"--{field.name.replace('_', '-')}"
         if field.type is bool:
             group.add_argument(flag, action="store_true", default=None, help=text)
-        elif field.type in (int, float):
-            group.add_argument(flag, type=_value(field.name, field.type), metavar="X", help=text)
+        elif field.type in (int, float, str):
+            group.add_argument(flag, dest=field.name, type=_value(field.name, field.type), metavar="X", help=text)
         else:
             group.add_argument(flag, choices=choices(field.name), help=text)
 
@@ -155,6 +155,7 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
 def _automatic(name: str) -> str:
     value = getattr(PRESETS[DEFAULT_PRESET], name)
     return {
+        "false_events": "none",
         "window": f"the series' period, at least {value}",
         "epochs": f"{value}, fewer for a long series",
         "learning_rate": f"{value}, less for many channels",

@@ -59,15 +59,27 @@ def events_text(events: Sequence[dict[str, Any]]) -> str:
     """The first events as a table, and how many more there are."""
     if not events:
         return "no events\n"
-    rows = [("rows", "first", "last", "peak", "score", "channels")]
-    for event in events[:MOST_EVENTS]:
+    more = len(events) - MOST_EVENTS
+    return _spans(events[:MOST_EVENTS], {}) + (f"and {more} more events\n" if more > 0 else "")
+
+
+def unusual_text(stretches: Sequence[dict[str, Any]]) -> str:
+    """The most unusual stretches as a table, with the severity of each."""
+    if not stretches:
+        return ""
+    severities = {"severity": [f"{one['severity']:.0f}{'' if one['event'] else ' (no event)'}" for one in stretches]}
+    return "the most unusual stretches (severity 50 is the threshold, 100 the most):\n" + _spans(stretches, severities)
+
+
+def _spans(events: Sequence[dict[str, Any]], more: Mapping[str, Sequence[str]]) -> str:
+    rows = [("rows", "first", "last", "peak", "score", *more, "channels")]
+    for index, event in enumerate(events):
         channels = ", ".join(f"{name} {share:.0%}" for name, share in list(event["channels"].items())[:3])
         span, times = f"[{event['start']}, {event['end']})", (event[f"{at}_time"] for at in ("start", "last", "peak"))
-        rows.append((span, *times, f"{event['score']:.4g}", channels))
+        rows.append((span, *times, f"{event['score']:.4g}", *(column[index] for column in more.values()), channels))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-    more = len(events) - MOST_EVENTS
-    return "\n".join(lines) + "\n" + (f"and {more} more events\n" if more > 0 else "")
+    return "\n".join(lines) + "\n"
 
 
 def quality_text(measured: Mapping[str, Any]) -> str:
@@ -83,7 +95,13 @@ def false_alarms_text(rate: "FalseAlarms") -> str:
     return (
         f"false alarms: {asked}, found {rate.found:.3g} (95 % interval {_tiny(rate.low)} to {_tiny(rate.high)}): "
         f"{rate.alarms} of {rate.steps} steps in {rate.runs} runs\n"
+        f"false events in 10,000 steps: {_asked(rate.events_asked)}found {rate.events_found:.3g} "
+        f"(95 % interval {_tiny(rate.events_low)} to {_tiny(rate.events_high)}): {rate.events} events\n"
     )
+
+
+def _asked(events: float | None) -> str:
+    return "" if events is None else f"asked for {events:.3g}, "
 
 
 def _tiny(rate: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int8
 
 from twinvae.config import KINDS, Kind
+from twinvae.detector.asked import asked_events
 from twinvae.detector.preparation import gap_warnings, hole_warnings
 from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, has_missing, kept, number
 from twinvae.model.model import Model
@@ -26,10 +27,13 @@ from twinvae.scoring.kinds import (
 )
 from twinvae.scoring.neighbours import most_similar
 from twinvae.scoring.overflow import bounded, highest, limits, too_large, without
+from twinvae.scoring.severity import MOST_UNUSUAL, Stretch, nearest_to_events, severity
 from twinvae.scoring.statistics import SHORT, latent_draws
+from twinvae.scoring.threshold import in_words
 from twinvae.series.scaling import standardise
 from twinvae.series.series import Series
 from twinvae.windowing.geometry import count
+from twinvae.windowing.intervals import intervals
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +75,7 @@ class Detection:
         model, config = self.model, self.model.config
 
         def part(statistics: Statistics) -> Iterator[tuple[Kind, np.ndarray]]:
-            yield self.kind, contributions(self.kind, self.scaled, statistics, config.window, model.calibration)
+            yield self.kind, self._scored(statistics)
 
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is bounded
             wanted = self._wanted(self.kind)
@@ -86,6 +90,35 @@ class Detection:
         if SCORES[self.kind].only_past:  # no window ends at the first steps
             whole[: config.window - 1] = result[: config.window - 1]
         return whole
+
+    def _scored(self, statistics: Statistics) -> TimeByChannel:
+        """The contributions, of a series whose values are all small enough."""
+        return contributions(self.kind, self.scaled, statistics, self.model.config.window, self.model.calibration)
+
+    @property
+    def threshold(self) -> float:
+        """What a score must exceed to be an alarm."""
+        return self.model.thresholds[self.kind]
+
+    @property
+    def name(self) -> str:
+        """What the score is called."""
+        return self.kind
+
+    @property
+    def axis(self) -> str:
+        """What the axis of a picture says: the unit of the score."""
+        return SCORES[self.kind].axis(self.model.config.scaling)
+
+    @property
+    def smear(self) -> int:
+        """How many steps away from an anomaly the score may still be raised."""
+        return SCORES[self.kind].smear(self.model.config.window, self.model.calibration)
+
+    @property
+    def basis(self) -> str:
+        """What the events rest on, how many false alarms to expect, and what would change it: one sentence."""
+        return in_words(self.model.config, self.threshold)
 
     @cached_property
     def scores(self) -> Float[np.ndarray, " time"]:
@@ -105,8 +138,27 @@ class Detection:
     @cached_property
     def events(self) -> list[Event]:
         """The anomalies as intervals of time steps, with their peaks, each channel's share, and why."""
+        return self._events(self.labels)
+
+    @cached_property
+    def most_unusual(self) -> list[Stretch]:
+        """The five most unusual stretches, the highest first: events, or what comes nearest to one.
+
+        Fewer in a short series: what an anomaly may have raised around it is no stretch of its own.
+        """
+        spans = [(event.start, event.end) for event in self.events]
+        nearest = nearest_to_events(self.scores, spans, MOST_UNUSUAL - len(spans), self.smear)
+        others = self._events(nearest)
+        stretches = [
+            Stretch(event, severity(event.score, self.threshold), index < len(spans))
+            for index, event in enumerate([*self.events, *others])
+        ]
+        return sorted(stretches, key=lambda stretch: -stretch.event.score)[:MOST_UNUSUAL]
+
+    def _events(self, labels: Int8[np.ndarray, " time"]) -> list[Event]:
+        """What is known of the stretches with these labels."""
         names = self.model.channels
-        found = find_events(self.labels, self.contributions, names)
+        found = find_events(labels, self.contributions, names)
         if found and self.explained:
             found = with_expectation(found, names, self.series.values, self.expected)
             found = [self._with_similar(event) for event in found]
@@ -130,14 +182,16 @@ class Detection:
 
     @cached_property
     def false_alarms(self) -> FalseAlarms:
-        """The rate of alarms if the series is normal, beside the rate that was asked for.
+        """How many alarms and events there are if the series is normal, beside the rate that was asked for.
 
         As in calibration, the first and the last window are left out where that leaves half of the series.
         """
         judged = SCORES[self.kind].counted(len(self.scores), self.model.config.window)
         known = by_rows(lambda part: ~np.isnan(part), self.scores[judged])
-        alarms = kept(self.alarms[judged], known) == 1
-        return false_alarms(kept(self.scores[judged], known), alarms, asked_rate(self.model.config))
+        alarms, config = kept(self.alarms[judged], known) == 1, self.model.config
+        events, asked = len(intervals(self.labels[judged])), asked_events(config, self.series)
+        scores = kept(self.scores[judged], known)
+        return false_alarms(scores, alarms, asked_rate(config), events, None if asked is None else 1e4 * asked)
 
     @cached_property
     def expected(self) -> TimeByChannel:

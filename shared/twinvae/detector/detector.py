@@ -1,9 +1,7 @@
 """VAEDetector: the parts in order. `vae_jax` and `vae_torch` bind it to a backend."""
 
 import importlib
-from collections.abc import Callable
 from dataclasses import replace
-from operator import attrgetter
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -11,13 +9,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from jaxtyping import Float, Int8
 
-from twinvae.config import HYPERPARAMETERS, KINDS, Config, Device, Kind, Missing, check_kind
-from twinvae.detector.arguments import Estimator
+from twinvae.config import HYPERPARAMETERS, KINDS, Device, Kind, Missing, check_kind
 from twinvae.detector.detection import Detection
-from twinvae.detector.not_fitted import not_fitted
+from twinvae.detector.fitted import Fitted
 from twinvae.detector.outcome import scores_and_labels
 from twinvae.detector.preparation import Prepared, prepare
+from twinvae.detector.rates import rated
 from twinvae.detector.rows import detected
+from twinvae.detector.search import is_asked_for, searched, trained_apart
 from twinvae.detector.windows import Scorer, window_scorer
 from twinvae.files.atomic import write_bytes
 from twinvae.files.out_of_core import TimeByChannel
@@ -31,23 +30,14 @@ from twinvae.process.notices import collected, warn
 from twinvae.scoring.calibration import calibrate
 from twinvae.scoring.events import Event
 from twinvae.scoring.false_alarms import FalseAlarms
-from twinvae.scoring.formulas import Calibration, Statistics
+from twinvae.scoring.formulas import Statistics
 from twinvae.scoring.kinds import statistics_of
 from twinvae.scoring.statistics import latent_draws
-from twinvae.series.scaling import Scaler
 from twinvae.series.series import Series
 from twinvae.stream.stream import Stream
 
 
-def _of_model(read: Callable[[Model], Any], doc: str) -> Any:
-    return property(lambda detector: read(detector._fitted), doc=doc)
-
-
-def _part(name: str) -> Any:
-    return _of_model(attrgetter(name), f"The {name} of `model_`.")
-
-
-class VAEDetector(Estimator):
+class VAEDetector(Fitted):
     """Finds anomalies in a time series with a variational autoencoder of its windows.
 
     Use `vae_jax.VAEDetector` or `vae_torch.VAEDetector`. A series has shape (time,) or (time, channel). Every argument
@@ -66,7 +56,6 @@ class VAEDetector(Estimator):
     """
 
     backend: ClassVar[Backend]
-    model_: Model
     history_: History
     decision_scores_: Float[np.ndarray, " time"]
     labels_: Int8[np.ndarray, " time"]
@@ -104,18 +93,46 @@ class VAEDetector(Estimator):
                 warn(message, stacklevel=2)
         return self
 
+    def search(self, series: Any) -> Detection:
+        """Searches a series of which no part is known to be normal, and answers with all that was found in it.
+
+        It fits on the whole series, and trains a model more for each of `folds` parts of it, which has not seen that
+        part and judges it. What counts is how far errors are above what is usual in the same series: see
+        `twinvae.scoring.search`. `decision_scores_` and `labels_` are those of the search.
+
+        Raises:
+            TypeError, ValueError: as `fit`.
+        """
+        given = Series.of(series)
+        said: list[str] = []
+        try:
+            with collected() as said:
+                prepared = prepare(self, given)
+                trained = train(self.backend, prepared.net, prepared.scaled, prepared.config, self.seed)
+                self.calibrate(prepared, *trained)
+                found = searched(self, self.model_, self.backend, given, prepared)
+                said.extend(message for message in found.warnings if message not in said)
+                self.decision_scores_, self.labels_ = found.scores, found.labels
+        finally:
+            for message in said:
+                warn(message, stacklevel=2)
+        return found
+
     def calibrate(self, prepared: Prepared, parameters: Parameters, history: History) -> None:
         """Keeps what was learned from a prepared series, and the thresholds that follow from it. `fit` calls it."""
         config, net, scaled, wanted = prepared.config, prepared.net, prepared.scaled, statistics_of(*KINDS)
 
-        def run(noise: Float[np.ndarray, " latent"] | None = None) -> Statistics:
-            return self.backend.statistics(net, parameters, scaled, wanted, config.device, noise)
+        def run(noise: Float[np.ndarray, " latent"] | None = None, by: Parameters = parameters) -> Statistics:
+            return self.backend.statistics(net, by, scaled, wanted, config.device, noise)
 
         def beside_gaps(cut: TimeByChannel) -> Statistics:
             return self.backend.statistics(replace(net, masked=True), parameters, cut, wanted, config.device, None)
 
         drawn = map(run, latent_draws(config, self.seed))
         calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config, beside_gaps)
+        if prepared.rate is not None:
+            apart = [run(by=each) for each in trained_apart(self.backend, prepared, self.seed)]
+            thresholds = rated(prepared, calibration, thresholds, statistics, apart)
         model = Model(
             self.preset, self._overrides(), self.seed, config, prepared.channels, parameters, prepared.scaler,
             thresholds, calibration,
@@ -174,9 +191,13 @@ class VAEDetector(Estimator):
         return found.series.on_index(found.labels, "label", self.channels_)
 
     def fit_predict(self, series: Any, y: object = None) -> Any:
-        """Fits, and labels the training series itself."""
+        """Labels a series of which no part is known to be normal: `search`.
+
+        Where a score or a threshold was named, or the preset has no `folds`: those of `fit` on the series itself.
+        """
         given = Series.of(series)
-        return given.on_index(self.fit(given).labels_, "label", self.channels_)
+        labels = self.search(given).labels if is_asked_for(self) else self.fit(given).labels_
+        return given.on_index(labels, "label", self.channels_)
 
     def events(self, series: Any, *, kind: Kind | None = None) -> list[Event]:
         """The anomalies as intervals [start, end), with their peaks, each channel's share, and why: see `Event`."""
@@ -264,29 +285,6 @@ class VAEDetector(Estimator):
         config = replace(saved.config, device=device or "auto", **chosen)
         detector.model_ = replace(saved, config=config, overrides=detector._overrides())
         return detector
-
-    # The parts of the model.
-
-    @property
-    def _fitted(self) -> Model:
-        if "model_" not in vars(self):
-            raise not_fitted("this detector is not fitted: call fit first")
-        return self.model_
-
-    thresholds_: dict[str, float] = _part("thresholds")
-    parameters_: Parameters = _part("parameters")
-    scaler_: Scaler = _part("scaler")
-    config_: Config = _part("config")
-    channels_: tuple[str, ...] = _part("channels")
-    calibration_: Calibration = _part("calibration")
-    n_features_in_: int = _of_model(lambda model: len(model.channels), "The number of channels, as scikit-learn asks.")
-    threshold_: float = _of_model(lambda model: model.thresholds[model.config.kind], "That of the score that decides.")
-
-    @property
-    def arguments_(self) -> dict[str, Any]:
-        """The constructor's arguments of the fit."""
-        model = self._fitted
-        return {"preset": model.preset, "seed": model.seed} | dict.fromkeys(HYPERPARAMETERS) | dict(model.overrides)
 
 
 def load_detector(name: str) -> type[VAEDetector]:

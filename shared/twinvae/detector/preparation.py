@@ -7,6 +7,7 @@ from jaxtyping import Int
 
 from twinvae.config import Config, check_channels
 from twinvae.detector.arguments import Estimator
+from twinvae.detector.asked import event_rate
 from twinvae.detector.suitable import WINDOWS_IN_SERIES, suitable
 from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, has_missing, number, pieces
 from twinvae.model.model import Model
@@ -32,6 +33,7 @@ class Prepared:
     net: Net
     rows: Int[np.ndarray, " row"] | None = None  # the steps that the series had rows for, if absent ones were filled in
     whole: Series | None = None  # the series with its wild values, if some were left out
+    rate: float | None = None  # the false events a step that were asked for, if any were
 
 
 def prepare(arguments: Estimator, series: Series) -> Prepared:
@@ -73,7 +75,8 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
     scaled = scaled_series(used.values, scaler, config)
     net = Net.of(config, len(names), masked=has_missing(scaled))
     rows = None if given.grid is None else given.grid.place
-    return Prepared(scaled, names, scaler, config, net, rows, None if used is given else given)
+    rate = event_rate(config, series, len(scaled))
+    return Prepared(scaled, names, scaler, config, net, rows, None if used is given else given, rate)
 
 
 def to_use(series: Series, config: Config) -> Series:

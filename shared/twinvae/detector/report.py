@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from twinvae.detector.detection import Detection
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.rows import DetectionOfRows
 from twinvae.detector.score_files import write_scores
@@ -20,7 +21,7 @@ from twinvae.model.record import event_record
 from twinvae.plots import pictures as plots
 from twinvae.plots.events import plot_events
 from twinvae.process.notices import warn
-from twinvae.scoring.kinds import SCORES
+from twinvae.scoring.severity import Stretch
 from twinvae.series.series import Series
 
 SUMMARY = "events.json"
@@ -46,11 +47,19 @@ def quality(series: Series, scores: Float[np.ndarray, " time"]) -> dict[str, flo
 
 
 def write_detection(
-    out: Path, table: Series, detector: VAEDetector, *, train_rows: int, name: str, scores_suffix: str
+    out: Path,
+    table: Series,
+    detector: VAEDetector,
+    *,
+    train_rows: int,
+    name: str,
+    scores_suffix: str,
+    found: Detection | None = None,
 ) -> dict[str, Any]:
-    """Scores the table and writes scores, the pictures, the model, and last events.json; returns what that holds.
+    """Writes what was found in a table: scores, pictures, the model, and last events.json; returns what that holds.
 
-    `train_rows` says how many of the first rows the detector was fitted on; 0 if it was fitted on another series.
+    `found` is the detection of the table; None stands for that of the detector. `train_rows` says how many of the first
+    rows the detector was fitted on; 0 if it was fitted on another series, or has searched this one.
     `files` in events.json are the names of the other files and their SHA-256. Those that an earlier run has written
     so, and this one has not (a picture without events, scores of another suffix), are removed.
 
@@ -58,7 +67,7 @@ def write_detection(
         ValueError: if the series is not fit for use.
         OSError: if a file cannot be written.
     """
-    found = detector.detect(table)
+    found = detector.detect(table) if found is None else found
     scores, events, names = found.scores, found.events, detector.channels_
     out.mkdir(parents=True, exist_ok=True)
     before = _places(out)
@@ -67,10 +76,12 @@ def write_detection(
     summary: dict[str, Any] = {
         "rows": len(scores),
         "train_rows": train_rows,
-        "kind": found.kind,
-        "threshold": detector.threshold_,
+        "kind": found.name,
+        "threshold": found.threshold,
         "loss": detector.history_["loss"][-1],
+        "basis": _basis(found),
         "events": [event_record(event, table) for event in events],
+        "most_unusual": [_stretch_record(stretch, table) for stretch in found.most_unusual],
     }
     summary |= quality(table, scores)
     detector.save(out / "model.safetensors")
@@ -103,14 +114,14 @@ def write_detection(
         reconstruction=expected[:, order], train_rows=train_rows, **common,
     )  # fmt: skip
     plots.plot_score(
-        out / "score.png", ordered, scores, detector.threshold_,
-        title=f"{name}: anomaly score, {found.kind}",
-        ylabel=SCORES[found.kind].axis(detector.config_.scaling), **common,
+        out / "score.png", ordered, scores, found.threshold,
+        title=f"{name}: anomaly score, {found.name}",
+        ylabel=found.axis, **common,
     )  # fmt: skip
     if events:
         plot_events(
             out / "events.png", series, expected, contributions, events,
-            title=name, threshold=detector.threshold_, margin=detector.config_.window,
+            title=name, threshold=found.threshold, margin=detector.config_.window,
         )  # fmt: skip
     hit = plots.windows_with(labels, detector.config_.window)
     if not hit.all():
@@ -123,6 +134,19 @@ def write_detection(
     summary["files"] = {name: file_checksum(out / name) for name in written}
     write_text(out / SUMMARY, as_json(summary))
     return summary
+
+
+def _basis(found: Detection) -> str:
+    """What the events rest on; without any, also how near the highest score comes to the threshold."""
+    highest = float(np.nanmax(found.scores))
+    if found.events or not found.threshold > 0 or highest > found.threshold:
+        return found.basis
+    return f"{found.basis}; the highest score, {highest:.4g}, is {highest / found.threshold:.2g} of the threshold"
+
+
+def _stretch_record(stretch: Stretch, table: Series) -> dict[str, Any]:
+    record = event_record(replace(stretch.event, contributions=None), table)
+    return {"severity": round(stretch.severity, 1), "event": stretch.is_event} | record
 
 
 def _places(out: Path) -> dict[str, tuple[int, int]]:

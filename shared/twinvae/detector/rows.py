@@ -25,6 +25,31 @@ class DetectionOfRows(Detection):
     whole: Detection  # on the grid
     grid: Grid
 
+    @property
+    def threshold(self) -> float:
+        """What a score must exceed to be an alarm."""
+        return self.whole.threshold
+
+    @property
+    def name(self) -> str:
+        """What the score is called."""
+        return self.whole.name
+
+    @property
+    def axis(self) -> str:
+        """What the axis of a picture says."""
+        return self.whole.axis
+
+    @property
+    def smear(self) -> int:
+        """How many steps away from an anomaly the score may still be raised."""
+        return self.whole.smear
+
+    @property
+    def basis(self) -> str:
+        """What the events rest on, how many false alarms to expect, and what would change it: one sentence."""
+        return self.whole.basis
+
     @cached_property
     def contributions(self) -> TimeByChannel:
         """The score of each channel at each row."""
@@ -34,6 +59,11 @@ class DetectionOfRows(Detection):
     def scores(self) -> Float[np.ndarray, " time"]:
         """The score of each row."""
         return self.whole.scores[self.grid.place]
+
+    @cached_property
+    def alarms(self) -> Int8[np.ndarray, " time"]:
+        """1 where the score of the row is strictly above the threshold, else 0."""
+        return self.whole.alarms[self.grid.place]
 
     @cached_property
     def labels(self) -> Int8[np.ndarray, " time"]:
@@ -53,9 +83,9 @@ class DetectionOfRows(Detection):
     @cached_property
     def events(self) -> list[Event]:
         """The anomalies as intervals of rows; one that lies in a hole is none."""
-        return list(self._events())
+        return list(self._events_of_rows())
 
-    def _events(self) -> Iterator[Event]:
+    def _events_of_rows(self) -> Iterator[Event]:
         stamp = self.series.index if self.series.on_pandas else None
         for event in self.whole.events:
             start, end = self.grid.row(event.start), self.grid.row(event.end)
@@ -88,9 +118,13 @@ def detected(model: Model, backend: Backend, series: Series, kind: Kind, *, expl
     Raises:
         ValueError: if the series is not fit for use, shorter than a window, or has other channels than the fitted one.
     """
-    used = to_score(series, model)
-    whole = Detection(model, backend, used, kind, explained)
-    if used.grid is None:
+    return of_rows(Detection(model, backend, to_score(series, model), kind, explained), series)
+
+
+def of_rows(whole: Detection, series: Series) -> Detection:
+    """The same detection, or what it says of the rows of a series with holes, where the whole is on a grid."""
+    grid = whole.series.grid
+    if grid is None:
         return whole
-    rows = replace(series, values=used.values[used.grid.place])
-    return DetectionOfRows(model, backend, rows, kind, explained, whole, used.grid)
+    rows = replace(series, values=whole.series.values[grid.place])
+    return DetectionOfRows(whole.model, whole.backend, rows, whole.kind, whole.explained, whole, grid)

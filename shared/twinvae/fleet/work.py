@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from twinvae.detector.detector import VAEDetector, load_detector
+from twinvae.detector.search import is_asked_for, searched
 from twinvae.fleet.rows import EventRow, Row, as_parquet, failed_row, fitted_row
 from twinvae.fleet.training import Member, fit_batch
 from twinvae.model.record import event_record
@@ -57,7 +58,10 @@ class Result(NamedTuple):
 
 
 def work(settings: Settings, task: Task) -> list[Result]:
-    """Trains the series of a task together and scores all rows of each. A series that fails has a row that says why."""
+    """Trains the series of a task together and scores all rows of each. A series that fails has a row that says why.
+
+    Where no part is known to be normal, each is searched.
+    """
     parts = {name: settings.training_part(table) for name, table in zip(task.names, task.series, strict=True)}
     members = fit_batch(settings.detector(), parts) if parts else []
     return [_scored(settings, member, table) for member, table in zip(members, task.series, strict=True)]
@@ -72,13 +76,18 @@ def _scored(settings: Settings, member: Member, table: Series) -> Result:
         return Result(failed_row(name, member.error, len(table), member.warnings))
     try:
         with collected() as found:
-            detection = detector.detect(table)
+            if settings.train_rows is None and is_asked_for(detector):
+                detection = searched(detector, detector.model_, detector.backend, table)
+            else:
+                detection = detector.detect(table)
             events = detection.events
     except (TypeError, ValueError) as error:
         return Result(failed_row(name, error, len(table), (*member.warnings, *found)))
     measured = quality(table, detection.scores)
     row = fitted_row(name, detector, tuple(dict.fromkeys((*member.warnings, *found))))._replace(
         rows=len(table),
+        kind=detection.name,
+        threshold=detection.threshold,
         events=len(events),
         anomalous_steps=sum(event.end - event.start for event in events),
         roc_auc=measured.get("roc_auc"),

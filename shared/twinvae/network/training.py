@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, NotRequired, TypedDict, TypeVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from twinvae.config import Config
 from twinvae.files.out_of_core import TimeByChannel, pieces
@@ -123,30 +123,47 @@ def train_together(
     config: Config,
     seed: int,
     stop: Callable[[], bool],
+    learned: Sequence[Int[np.ndarray, " _"] | None] | None = None,
 ) -> list[tuple[Parameters, History]]:
     """Trains a network for each of these scaled series at once, each for its own number of epochs.
 
-    There is no held-out tail, so no early stopping; and what comes out is not checked: see `check_trained`.
+    There is no held-out tail, so no early stopping; and what comes out is not checked: see `check_trained`. `learned`
+    are the windows that each one learns from, as their first time steps; None stands for all of them.
 
     Raises:
         Cancelled: if `stop()` was true between two chunks.
     """
-    windows = [count(len(scaled), config.window) for scaled in series]
+    places = [None] * len(series) if learned is None else learned
+    windows = [
+        count(len(scaled), config.window) if place is None else len(place)
+        for scaled, place in zip(series, places, strict=True)
+    ]
     steps = [steps_per_epoch(each, config.batch_size) for each in windows]
     order = sorted(range(len(series)), key=lambda member: -steps[member] * epochs[member])
     together = np.zeros((len(series), power_of_two(max(map(len, series))), net.channels), net.dtype)
     for row, member in zip(together, order, strict=True):
         row[: len(series[member])] = series[member]
     schedule = chunks_together([windows[m] for m in order], [epochs[m] for m in order], config, seed)
+    if learned is not None:
+        schedule = _placed(schedule, [places[m] for m in order])
     start = draw(net, seed)
     trained = backend.train_together(net, start, together, _until(stop, schedule), config)
     result: dict[int, tuple[Parameters, History]] = {}
-    for member, (learned, terms) in zip(order, trained, strict=True):
+    for member, (parameters, terms) in zip(order, trained, strict=True):
         history: History = {"loss": [], "reconstruction": [], "kl": [], "kl_per_dimension": []}
         shaped = terms.astype(np.float64).reshape(epochs[member], steps[member], -1)
         _add_epochs(history, shaped, windows[member], config)
-        result[member] = learned, history
+        result[member] = parameters, history
     return [result[member] for member in range(len(series))]
+
+
+def _placed(
+    schedule: Iterator[ChunkTogether], places: Sequence[Int[np.ndarray, " _"] | None]
+) -> Iterator[ChunkTogether]:
+    """The schedule with the windows of each member at these places: its i-th window begins at the i-th of them."""
+    for chunk in schedule:
+        starts = [row if place is None else place[row] for row, place in zip(chunk.starts, places, strict=True)]
+        yield chunk._replace(starts=np.stack(starts).astype(np.int32))
 
 
 class Cancelled(Exception):  # noqa: N818  (not an error)

@@ -14,7 +14,7 @@ LONGEST_LAG = 4096  # time steps
 
 
 class FalseAlarms(NamedTuple):
-    """Alarms on normal data. The rates are shares of time steps."""
+    """Alarms on normal data. The rates are shares of time steps; those of events are for 10,000 time steps."""
 
     asked: float | None  # None: the threshold names no rate
     found: float
@@ -24,6 +24,11 @@ class FalseAlarms(NamedTuple):
     alarms: int  # of them above the threshold
     runs: int  # of alarms without a gap
     independent: float  # as many independent steps say as much as these
+    events: int  # false alarms as people count them
+    events_asked: float | None  # for 10,000 steps; None: no rate of events was asked for
+    events_found: float
+    events_low: float  # with 95 % confidence
+    events_high: float
 
 
 def asked_rate(config: Config) -> float | None:
@@ -31,15 +36,22 @@ def asked_rate(config: Config) -> float | None:
     return {"quantile": 1.0 - config.quantile, "pot": config.false_alarm_rate}.get(config.threshold)
 
 
-def false_alarms(scores: Float[np.ndarray, " n"], alarms: Bool[np.ndarray, " n"], asked: float | None) -> FalseAlarms:
+def false_alarms(
+    scores: Float[np.ndarray, " n"],
+    alarms: Bool[np.ndarray, " n"],
+    asked: float | None,
+    events: int = 0,
+    events_asked: float | None = None,
+) -> FalseAlarms:
     """The rate of alarms among steps that are all normal, with an interval that allows for their dependence.
 
     The scores of neighbouring steps are alike, so n steps say less than n independent ones would: as much as `n / tau`,
     where tau is the larger of the integrated autocorrelation time of the scores (`autocorrelation_time`) and the mean
     length of a run of alarms. High scores depend less on each other than all do, so this is on the safe side. The
-    interval is that of Clopper and Pearson (1934) for the found rate among so many steps.
+    interval is that of Clopper and Pearson (1934) for the found rate among so many steps. Events lie apart: theirs is
+    that of Garwood (1936) for a Poisson count. `events_asked` is for 10,000 steps.
     """
-    from scipy.special import betaincinv
+    from scipy.special import betaincinv, gammaincinv
 
     steps, count = len(scores), int(np.count_nonzero(alarms))
     runs = len(intervals(alarms.astype(np.int8)))
@@ -49,7 +61,12 @@ def false_alarms(scores: Float[np.ndarray, " n"], alarms: Bool[np.ndarray, " n"]
     hits, tail = found * independent, (1.0 - CONFIDENCE) / 2
     low = float(betaincinv(hits, independent - hits + 1.0, tail)) if count else 0.0
     high = float(betaincinv(hits + 1.0, independent - hits, 1.0 - tail)) if count < steps else 1.0
-    return FalseAlarms(asked, found, low, high, steps, count, runs, independent)
+    each = 1e4 / steps
+    fewest = float(gammaincinv(events, tail)) * each if events else 0.0
+    most = float(gammaincinv(events + 1.0, 1.0 - tail)) * each
+    return FalseAlarms(
+        asked, found, low, high, steps, count, runs, independent, events, events_asked, events * each, fewest, most
+    )
 
 
 def autocorrelation_time(scores: Float[np.ndarray, " n"]) -> float:

@@ -143,13 +143,21 @@ def contributions(
 
     `statistics` holds the results of `series_statistics` of the names `SCORES[kind].statistics`, `series` is scaled.
     Distances from training windows (`SCORES[kind].views`) are computed unless they are among the statistics.
+    """
+    return contributions_of(SCORES[kind], series, statistics, window, calibration)
+
+
+def contributions_of(
+    score: Score, series: TimeByChannel, statistics: Mapping[str, np.ndarray], window: int, calibration: Calibration
+) -> TimeByChannel:
+    """The contributions to any score, one of the table or not.
 
     Means are over the values that are not missing (NaN in `series`; divergence: a window counts by how many it has). A
     missing value gets the score of its neighbours, interpolated in time (causal: the last one before it). It is NaN
     where no window that the score is made of holds a value of the channel: further than W - 1 steps from any (causal:
     after the last one). Errors count less where windows have few values (`calibration.excess`).
     """
-    score, gaps = SCORES[kind], has_missing(series)
+    gaps = has_missing(series)
     used: Statistics = statistics
     if calibration.memory is not None and score.views:
         views = tuple(view for view in score.views if view not in statistics)
@@ -160,8 +168,8 @@ def contributions(
         names = [name for name in (*score.statistics, *score.views) if name != "reconstruction"]  # that is no error
         used = {**used, **{name: evened(name, used[name], series, window, excess) for name in names}}
     result = score.of(used, series, window, calibration)
-    if excess is not None and kind == "reconstruction":
-        result = evened(kind, result, series, window, excess)
+    if excess is not None and score.kind == "reconstruction":
+        result = evened("reconstruction", result, series, window, excess)
     if gaps:
         result = by_rows(np.copy, result) if any(result is one for one in used.values()) else result
         _fill_gaps(result, by_rows(lambda part: ~np.isnan(part), series), window, only_past=score.only_past)

@@ -11,6 +11,7 @@ from twinvae.files.out_of_core import by_rows, kept, median, quantiles
 MAD_TO_DEVIATION = 1.482602218505602  # 1 / the 0.75 quantile of N(0, 1): makes a MAD estimate sigma
 TAIL = 0.98  # peaks over threshold: the quantile where the tail begins, as Siffer et al. 2017
 LEAST_PEAKS = 10
+FENCE = 6.0  # robust deviations of the logarithm above its median: training scores beyond may be anomalies themselves
 
 
 def threshold(scores: Float[np.ndarray, " n"], config: Config) -> float:
@@ -21,6 +22,8 @@ def threshold(scores: Float[np.ndarray, " n"], config: Config) -> float:
     """
     if config.threshold == "maximum":
         return config.margin * float(np.max(scores))
+    if config.threshold == "fenced":
+        return config.margin * fenced_maximum(scores)
     values = by_rows(lambda part: part.astype(np.float64), scores)
     if config.threshold == "quantile":
         return float(quantiles(values, config.quantile))
@@ -37,6 +40,20 @@ def check_enough(scores: int, config: Config) -> None:
             f'threshold="pot" needs at least {least} training scores away from the ends of the series, got {scores}: '
             "train on a longer series, or choose another threshold"
         )
+
+
+def fenced_maximum(scores: Float[np.ndarray, " n"]) -> float:
+    """The largest score, but at most `exp(median + 6 * 1.4826 * MAD)` of the logarithms of the scores above 0.
+
+    Scores are products of many factors, so their logarithms are about symmetric: a score beyond that fence belongs to
+    an anomaly in the training series, and would set a threshold that no other anomaly reaches.
+    """
+    largest = float(np.max(scores))
+    positive = kept(scores, by_rows(lambda part: part > 0, scores))
+    if len(positive) == 0:
+        return largest
+    logarithms = by_rows(lambda part: np.log(part.astype(np.float64)), positive)
+    return min(largest, float(np.exp(robust(logarithms, FENCE))))
 
 
 def robust(scores: Float[np.ndarray, " n"], factor: float) -> float:
@@ -73,3 +90,30 @@ def peaks_over_threshold(scores: Float[np.ndarray, " n"], rate: float) -> float:
     if abs(shape) < 1e-8:
         return start - unit * scale * math.log(ratio)
     return start + unit * scale / shape * (ratio**-shape - 1.0)
+
+
+MEASURED_MARGIN = 3.0  # `docs/thresholds.md` has the false alarms of this margin
+MEASURED = 0.5  # false events in 10,000 normal steps
+
+
+def in_words(config: Config, value: float) -> str:
+    """What a threshold is, how many false alarms to expect of it, and what would change it: one sentence."""
+    rule, change = {
+        "maximum": (f"{config.margin:g} times the largest score fitted on", "a lower margin finds more"),
+        "fenced": (f"{config.margin:g} times the largest score fitted on, outliers aside", "a lower margin finds more"),
+        "quantile": (f"the {config.quantile:g} quantile of the scores fitted on", "another quantile changes that"),
+        "robust": (
+            f"{config.mad_factor:g} robust deviations above the median score fitted on", "mad_factor changes that",
+        ),
+        "pot": (
+            f"what {config.false_alarm_rate:g} of normal steps should exceed", "false_alarm_rate changes that",
+        ),
+    }[config.threshold]  # fmt: skip
+    if config.false_events:
+        return (
+            f"the threshold {value:.4g} lets normal rows like those fitted on begin {config.false_events} false "
+            "alarms, within a factor of 3 to 10; another rate changes that"
+        )
+    measured = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
+    expected = f"at most about {MEASURED:g} in 10,000" if measured else "an unknown number in 10,000"
+    return f"the threshold {value:.4g} is {rule}; expect {expected} normal rows to begin a false alarm; {change}"

@@ -1,0 +1,61 @@
+"""The thresholds of a detector that was asked for a rate of false events."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from twinvae.config import KINDS
+from twinvae.detector.preparation import Prepared
+from twinvae.process.notices import warn
+from twinvae.scoring.calibration import SINGLE_WINDOW, window_errors
+from twinvae.scoring.cross_fit import blocks, held_out
+from twinvae.scoring.event_rate import APART, how_sure, tail, threshold_of, why_not
+from twinvae.scoring.formulas import Calibration, Statistics
+from twinvae.scoring.kinds import SCORES, contributions, mean_over_channels
+
+
+def rated(
+    prepared: Prepared,
+    calibration: Calibration,
+    thresholds: Mapping[str, float],
+    seen: Statistics,
+    apart: Sequence[Statistics],
+) -> dict[str, float]:
+    """The thresholds for the rate that `prepared` was asked for, in place of others.
+
+    Each is the larger one of two: from the scores of the training series, and from those that models give which have
+    not seen the part that they judge (`apart`; none if the series is too short for that). Where errors are the model's
+    own, those of another model say little. A kind of score whose tail says too little keeps its threshold, with a
+    warning if it is that of a stream.
+
+    Raises:
+        ValueError: if the score that decides has too few separate peaks.
+    """
+    config, rate = prepared.config, prepared.rate
+    assert rate is not None
+    found, unit = dict(thresholds), config.false_events
+    both = [seen, held_out(apart, blocks(len(prepared.scaled), len(apart)))] if apart else [seen]
+    for name in sorted((*KINDS, SINGLE_WINDOW), key=lambda name: name != config.kind):  # that may be refused first
+        tails = [tail(_scores(name, prepared, calibration, each), max(APART, config.window)) for each in both]
+        why = next((why for known in tails if (why := why_not(known, rate, unit)) is not None), None)
+        if why is None:
+            found[name] = max(threshold_of(known, rate) for known in tails)
+        elif name == config.kind:
+            raise ValueError(f"false_events={unit}: {why}")
+        elif name == "causal":
+            warn(f"false_events={unit} holds for series, not for streams (score causal): {why}")
+    steps = min(known.steps for known in tails)
+    if rate * steps < 1:
+        warn(f"false_events={unit} is {how_sure(steps, rate)}, since it is rarer than once in {steps} training rows")
+    return found
+
+
+def _scores(name: str, prepared: Prepared, calibration: Calibration, statistics: Statistics) -> Float[np.ndarray, " n"]:
+    scaled, window = prepared.scaled, prepared.config.window
+    if name == SINGLE_WINDOW:
+        return window_errors(scaled, statistics["window"], window)
+    kind = next(kind for kind in KINDS if kind == name)
+    score = SCORES[kind]
+    parts = contributions(kind, scaled, statistics, window, calibration)
+    return mean_over_channels(parts)[score.counted(len(scaled), window)]
