@@ -91,7 +91,12 @@ def test_each_score_is_the_loop_s_whatever_the_blocks(
     calibration = made_up(channels, window, durations=DURATIONS, warm_up=0.7, dtype="float64", seed=0)
     statistics = scored(series, window, SCORES[kind].statistics, block, padding)
     found = contributions(kind, series, statistics, window, calibration)
-    assert_close(found, expected(series, window, kind, calibration), 1e-13)
+    wanted = expected(series, window, kind, calibration)
+    if wanted.max() < 1e-50:  # all shapes of two steps are one of two: what is left is rounding
+        assert kind == "neighbour"
+        assert found.max() < 1e-50
+    else:
+        assert_close(found, wanted, 1e-13)
 
 
 def test_run_errors_do_not_depend_on_how_many_rows_are_worked_on_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
