@@ -34,7 +34,7 @@ def test_blocks_hold_each_step_once_and_their_models_learn_from_windows_elsewher
 def test_each_block_has_the_rows_of_its_own_model() -> None:
     found = [{"point": np.full((10, 1), float(model)), "window": np.full((8, 1), float(model))} for model in range(3)]
     together = held_out(found, blocks(10, 3))
-    assert together["window"][:, 0].tolist() == [0.0] * 3 + [1.0] * 4 + [2.0]  # a window counts by where it begins
+    assert together["window"][:, 0].tolist() == [0.0] * 3 + [1.0] * 4 + [2.0]  # of the block that it begins in
     assert together["point"][:, 0].tolist() == [0.0] * 3 + [1.0] * 4 + [2.0] * 3
 
 

@@ -115,5 +115,5 @@ def in_words(config: Config, value: float) -> str:
             "alarms, within a factor of 3 to 10; another rate changes that"
         )
     measured = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
-    expected = f"at most about {MEASURED:g} in 10,000" if measured else "an unknown number in 10,000"
+    expected = f"about {MEASURED:g} in 10,000" if measured else "an unknown number in 10,000"
     return f"the threshold {value:.4g} is {rule}; expect {expected} normal rows to begin a false alarm; {change}"
