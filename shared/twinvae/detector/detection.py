@@ -172,7 +172,8 @@ class Detection:
     def _with_similar(self, event: Event) -> Event:
         """The event with the training window that is most like the window around its peak."""
         window, memory = self.model.config.window, self.model.calibration.memory
-        assert memory is not None
+        if memory is None:  # a model of an earlier release
+            return event
         start = min(max(event.peak - window // 2, 0), len(self.scaled) - window)
         row, distance, drawing = most_similar(self.scaled, start, window, memory)
         shift, scale = self.model.scaler

@@ -243,6 +243,8 @@ class VAEDetector(Fitted):
         model = self._fitted
         chosen = model.config.kind if kind is None else kind
         check_kind(chosen)
+        if chosen not in model.thresholds:
+            raise ValueError(f"an earlier release has fitted this model, without the score {chosen}: fit it again")
         found = detected(model, self.backend, Series.of(series), chosen, explained=explained)
         for message in found.warnings if scored else found.gap_warnings:
             warn(message, stacklevel=3)  # of the public method's caller

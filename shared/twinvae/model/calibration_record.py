@@ -17,21 +17,19 @@ Arrays = dict[str, np.ndarray]
 
 
 def record(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
-    """The settings and the arrays of a calibration. Its memory must be there, as it is after a fit."""
-    memory = calibration.memory
-    assert memory is not None
-    settings = {
+    """The settings and the arrays of a calibration."""
+    settings: dict[str, Any] = {
         "warm_up": calibration.warm_up,
         "durations": calibration.durations,
         "peak": dict(calibration.peak),
-        "fitted_steps": memory.length,
-        "fitted_digest": memory.digest,
     }
-    arrays = {f"{NAME}.largest.{kind}": np.asarray(calibration.largest[kind], np.float64) for kind in AVERAGED}
+    arrays = {f"{NAME}.largest.{kind}": np.asarray(found, np.float64) for kind, found in calibration.largest.items()}
     arrays[f"{NAME}.variance"] = np.asarray(calibration.variance, np.float64)
-    for view, bank in memory.banks.items():
-        arrays[f"{NAME}.{view}.values"] = np.ascontiguousarray(bank.values)
-        arrays[f"{NAME}.{view}.starts"] = bank.starts
+    if calibration.memory is not None:
+        settings |= {"fitted_steps": calibration.memory.length, "fitted_digest": calibration.memory.digest}
+        for view, bank in calibration.memory.banks.items():
+            arrays[f"{NAME}.{view}.values"] = np.ascontiguousarray(bank.values)
+            arrays[f"{NAME}.{view}.starts"] = bank.starts
     if calibration.excess is not None:
         arrays[f"{NAME}.excess"] = np.ascontiguousarray(calibration.excess, np.float64)
     return settings, arrays
@@ -51,12 +49,27 @@ def of_record(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     )
 
 
+def of_earlier(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Calibration:
+    """The calibration of a record of version 2, which compares no windows and averages the point error alone."""
+    excess = arrays.get(f"{NAME}.excess")
+    if excess is not None:
+        excess = np.concatenate([excess, np.ones((len(VIEWS), excess.shape[1]))])
+    return Calibration(
+        warm_up=float(settings["warm_up"]),
+        durations=tuple(settings["durations"]),
+        largest={"multiscale": arrays[f"{NAME}.largest"]},
+        peak={"multiscale": 1.0},
+        variance=arrays[f"{NAME}.variance"],
+        excess=excess,
+    )
+
+
 def check(calibration: Calibration, window: int, channels: int, dtype: DType) -> None:
     """Raises ValueError if a part is not of the right shape, or holds values that no fit should have made."""
     durations = calibration.durations
     if not durations or not all(type(duration) is int and 0 < duration <= MOST for duration in durations):
         raise ValueError(f"the durations {durations!r} are not whole numbers from 1 to {MOST}")
-    for kind in AVERAGED:
+    for kind in AVERAGED if calibration.memory is not None else calibration.largest:
         shape = len(durations), columns(kind, channels)
         check_array(f"{NAME}.largest.{kind}", calibration.largest[kind], shape, above=0.0)
         if not 0 < calibration.peak[kind] < np.inf:
@@ -66,9 +79,8 @@ def check(calibration: Calibration, window: int, channels: int, dtype: DType) ->
         check_array(f"{NAME}.excess", calibration.excess, (len(STATISTICS), SHARES), above=0.0)
     if not 0 <= calibration.warm_up < np.inf:
         raise ValueError("the score of the warm-up is not finite and at least 0")
-    if calibration.memory is None:
-        raise ValueError("it remembers no training windows")
-    _check_memory(calibration.memory, window, channels, dtype)
+    if calibration.memory is not None:
+        _check_memory(calibration.memory, window, channels, dtype)
 
 
 def columns(kind: Averaged, channels: int) -> int:

@@ -16,13 +16,14 @@ from twinvae.network import parameters as network_parameters
 from twinvae.network.memory import check_draws
 from twinvae.network.net import Net
 from twinvae.process.notices import shortened, warn
-from twinvae.scoring.calibration import THRESHOLDS
+from twinvae.scoring.calibration import SINGLE_WINDOW, THRESHOLDS
 from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
 VERSION = 3
+EARLIER = 2  # which knew fewer scores: such a model can be used, but not saved again
 LONGEST_REASON = 300  # characters of what is said of a damaged file, which may hold anything
-WITHOUT_SUM = "this model has no checksum, since an earlier release saved it: save it again, so that damage is noticed"
+WITHOUT_SUM = "this model has no checksum, since an earlier release saved it: fit and save it again, so that damage is noticed"
 
 
 def as_bytes(model: Model) -> bytes:
@@ -35,6 +36,8 @@ def as_bytes(model: Model) -> bytes:
 
     try:
         check(model)
+        if model.calibration.memory is None:
+            raise ValueError("an earlier release has fitted it, which compared no windows")
     except ValueError as error:
         raise ValueError(f"this model cannot be saved: {error}: fit it again") from None
     calibrated, arrays = calibration_record.record(model.calibration)
@@ -96,7 +99,7 @@ def read(path: Path) -> Model:
         raise ValueError(f"{path}: not a whole safetensors file ({reason}): fit and save the model again") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path}: a safetensors file, but not a model of {FORMAT}")
-    if (version := metadata.get("version")) != str(VERSION):
+    if (version := metadata.get("version")) not in (str(EARLIER), str(VERSION)):
         there = f"format version {shortened(version)}, this release reads version {VERSION}"
         raise ValueError(f"{path}: {there}: fit and save the model again")
     if "sum" not in metadata and metadata.keys() <= {"format", "version", "settings"}:  # of an earlier release
@@ -104,23 +107,26 @@ def read(path: Path) -> Model:
     elif metadata.get("sum") != content_sum(metadata, tensors):
         raise ValueError(f"{path}: damaged model: not the checksum that it was saved with: fit and save it again")
     try:
-        return _checked(json.loads(metadata["settings"]), tensors)
+        return _checked(json.loads(metadata["settings"]), tensors, earlier=version == str(EARLIER))
     except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path}: damaged model: {shortened(reason, LONGEST_REASON)}") from None
 
 
-def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray]) -> Model:
+def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray], *, earlier: bool) -> Model:
     channels = settings["channels"]
     if not isinstance(channels, list):
         raise ValueError("the channel names are not a list of words")
     scaler = Scaler(tensors.pop("scaler.shift"), tensors.pop("scaler.scale"))
     known = {name: tensors.pop(name) for name in list(tensors) if name.startswith(calibration_record.NAME)}
-    calibration = calibration_record.of_record(settings["calibration"], known)
+    if earlier:
+        calibration, kinds = calibration_record.of_earlier(settings, known), tuple(settings["thresholds"])
+    else:
+        calibration, kinds = calibration_record.of_record(settings["calibration"], known), THRESHOLDS
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     model = Model(
         settings["preset"], settings["overrides"], settings["seed"], Config(**settings["config"]), tuple(channels),
-        parameters, scaler, {kind: float(settings["thresholds"][kind]) for kind in THRESHOLDS}, calibration,
+        parameters, scaler, {kind: float(settings["thresholds"][kind]) for kind in kinds}, calibration,
     )  # fmt: skip
     check(model)
     return model
@@ -139,7 +145,8 @@ def check(model: Model) -> None:
     calibration_record.check_array("scaler.scale", scaler.scale, shape, 0.0)
     calibration_record.check(calibration, model.config.window, len(channels), model.config.dtype)
     network_parameters.check(model.parameters, Net.of(model.config, len(channels)))
-    for kind in THRESHOLDS:
+    needed = THRESHOLDS if calibration.memory is not None else (model.config.kind, "causal", SINGLE_WINDOW)
+    for kind in (*needed, *model.thresholds):
         if not 0 <= model.thresholds[kind] < np.inf:
             raise ValueError(f"the threshold of {kind} is not finite and at least 0")
     if not channels:
