@@ -23,7 +23,7 @@ FORMAT = "twinvae"
 VERSION = 3
 EARLIER = 2  # which knew fewer scores: such a model can be used, but not saved again
 LONGEST_REASON = 300  # characters of what is said of a damaged file, which may hold anything
-WITHOUT_SUM = "this model has no checksum: an earlier release saved it: fit and save it again, so that damage is noticed"
+WITHOUT_SUM = "this model has no checksum, as an earlier release saved it: fit and save it again to notice damage"
 
 
 def as_bytes(model: Model) -> bytes:
