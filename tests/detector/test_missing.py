@@ -372,3 +372,17 @@ def test_with_centring_a_level_has_no_part_in_scores_next_to_gaps() -> None:
     assert_same(scores[1], scores[0], 1e-9)
     moved = detector_of("jax")(**settings).fit(HOLES).decision_function(HOLES + 50.0, kind="point")
     assert_same(moved, scores[0], 1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:.*missing values", "ignore:.*no value within")
+def test_windows_that_share_no_value_with_the_remembered_ones_do_not_spoil_the_rest(detector_class: Any) -> None:
+    """Only each second step of a long window is compared: here just those have no value."""
+    time = np.arange(600)[:, None]
+    wave = np.sin(time / (5 + np.arange(26))) + 0.05 * np.random.default_rng(0).normal(size=(600, 26))
+    detector = detector_class(window=64, hidden_dim=8, latent_dim=3, epochs=2).fit(wave)
+    sparse = wave + 1e-3
+    sparse[::2] = np.nan
+    for kind in ("ensemble", "residual", "neighbour"):
+        found = detector.detect(sparse, kind=kind)
+        assert np.isfinite(found.scores).all()
+        assert not found.labels.any()

@@ -44,9 +44,12 @@ def over_windows(values: np.ndarray, held: np.ndarray, length: int, window: int)
     """The mean over the windows that cover a step of what each has, weighted by how many values it holds."""
     result = np.full((length, 1), np.nan)
     for t in range(length):
-        covering = [w for w in range(max(0, t - window + 1), min(t, length - window) + 1) if held[w]]
+        near = range(max(0, t - window + 1), min(t, length - window) + 1)
+        covering = [w for w in near if held[w] and not np.isnan(values[w])]
         if covering:
             result[t] = np.average(values[covering], weights=held[covering])
+    known = ~np.isnan(result[:, 0])
+    result[~known, 0] = np.interp(np.flatnonzero(~known), np.flatnonzero(known), result[known, 0] ** 2) ** 0.5
     return result
 
 

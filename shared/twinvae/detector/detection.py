@@ -169,13 +169,21 @@ class Detection:
             replace(e, start_time=stamp[e.start], last_time=stamp[e.end - 1], peak_time=stamp[e.peak]) for e in found
         ]
 
+    @cached_property
+    def _is_own(self) -> bool:
+        """Whether the series begins with the training series."""
+        memory = self.model.calibration.memory
+        return memory is not None and memory.begins(self.scaled)
+
     def _with_similar(self, event: Event) -> Event:
         """The event with the training window that is most like the window around its peak."""
         window, memory = self.model.config.window, self.model.calibration.memory
         if memory is None:  # a model of an earlier release
             return event
         start = min(max(event.peak - window // 2, 0), len(self.scaled) - window)
-        row, distance, drawing = most_similar(self.scaled, start, window, memory)
+        row, distance, drawing = most_similar(self.scaled, start, window, memory, own=self._is_own)
+        if np.isnan(distance):
+            return event
         shift, scale = self.model.scaler
         return replace(
             event, similar_row=row, similar_distance=distance, similar_start=start, similar=drawing * scale + shift

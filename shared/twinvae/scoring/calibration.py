@@ -20,6 +20,7 @@ from twinvae.windowing.geometry import count, fully_covered
 DURATIONS = (1, 16, 64, 256)  # time steps over which the multiscale score averages the error
 LEAST_LARGEST = 0.1  # of the mean over the channels: the least that a channel's error is divided by
 LEAST_DISTANCE = 1e-4  # of the mean square of the values compared: the least that a squared distance is divided by
+INCOMPARABLE = 1e12  # what a squared distance is divided by where it says nothing: so it has no part in a score
 LEAST_VARIANCE = 1e-3  # of the mean over the channels: the least variance of a channel's error
 SINGLE_WINDOW = "single_window"  # the threshold of windows that are scored each on its own
 THRESHOLDS: tuple[str, ...] = (*KINDS, SINGLE_WINDOW)
@@ -152,6 +153,10 @@ def summarise(
     calibration = Calibration(warm_up, durations, largest, dict.fromkeys(AVERAGED, 1.0), variance, memory)
     peak = {}
     for kind in AVERAGED:
+        if (view := _view(kind)) and len(memory.banks[view].starts) == 1:  # a window with none to compare it with
+            largest[kind] = np.full_like(largest[kind], INCOMPARABLE)
+            peak[kind] = 1.0
+            continue
         used = SCORES[kind].counted(length, window)
         score = by_rows(known_mean, averaged(kind, statistics, series, window, calibration))
         peak[kind] = max(float(np.nanmax(kept(score[used], counted[used]))), float(np.finfo(point.dtype).tiny))

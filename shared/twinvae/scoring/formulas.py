@@ -10,6 +10,7 @@ from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, piece
 from twinvae.scoring.gap_errors import Excess
 from twinvae.scoring.neighbours import Memory
 from twinvae.scoring.statistics import row_sums
+from twinvae.series.gaps import interpolate
 from twinvae.windowing.fold import covering_mean, covering_sum, observed_values, ratio, run_errors
 
 Statistics = Mapping[str, np.ndarray]
@@ -60,12 +61,9 @@ def over_windows(
         return covering_mean(statistic, window)
     values = observed_values(series, window)
     values = values if statistic.shape == values.shape else by_rows(row_sums, values)
-    sums = covering_sum(by_rows(_weighted, statistic, values), window)
+    values = by_rows(lambda part, held: np.where(np.isnan(part), held.dtype.type(0), held), statistic, values)
+    sums = covering_sum(by_rows(lambda part, held: np.nan_to_num(part) * held, statistic, values), window)
     return by_rows(ratio, sums, covering_sum(values, window))
-
-
-def _weighted(part: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return np.where(values > 0, part * values, part.dtype.type(0))  # a window without values may have no number
 
 
 def causal(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
@@ -93,7 +91,11 @@ def errors_of(
     if kind == "causal_multiscale":
         return newest(statistics["causal"], series, window, warm_up)
     view = "shape" if kind == "neighbour" else "residual"
-    return by_rows(np.square, over_windows(statistics[view], series, window))
+    errors = by_rows(np.square, over_windows(statistics[view], series, window))
+    if has_missing(errors):  # windows that share no value with those they are compared with: as their neighbours are
+        interpolate(errors, by_rows(lambda part: ~np.isnan(part), errors))
+        errors = by_rows(np.nan_to_num, errors)
+    return errors
 
 
 def averaged(

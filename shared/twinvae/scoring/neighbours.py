@@ -167,15 +167,16 @@ def with_distances(
 
 
 def most_similar(
-    series: TimeByChannel, start: int, window: int, memory: Memory
+    series: TimeByChannel, start: int, window: int, memory: Memory, *, own: bool
 ) -> tuple[int, float, Float[np.ndarray, "step channel"]]:
     """The training window whose shape is nearest to that of the window at `start`: its place, distance and drawing.
 
     The drawing has the level and the height of the window at `start`. Between the steps that are compared it is a
-    straight line; a channel that is not compared is NaN.
+    straight line; a channel that is not compared is NaN. The distance is NaN if the two share no value. `own` says that
+    the series begins with the training series.
     """
     bank, rows = memory.banks["shape"], np.asarray(series[start : start + window])
-    origin = np.array([start]) if memory.begins(series) else None
+    origin = np.array([start]) if own else None
     (_, (place,), (squared,)), *_ = _nearest("shape", rows, window, bank, origin)
     thinned = windows_of(rows, window)[0]
     known = np.maximum(np.count_nonzero(~np.isnan(thinned), axis=1), 1)
