@@ -12,8 +12,9 @@ from jaxtyping import Float
 
 from twinvae.files.out_of_core import TimeByChannel, pieces, zeros_beside
 from twinvae.scoring.calibration import DURATIONS, LEAST_LARGEST
+from twinvae.scoring.formulas import known_mean
 from twinvae.scoring.threshold import MAD_TO_DEVIATION
-from twinvae.windowing.fold import ratio, run_errors
+from twinvae.windowing.fold import run_errors
 from twinvae.windowing.geometry import fully_covered
 
 SHORTEST = 64  # time steps of a stretch, where a window has fewer
@@ -49,7 +50,7 @@ def usual(point: TimeByChannel, window: int) -> Usual:
         unit = np.nanmedian(largest, axis=0) if len(largest) else np.full(point.shape[1], np.nan)
         least = max(LEAST_LARGEST * float(np.nanmean(unit)) if np.isfinite(unit).any() else 0.0, _TINY)
         unit = np.maximum(np.nan_to_num(unit), least)
-        highest = [float(np.nanmax(_in_units(part, unit))) for part in _stretches(runs, length)]
+        highest = [float(np.nanmax(known_mean(part / unit))) for part in _stretches(runs, length)]
         logarithms = np.log(np.maximum(highest or [1.0], _TINY))
         middle = float(np.median(logarithms))
         spread = MAD_TO_DEVIATION * float(np.median(np.abs(logarithms - middle)))
@@ -76,15 +77,6 @@ def _largest(part: Float[np.ndarray, "step channel"]) -> Float[np.ndarray, " cha
     return np.fmax.reduce(part, axis=0)
 
 
-def _in_units(part: Float[np.ndarray, "step channel"], unit: Float[np.ndarray, " channel"]) -> np.ndarray:
-    """The mean over the channels that are known of the error in units."""
-    shares = part / unit
-    known = ~np.isnan(shares)
-    if known.all():
-        return np.asarray(shares.mean(axis=1))
-    return ratio(np.where(known, shares, 0.0).sum(axis=1), known.sum(axis=1).astype(np.float64))
-
-
 def unusual(point: TimeByChannel, known: Usual, *, durations: int | None = None) -> TimeByChannel:
     """The score of each channel at each time step: their mean over the channels is the score of the step.
 
@@ -99,7 +91,7 @@ def unusual(point: TimeByChannel, known: Usual, *, durations: int | None = None)
         exponents, shares = [], []
         for index in range(count):
             part = runs[index][rows].astype(np.float64) / known.unit[index]
-            q = np.maximum(_in_units(part, np.ones(part.shape[1])), _TINY)
+            q = np.maximum(known_mean(part), _TINY)
             exponents.append((np.log(q) - known.middle[index]) / known.spread[index])
             shares.append(part / q[:, None])
         z = np.array(exponents)
