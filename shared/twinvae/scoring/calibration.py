@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from twinvae.config import KINDS, Config, Kind
 from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, median, pieces
@@ -42,12 +42,14 @@ def calibrate(
     draws: Iterable[Statistics],
     config: Config,
     beside_gaps: Callable[[TimeByChannel], Statistics],
+    rows: Int[np.ndarray, " row"] | None = None,
 ) -> Calibrated:
     """Calibrates the scores on the training series and sets a threshold for each of them.
 
     `statistics` are all statistics of the scaled training series from the posterior mean; `draws` are those of each
     latent draw, if `config.draws` asks for them; `beside_gaps` gives those of a series with gaps. With `config.trim`,
-    the steps and windows that err most are left out.
+    the steps and windows that err most are left out. `rows` are the steps that the training table has rows for, if
+    absent ones were filled in.
     """
     window, windows = config.window, count(len(scaled), config.window)
     counted = by_rows(lambda part: ~np.isnan(part).all(axis=1), scaled)
@@ -59,7 +61,8 @@ def calibrate(
         errors = kept(errors, by_rows(np.logical_not, largest_share(errors, config.trim)))
         counted = by_rows(lambda known, out: known & ~out, counted, left_out)
     banks = {view: bank_of(view, viewed(view, scaled, statistics), window, touched_windows) for view in VIEWS}
-    memory = Memory(banks, len(scaled), digest(scaled))
+    of_table = None if rows is None else np.searchsorted(rows, banks["shape"].starts)
+    memory = Memory(banks, len(scaled), digest(scaled), of_table)
 
     def with_views(statistics: Statistics) -> Statistics:
         return with_distances(VIEWS, scaled, statistics, window, memory, np.arange(windows))
@@ -136,7 +139,9 @@ def summarise(
     """
     length, point = len(series), statistics["point"]
     durations = tuple(min(duration, max(1, length // 4)) for duration in DURATIONS)
-    warm_up = median(known_only(mean_over_channels(statistics["causal"])))
+    known = [known_only(channel) for channel in statistics["causal"].T]
+    middle = np.array([median(errors) if len(errors) else np.nan for errors in known])
+    warm_up = np.where(np.isnan(middle), np.nanmean(middle), middle)  # a channel may be silent after the first steps
     largest = {}
     for kind in AVERAGED:
         errors = errors_of(kind, statistics, series, window, warm_up)

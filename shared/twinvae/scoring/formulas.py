@@ -22,7 +22,7 @@ LEAST_PART = 1e-3  # of the largest in training: what a factor of the ensemble c
 class Calibration(NamedTuple):
     """What scores need to know of the training series."""
 
-    warm_up: float  # the median causal score: that of the steps which no window ends at
+    warm_up: Float[np.ndarray, " channel"]  # the median causal error: that of the steps which no window ends at
     durations: tuple[int, ...]  # time steps over which averaged scores average the error
     largest: Mapping[Averaged, Float[np.ndarray, "duration channel"]]  # such average of each duration and channel
     peak: Mapping[Averaged, float]  # the largest score of each averaged kind
@@ -73,9 +73,12 @@ def causal(statistics: Statistics, series: TimeByChannel, window: int, calibrati
 
 
 def newest(
-    statistic: Float[np.ndarray, "n channel"], series: TimeByChannel, window: int, warm_up: float
+    statistic: Float[np.ndarray, "n channel"],
+    series: TimeByChannel,
+    window: int,
+    warm_up: Float[np.ndarray, " channel"],
 ) -> TimeByChannel:
-    """What belongs to the last step of each window, after a warm-up of W - 1 steps."""
+    """What belongs to the last step of each window, after a warm-up of W - 1 steps that have its usual value."""
     result = zeros_beside(series, series.shape, statistic.dtype)
     result[: window - 1] = warm_up
     result[window - 1 :] = statistic
@@ -83,7 +86,11 @@ def newest(
 
 
 def errors_of(
-    kind: Averaged, statistics: Statistics, series: TimeByChannel, window: int, warm_up: float
+    kind: Averaged,
+    statistics: Statistics,
+    series: TimeByChannel,
+    window: int,
+    warm_up: Float[np.ndarray, " channel"],
 ) -> Float[np.ndarray, "time _"]:
     """The error of each step that an averaged score averages: of each channel, or of all in one column."""
     if kind == "multiscale":
