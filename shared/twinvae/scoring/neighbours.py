@@ -192,9 +192,11 @@ def with_distances(
     memory: Memory,
     origin: Int[np.ndarray, " n"] | None,
 ) -> dict[str, np.ndarray]:
-    """The statistics with the distances of these views beside them. `origin`: see `distances`."""
+    """The statistics with the distances of these views, where they are not there yet. `origin`: see `distances`."""
     found: dict[str, np.ndarray] = {
-        view: distances(view, viewed(view, series, statistics), window, memory.banks[view], origin) for view in views
+        view: distances(view, viewed(view, series, statistics), window, memory.banks[view], origin)
+        for view in views
+        if view not in statistics
     }
     return {**statistics, **found}
 
