@@ -102,8 +102,8 @@ def _check_memory(memory: Memory, window: int, channels: int, dtype: DType) -> N
         raise ValueError(f"the {memory.length!r} steps that it was fitted on are no number from {window} to {MOST}")
     if not isinstance(memory.digest, str) or re.fullmatch("[0-9a-f]{64}", memory.digest) is None:
         raise ValueError("the checksum of the series that it was fitted on is none")
-    wanted = math.prod(map(len, places(window, channels)))
     for view, (values, starts) in memory.banks.items():
+        wanted = math.prod(map(len, places(view, window, channels)))
         if values.ndim != 2 or not 0 < len(values) <= MOST_WINDOWS or values.shape[1] != wanted:
             raise ValueError(
                 f"{NAME}.{view}.values has shape {values.shape}, not up to {MOST_WINDOWS} windows of {wanted} values"

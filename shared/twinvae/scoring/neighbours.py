@@ -56,13 +56,15 @@ def digest(series: TimeByChannel) -> str:
     return found.hexdigest()
 
 
-def places(window: int, channels: int) -> tuple[Int[np.ndarray, " channel"], Int[np.ndarray, " step"]]:
+def places(view: View, window: int, channels: int) -> tuple[Int[np.ndarray, " channel"], Int[np.ndarray, " step"]]:
     """The channels and the steps of a window whose values are compared: all, or evenly spread, at most 800 values.
 
-    A channel has at least eight steps (all, if a window has fewer), so that it keeps a shape. So of more than 100
-    channels not all are compared; what is unusual in one of them alone is far too little of a distance to be seen.
+    A shape has at least eight steps of a channel (all, if a window has fewer), so of more than 100 channels some have
+    no part in it; of residuals no channel is left out before the 801st. What is unusual in one of so many alone is far
+    too little of a distance to be seen; `multiscale` and `causal_multiscale` see it.
     """
-    kept = min(channels, MOST_VALUES // min(window, LEAST_STEPS))
+    least = min(window, LEAST_STEPS) if view == "shape" else 1
+    kept = min(channels, MOST_VALUES // least)
     steps = min(window, MOST_VALUES // kept)
     return _evenly(channels, kept), _evenly(window, steps)
 
@@ -76,7 +78,7 @@ def compared(
     view: View, series: TimeByChannel, window: int, starts: Int[np.ndarray, " n"] | slice
 ) -> Float[np.ndarray, "n value"]:
     """The values of some windows of a series that are compared (`places`): of their `shape`, or as they are."""
-    channels, steps = places(window, series.shape[1])
+    channels, steps = places(view, window, series.shape[1])
     every = sliding_window_view(np.asarray(series), window, axis=0)
     if len(channels) == series.shape[1]:
         windows = np.ascontiguousarray(every[starts])  # so that sums are the same to the bit, wherever a window lies
@@ -150,7 +152,7 @@ def nearest(
     squares, present = values * values, there.astype(values.dtype)
     weights = np.concatenate([-2 * values, squares.sum(axis=1, keepdims=True)], axis=1).T
     apart = min(window, -(-int(bank.starts[-1] - bank.starts[0]) // 2))
-    windows, widest = count(len(series), window), window * len(places(window, series.shape[1])[0])
+    windows, widest = count(len(series), window), window * len(places(view, window, series.shape[1])[0])
     step = max(1, BLOCK_VALUES // max(*bank.values.shape, widest))
     for begin in range(0, windows, step):
         rows = slice(begin, min(begin + step, windows))
@@ -213,7 +215,7 @@ def most_similar(
     bank, rows = memory.banks["shape"], np.asarray(series[start : start + window])
     origin = np.array([start]) if own else None
     (_, (place,), (squared,)), *_ = nearest("shape", rows, window, bank, origin)
-    channels, steps = places(window, rows.shape[1])
+    channels, steps = places("shape", window, rows.shape[1])
     _, (level,), (height,) = shape_of(rows[:, channels].T[None])
     drawing = np.full(rows.shape, np.nan)
     for line, channel in zip(bank.values[place].reshape(len(channels), -1) * height + level, channels, strict=True):
