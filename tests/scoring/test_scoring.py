@@ -137,7 +137,7 @@ def test_the_warm_up_of_a_quiet_channel_is_its_own_and_raises_nothing() -> None:
     calibration = summarised(point)
     assert calibration.warm_up == pytest.approx(np.median(point[9:], axis=0))
     scores = contributions("causal_multiscale", point, {"causal": point[9:]}, 10, calibration)
-    assert scores[:9].max() < scores[9:].max() / 4
+    assert (scores[:9] < 1.5 * scores[9:].max(axis=0)).all()
 
 
 def test_the_probability_score_makes_channels_comparable() -> None:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, zeros_beside
+from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, pieces, zeros_beside
 from twinvae.scoring.gap_errors import Excess
 from twinvae.scoring.neighbours import Memory
 from twinvae.scoring.statistics import row_sums
