@@ -200,7 +200,7 @@ def of_version_2(path: Path) -> None:
     tensors, metadata = opened(path)
     settings = json.loads(metadata["settings"])
     known = settings.pop("calibration")
-    settings |= {name: known[name] for name in ("warm_up", "durations")}
+    settings |= {"warm_up": known["warm_up"][0], "durations": known["durations"]}
     settings["thresholds"] = {
         kind: limit for kind, limit in settings["thresholds"].items()
         if kind not in ("ensemble", "neighbour", "residual", "causal_multiscale")

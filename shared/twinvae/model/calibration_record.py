@@ -42,7 +42,7 @@ def of_record(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     """The calibration of a record; `check` says whether it can be used."""
     banks = {view: Bank(arrays[f"{NAME}.{view}.values"], arrays[f"{NAME}.{view}.starts"]) for view in VIEWS}
     return Calibration(
-        warm_up=_of_each_channel(settings["warm_up"], arrays),
+        warm_up=np.asarray(settings["warm_up"], np.float64),
         durations=tuple(settings["durations"]),
         largest={kind: arrays[f"{NAME}.largest.{kind}"] for kind in AVERAGED},
         peak={kind: float(settings["peak"][kind]) for kind in AVERAGED},
@@ -58,18 +58,13 @@ def of_earlier(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
     if excess is not None:
         excess = np.concatenate([excess, np.ones((len(VIEWS), excess.shape[1]))])
     return Calibration(
-        warm_up=_of_each_channel(settings["warm_up"], arrays),
+        warm_up=np.full(arrays[f"{NAME}.variance"].shape, float(settings["warm_up"])),  # of all channels together
         durations=tuple(settings["durations"]),
         largest={"multiscale": arrays[f"{NAME}.largest"]},
         peak={"multiscale": 1.0},
         variance=arrays[f"{NAME}.variance"],
         excess=excess,
     )
-
-
-def _of_each_channel(value: Any, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """A number for each channel; an earlier release had one for all."""
-    return np.broadcast_to(np.asarray(value, np.float64), arrays[f"{NAME}.variance"].shape).copy()
 
 
 def check(calibration: Calibration, window: int, channels: int, dtype: DType) -> None:

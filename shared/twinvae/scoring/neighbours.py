@@ -24,7 +24,9 @@ MOST_WINDOWS = 500  # of a bank: 2,000 find no more, 250 a little less
 MOST_VALUES = 800  # of a window that are compared
 LEAST_STEPS = 8  # of a channel that are compared: a shape of fewer says little
 LEAST_DEVIATION = 0.05  # of the training series' deviation: a window that varies less is not blown up to one that does
-BLOCK_VALUES = 2**20  # values of the windows, and distances, that are in memory at once
+BLOCK_VALUES = 2**18  # values of the windows, and distances, that are in memory at once: a processor's cache holds them
+
+MOST_OF_ONE_THREAD = 2**18  # multiplications of a product for which OpenBLAS starts no threads
 
 
 class Bank(NamedTuple):
@@ -98,9 +100,10 @@ def shape_of(
 
     The height is at least 0.05. The mean is taken twice: the first, of a high level, is rounded.
     """
-    known = ~np.isnan(windows)
-    total = np.sum if known.all() else np.nansum
-    steps = np.maximum(np.count_nonzero(known, axis=2, keepdims=True), 1).astype(windows.dtype)
+    missing = np.isnan(windows)
+    total, steps = np.sum, windows.dtype.type(windows.shape[2])
+    if missing.any():
+        total, steps = np.nansum, np.maximum(np.count_nonzero(~missing, axis=2, keepdims=True), 1).astype(windows.dtype)
     level = total(windows, axis=2, keepdims=True) / steps
     shape = windows - level
     rest = total(shape, axis=2, keepdims=True) / steps
@@ -160,20 +163,44 @@ def nearest(
         here = np.ones((len(mine), len(weights)), mine.dtype)
         np.subtract(mine, centre, out=here[:, :-1])
         gaps = np.isnan(mine)
-        if whole and not gaps.any():
-            far = here @ weights  # but for the square of the window itself, which is the same for all of the bank
+        complete = whole and not gaps.any()
+        if complete:
+            far = _product(
+                here, weights
+            )  # but for the square of the window itself, which is the same for all of the bank
         else:
             known = (~gaps).astype(mine.dtype)
             here = np.where(gaps, 0, here[:, :-1])
-            both = known @ present.T
-            far = known @ squares.T - 2 * here @ values.T + (here * here) @ present.T
+            both = _product(known, present.T)
+            far = _product(known, squares.T) - 2 * _product(here, values.T) + _product(here * here, present.T)
             far = np.divide(far, both, out=np.full_like(far, np.inf), where=both > 0)
         if origin is not None:
             far[np.abs(origin[rows, None] - bank.starts) < apart] = np.inf
         place = far.argmin(axis=1)
         difference = mine - bank.values[place]
-        shared = np.count_nonzero(~np.isnan(difference), axis=1).astype(difference.dtype)
-        yield rows, place, ratio(np.nansum(difference * difference, axis=1), shared)
+        difference *= difference
+        if complete:
+            yield rows, place, difference.mean(axis=1)
+        else:
+            shared = np.count_nonzero(~np.isnan(difference), axis=1).astype(difference.dtype)
+            yield rows, place, ratio(np.nansum(difference, axis=1), shared)
+
+
+def _product(left: Float[np.ndarray, "n value"], right: Float[np.ndarray, "value m"]) -> Float[np.ndarray, "n m"]:
+    """The matrix product, in tiles for which NumPy's library starts no threads.
+
+    On a busy machine its threads spend up to twenty times as long waiting for each other as the product takes in one.
+    """
+    height = (
+        64 if left.shape[1] <= MOST_OF_ONE_THREAD // (64 * 16) else 16
+    )  # multiples of 16: what kernels are made for
+    width = 16 * max(1, MOST_OF_ONE_THREAD // (height * left.shape[1]) // 16)
+    result = np.empty((len(left), right.shape[1]), left.dtype)
+    for row in range(0, len(left), height):
+        for column in range(0, right.shape[1], width):
+            rows, columns = slice(row, row + height), slice(column, column + width)
+            np.matmul(left[rows], right[:, columns], out=result[rows, columns])
+    return result
 
 
 def own_starts(memory: Memory, series: TimeByChannel, window: int) -> Int[np.ndarray, " n"] | None:
