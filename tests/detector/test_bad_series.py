@@ -149,11 +149,18 @@ def test_columns_in_another_order_or_of_other_names_are_refused(detector_class: 
             detector.decision_function(wrong)
 
 
-def test_a_series_of_one_window_is_enough(detector_class: Any) -> None:
-    detector = detector_class(**SMALL).fit(PLAIN[:5])
+def test_a_series_of_one_window_is_enough_but_says_little(detector_class: Any) -> None:
+    with pytest.warns(UserWarning, match=r"there is one window in 5 training rows .*: fit on 10 rows or more, or take"):
+        detector = detector_class(**SMALL).fit(PLAIN[:5])
     for kind in KINDS:
         assert detector.decision_function(PLAIN[:5], kind=kind).shape == (5,)
     assert detector.latent(PLAIN[:5]).shape == (1, 2)
+
+
+def test_windows_that_all_share_steps_say_little(detector_class: Any) -> None:
+    with pytest.warns(UserWarning, match=r"all 5 windows share steps in 9 .*: fit on 10 .* a window of at most 4 "):
+        detector_class(**SMALL).fit(PLAIN[:9])
+    detector_class(**SMALL).fit(PLAIN[:10])
 
 
 def test_a_window_of_one_has_no_warm_up(detector_class: Any) -> None:

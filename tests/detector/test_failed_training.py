@@ -134,7 +134,7 @@ def test_an_infinite_loss_is_an_error(detector_class: Any, scale: float) -> None
 
 DAMAGE: dict[str, Any] = {
     "a threshold": lambda m: replace(m, thresholds=m.thresholds | {"point": float("inf")}),
-    "the warm-up": lambda m: replace(m, calibration=m.calibration._replace(warm_up=float("nan"))),
+    "the warm-up": lambda m: replace(m, calibration=m.calibration._replace(warm_up=np.full(1, np.nan))),
     "calibration": lambda m: replace(m, calibration=m.calibration._replace(variance=np.full(1, np.inf))),
     "a parameter": lambda m: replace(m, parameters=m.parameters | {"encoder.bias": np.full(4, np.nan, np.float32)}),
     "the scale": lambda m: replace(m, scaler=m.scaler._replace(scale=np.zeros(1))),

@@ -99,7 +99,7 @@ def test_the_first_steps_of_causal_are_warming_up(fitted: Any) -> None:
 
 def test_a_causal_fit_has_warm_up_scores_and_labels(detector_class: Any) -> None:
     detector = detector_class(**SMALL, kind="causal", margin=1e-9).fit(PLAIN)
-    assert detector.decision_scores_[:4] == pytest.approx([detector.calibration_.warm_up] * 4)
+    assert detector.decision_scores_[:4] == pytest.approx([float(detector.calibration_.warm_up[0])] * 4)
     assert detector.labels_.tolist() == [0] * 4 + [1] * 76
 
 

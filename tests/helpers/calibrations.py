@@ -25,7 +25,7 @@ def made_up(
         return np.ones(shape) if seed is None else generator.uniform(1, 2, shape)
 
     return Calibration(
-        warm_up=warm_up,
+        warm_up=np.full(channels, warm_up),
         durations=durations,
         largest={kind: units(len(durations), columns(kind, channels)) for kind in AVERAGED},
         peak={kind: float(units(1)[0]) for kind in AVERAGED},

@@ -200,7 +200,7 @@ def of_version_2(path: Path) -> None:
     tensors, metadata = opened(path)
     settings = json.loads(metadata["settings"])
     known = settings.pop("calibration")
-    settings |= {name: known[name] for name in ("warm_up", "durations")}
+    settings |= {"warm_up": known["warm_up"][0], "durations": known["durations"]}
     settings["thresholds"] = {
         kind: limit for kind, limit in settings["thresholds"].items()
         if kind not in ("ensemble", "neighbour", "residual", "causal_multiscale")
@@ -268,6 +268,8 @@ BAD_TENSORS: dict[str, tuple[Callable[[Tensors], Any], str]] = {
     "a bank of another dtype": (put("calibration.shape.values", np.zeros((20, 10), "int64")), "shape.values are not"),
     "places of other windows": (put("calibration.shape.starts", np.arange(3)), "shape.starts are not the steps"),
     "places in disorder": (put("calibration.residual.starts", np.arange(19, -1, -1)), "residual.starts are not"),
+    "rows of other windows": (put("calibration.shape.rows", np.arange(3)), "shape.rows are not the rows"),
+    "rows beyond the steps": (put("calibration.shape.rows", np.arange(1, 21)), "shape.rows are not the rows"),
     "no shift": (dropped("scaler.shift"), "scaler.shift"),
     "no scale": (dropped("scaler.scale"), "scaler.scale"),
     "misshapen scale": (put("scaler.scale", np.ones(3)), "scaler.scale has shape"),

@@ -14,13 +14,16 @@ from twinvae.scoring import neighbours
 from twinvae.scoring.neighbours import (
     MOST_WINDOWS,
     VIEWS,
+    Bank,
     Memory,
     View,
     bank_of,
     digest,
     distances,
+    most_similar,
     nearest,
     own_starts,
+    places,
 )
 
 few = settings(max_examples=25, deadline=None)
@@ -28,6 +31,11 @@ few = settings(max_examples=25, deadline=None)
 
 def series(length: int, channels: int = 1, seed: int = 0, dtype: str = "float64") -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(length, channels)).astype(dtype)
+
+
+def places_of(view: View, scored: np.ndarray, window: int, bank: Bank, origin: np.ndarray | None = None) -> np.ndarray:
+    """The place in the bank of the most similar window, for each window of a series."""
+    return np.concatenate([place for _, place, _ in nearest(view, scored, window, bank, origin)])
 
 
 def shape_of(window: np.ndarray) -> np.ndarray:
@@ -88,7 +96,7 @@ def test_a_training_window_is_not_its_own_neighbour_where_there_are_others(
     memory = Memory({"shape": bank}, len(known), digest(known))
     origin = own_starts(memory, known, window)
     assert origin is not None
-    place = nearest("shape", known, window, bank, origin)
+    place = places_of("shape", known, window, bank, origin)
     apart = np.abs(bank.starts[place] - origin)
     possible = np.maximum(origin - bank.starts[0], bank.starts[-1] - origin)
     assert (apart >= np.minimum(window, -(-int(possible.min()) // 1) if length > 1 else 0)).all()
@@ -110,10 +118,59 @@ def test_the_training_series_is_known_again_and_no_other() -> None:
     assert own_starts(memory, other, 10) is None
 
 
-def test_a_long_window_of_many_channels_is_compared_by_few_of_its_values() -> None:
-    for window, channels in ((4_000, 1), (50, 40), (3, 5_000), (64, 16)):
-        bank = bank_of("residual", series(window + 3, channels), window)
-        assert bank.values.shape[1] <= 2 * neighbours.MOST_VALUES
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(("window", "channels"), [(4_000, 1), (50, 40), (3, 5_000), (64, 16), (64, 150), (64, 800)])
+def test_a_long_window_of_many_channels_is_compared_by_few_of_its_values(
+    view: View, window: int, channels: int
+) -> None:
+    known = series(window + 3, channels)
+    kept, steps = places(view, window, channels)
+    bank = bank_of(view, known, window)
+    assert 400 < bank.values.shape[1] == len(kept) * len(steps) <= neighbours.MOST_VALUES
+    if view == "shape":
+        assert len(steps) >= min(window, neighbours.LEAST_STEPS), "a shape is more than a few steps"
+    else:
+        assert len(kept) == min(channels, neighbours.MOST_VALUES), "no channel is left out while there is room"
+    assert len(set(kept)) == len(kept), "none twice"
+    assert len(set(steps)) == len(steps)
+    assert (kept[0], kept[-1], steps[0]) == (0, channels - 1, 0)
+    assert steps[-1] == window - 1 or len(steps) == 1
+    whole = known[2 : 2 + window] if view == "residual" else shape_of(known[2 : 2 + window]).reshape(channels, -1).T
+    assert_close(bank.values[2], whole[steps][:, kept].T.ravel(), 1e-14)
+    assert (distances(view, known, window, bank) == 0).all()
+
+
+def test_the_shape_of_a_window_of_800_channels_is_compared_at_all() -> None:
+    step = np.arange(400)[:, None]
+    known = np.sin(step / 5 + np.arange(800))
+    changed = np.sign(known[:100])
+    bank = bank_of("shape", known, 64)
+    assert distances("shape", known + 3, 64, bank).max() < 1e-6
+    assert distances("shape", changed, 64, bank).min() > 0.2
+
+
+@pytest.mark.parametrize(("window", "channels"), [(10, 2), (1_000, 1), (64, 150), (64, 800)])
+def test_the_most_similar_window_is_drawn_at_its_steps_and_channels(window: int, channels: int) -> None:
+    step = np.arange(5 * window)[:, None]
+    known = np.sin(step / window + np.arange(channels)) + 0.1 * series(len(step), channels)
+    bank = bank_of("shape", known, window)
+    begin = int(bank.starts[7])
+    scored = 7 + 3 * known[begin : begin + window]
+    memory = Memory({"shape": bank}, len(known), digest(known))
+    row, distance, drawing = most_similar(scored, 0, window, memory, own=False)
+    assert row == begin
+    assert distance < 1e-6
+    kept, steps = places("shape", window, channels)
+    assert_close(drawing[np.ix_(steps, kept)], scored[np.ix_(steps, kept)], 1e-9)
+    assert np.isnan(drawing[:, np.setdiff1d(np.arange(channels), kept)]).all()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_level_far_above_the_spread_hides_no_neighbour(view: View) -> None:
+    known, scored = (1e4 + series(300, 2, seed, "float32") for seed in (1, 2))
+    bank = bank_of(view, known, 8)
+    expected = views.distances(view, scored, 8, bank_of(view, known.astype(np.float64), 8).values)
+    assert_close(distances(view, scored, 8, bank)[:, 0].astype(np.float64), expected, 1e-3)
 
 
 @pytest.mark.parametrize("dtype", get_args(DType))
@@ -122,7 +179,7 @@ def test_the_distance_of_a_window_that_is_remembered_is_exactly_zero(dtype: Any)
     for view in VIEWS:
         bank = bank_of(view, known, 12)
         assert (distances(view, known, 12, bank) == 0).all()
-        assert nearest(view, known, 12, bank).tolist() == bank.starts.tolist()
+        assert places_of(view, known, 12, bank).tolist() == bank.starts.tolist()
 
 
 def test_shape_knows_neither_level_nor_height_and_residual_does() -> None:

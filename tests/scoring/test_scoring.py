@@ -132,6 +132,14 @@ def test_a_channel_without_errors_in_training_does_not_drown_the_others() -> Non
     assert calibration.variance[1] == pytest.approx(calibration.variance[0] / 2000)
 
 
+def test_the_warm_up_of_a_quiet_channel_is_its_own_and_raises_nothing() -> None:
+    point = np.random.default_rng(0).exponential(size=(2000, 3)) * [1.0, 1.0, 0.01]
+    calibration = summarised(point)
+    assert calibration.warm_up == pytest.approx(np.median(point[9:], axis=0))
+    scores = contributions("causal_multiscale", point, {"causal": point[9:]}, 10, calibration)
+    assert (scores[:9] < 1.5 * scores[9:].max(axis=0)).all()
+
+
 def test_the_probability_score_makes_channels_comparable() -> None:
     point = np.random.default_rng(0).exponential(size=(2000, 2)) * [1.0, 0.01]
     calibration = summarised(point)

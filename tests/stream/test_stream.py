@@ -343,7 +343,7 @@ def test_whatever_decides_tells_models_apart(part: str) -> None:
         "channels": ("z",),
         "seed": 1,
         "scaler": one.scaler._replace(shift=np.array([0.25])),
-        "calibration": one.calibration._replace(warm_up=0.5),
+        "calibration": one.calibration._replace(warm_up=np.full(1, 0.5)),
     }
     state = Stream(one).state
     with pytest.raises(ValueError, match="it belongs to another model"):

@@ -136,8 +136,9 @@ def _write_model(path: Path, window: int, channels: int) -> None:
         draw(Net.of(config, channels), SEED), Scaler(0 * one, one),
         dict.fromkeys(THRESHOLDS, 1e9),
         Calibration(
-            0.0, (1,), {kind: np.ones((1, columns(kind, channels))) for kind in AVERAGED}, dict.fromkeys(AVERAGED, 1.0),
-            one, Memory({view: bank_of(view, flat, window) for view in VIEWS}, window, digest(flat)),
+            0 * one, (1,), {kind: np.ones((1, columns(kind, channels))) for kind in AVERAGED},
+            dict.fromkeys(AVERAGED, 1.0), one,
+            Memory({view: bank_of(view, flat, window) for view in VIEWS}, window, digest(flat)),
         ),
     )  # fmt: skip
     write_bytes(path, model_file.as_bytes(saved))

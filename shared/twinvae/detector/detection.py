@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int8
+from jaxtyping import Bool, Float, Int, Int8
 
 from twinvae.config import KINDS, Kind
 from twinvae.detector.asked import asked_events
@@ -25,7 +25,7 @@ from twinvae.scoring.kinds import (
     statistics_of,
     unaveraged,
 )
-from twinvae.scoring.neighbours import most_similar
+from twinvae.scoring.neighbours import most_similar, own_starts, with_distances
 from twinvae.scoring.overflow import bounded, highest, limits, too_large, without
 from twinvae.scoring.severity import MOST_UNUSUAL, Stretch, nearest_to_events, severity
 from twinvae.scoring.statistics import SHORT, latent_draws
@@ -93,7 +93,17 @@ class Detection:
 
     def _scored(self, statistics: Statistics) -> TimeByChannel:
         """The contributions, of a series whose values are all small enough."""
-        return contributions(self.kind, self.scaled, statistics, self.model.config.window, self.model.calibration)
+        window, calibration = self.model.config.window, self.model.calibration
+        statistics = {**statistics, **self._distances_of_shapes}
+        return contributions(self.kind, self.scaled, statistics, window, calibration)
+
+    @cached_property
+    def _distances_of_shapes(self) -> Statistics:
+        """How far the shapes of the windows are from those of training, if that matters: no latent draw changes it."""
+        window, memory = self.model.config.window, self.model.calibration.memory
+        if memory is None or "shape" not in SCORES[self.kind].views:
+            return {}
+        return with_distances(["shape"], self.scaled, {}, window, memory, self._own_starts)
 
     @property
     def threshold(self) -> float:
@@ -170,10 +180,10 @@ class Detection:
         ]
 
     @cached_property
-    def _is_own(self) -> bool:
-        """Whether the series begins with the training series."""
+    def _own_starts(self) -> Int[np.ndarray, " n"] | None:
+        """The step of the training series at which each window begins, if the series begins with it."""
         memory = self.model.calibration.memory
-        return memory is not None and memory.begins(self.scaled)
+        return None if memory is None else own_starts(memory, self.scaled, self.model.config.window)
 
     def _with_similar(self, event: Event) -> Event:
         """The event with the training window that is most like the window around its peak."""
@@ -181,7 +191,7 @@ class Detection:
         if memory is None:  # a model of an earlier release
             return event
         start = min(max(event.peak - window // 2, 0), len(self.scaled) - window)
-        row, distance, drawing = most_similar(self.scaled, start, window, memory, own=self._is_own)
+        row, distance, drawing = most_similar(self.scaled, start, window, memory, own=self._own_starts is not None)
         if np.isnan(distance):
             return event
         shift, scale = self.model.scaler

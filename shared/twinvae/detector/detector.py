@@ -128,8 +128,8 @@ class VAEDetector(Fitted):
         def beside_gaps(cut: TimeByChannel) -> Statistics:
             return self.backend.statistics(replace(net, masked=True), parameters, cut, wanted, config.device, None)
 
-        drawn = map(run, latent_draws(config, self.seed))
-        calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config, beside_gaps)
+        drawn, statistics, rows = map(run, latent_draws(config, self.seed)), run(), prepared.rows
+        calibration, thresholds, scores = calibrate(scaled, statistics, drawn, config, beside_gaps, rows)
         if prepared.rate is not None:
             apart = [run(by=each) for each in trained_apart(self.backend, prepared, self.seed)]
             thresholds = rated(prepared, calibration, thresholds, statistics, apart)
@@ -158,9 +158,9 @@ class VAEDetector(Fitted):
     def decision_function(self, series: Any, *, kind: Kind | None = None) -> Any:
         """The score of each time step: higher is more anomalous. `kind` chooses another score than the fitted one.
 
-        Scores are squared errors of the scaled series: in squared standard deviations of the training series with
-        `scaling="standard"` or "robust", in squared units of the series with `scaling="none"`. But multiscale has no
-        unit; probability and divergence are in nats. See `twinvae.scoring.kinds`.
+        Scores are squared errors, in squared deviations of the training series or, with `scaling="none"`, its squared
+        units. But ensemble, multiscale, causal_multiscale, neighbour and residual have no unit; probability and
+        divergence are in nats. See `twinvae.scoring.kinds`.
 
         With `missing="mask"`, a missing step has a score from its neighbours. Where there is no value within a window,
         the score is NaN, which is no alarm; a warning says so.

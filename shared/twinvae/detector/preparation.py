@@ -61,6 +61,7 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
             learning_rate=arguments.learning_rate is None,
         )  # fmt: skip
     check_length(len(raw), config.window, "lower window (--window), or fit on more rows")
+    check_windows(len(raw), config.window)
     check_memory(Net.of(config, channels), config, count(len(raw), config.window))
     check_constant(whole, names)
     check_enough(int((1 - config.trim) * least_scores(raw, config)), config)
@@ -123,6 +124,18 @@ def check_length(length: int, window: int, advice: str) -> None:
     if length < window:
         steps = "1 time step (1 sample)" if length == 1 else f"{length} time steps"
         raise ValueError(f"the series has {steps}, fewer than the window of {window}: {advice}")
+
+
+def check_windows(length: int, window: int) -> None:
+    """Warns where all windows of a training series share steps: that says little of how normal ones differ."""
+    if length < 2 * window:
+        number = count(length, window)
+        which = "there is one window" if number == 1 else f"all {number} windows share steps"
+        warn(
+            f"{which} in {length} training rows (window {window}): that says little of how normal ones differ, so "
+            f"normal rows may alarm: fit on {2 * window} rows or more, or take a window of at most "
+            f"{max(1, length // 2)} (--window)"
+        )
 
 
 def gap_warnings(series: Series, asked: str | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from twinvae.scoring.cross_fit import blocks, held_out
 from twinvae.scoring.event_rate import APART, how_sure, tail, threshold_of, why_not
 from twinvae.scoring.formulas import Calibration, Statistics
 from twinvae.scoring.kinds import SCORES, contributions, mean_over_channels
+from twinvae.scoring.neighbours import VIEWS, own_starts, with_distances
 
 
 def rated(
@@ -34,8 +35,11 @@ def rated(
     """
     config, rate = prepared.config, prepared.rate
     assert rate is not None
-    found, unit = dict(thresholds), config.false_events
-    both = [seen, held_out(apart, blocks(len(prepared.scaled), len(apart)))] if apart else [seen]
+    found, unit, scaled, memory = dict(thresholds), config.false_events, prepared.scaled, calibration.memory
+    assert memory is not None
+    both = [seen, held_out(apart, blocks(len(scaled), len(apart)))] if apart else [seen]
+    own = own_starts(memory, scaled, config.window)
+    both = [with_distances(VIEWS, scaled, each, config.window, memory, own) for each in both]
     for name in sorted((*KINDS, SINGLE_WINDOW), key=lambda name: name != config.kind):  # that may be refused first
         tails = [tail(_scores(name, prepared, calibration, each), max(APART, config.window)) for each in both]
         why = next((why for known in tails if (why := why_not(known, rate, unit)) is not None), None)

@@ -1,5 +1,6 @@
 """A calibration as a file holds it: settings that JSON can say, and named arrays."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from twinvae.config import MOST, DType
 from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration
 from twinvae.scoring.gap_errors import SHARES, STATISTICS
-from twinvae.scoring.neighbours import MOST_WINDOWS, VIEWS, Bank, Memory, compared, windows_of
+from twinvae.scoring.neighbours import MOST_WINDOWS, VIEWS, Bank, Memory, places
 
 NAME = "calibration"  # that of every array begins with it
 
@@ -19,7 +20,7 @@ Arrays = dict[str, np.ndarray]
 def record(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
     """The settings and the arrays of a calibration."""
     settings: dict[str, Any] = {
-        "warm_up": calibration.warm_up,
+        "warm_up": calibration.warm_up.tolist(),
         "durations": calibration.durations,
         "peak": dict(calibration.peak),
     }
@@ -30,6 +31,8 @@ def record(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
         for view, bank in calibration.memory.banks.items():
             arrays[f"{NAME}.{view}.values"] = np.ascontiguousarray(bank.values)
             arrays[f"{NAME}.{view}.starts"] = bank.starts
+        if calibration.memory.rows is not None:
+            arrays[f"{NAME}.shape.rows"] = calibration.memory.rows
     if calibration.excess is not None:
         arrays[f"{NAME}.excess"] = np.ascontiguousarray(calibration.excess, np.float64)
     return settings, arrays
@@ -39,12 +42,12 @@ def of_record(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     """The calibration of a record; `check` says whether it can be used."""
     banks = {view: Bank(arrays[f"{NAME}.{view}.values"], arrays[f"{NAME}.{view}.starts"]) for view in VIEWS}
     return Calibration(
-        warm_up=float(settings["warm_up"]),
+        warm_up=np.asarray(settings["warm_up"], np.float64),
         durations=tuple(settings["durations"]),
         largest={kind: arrays[f"{NAME}.largest.{kind}"] for kind in AVERAGED},
         peak={kind: float(settings["peak"][kind]) for kind in AVERAGED},
         variance=arrays[f"{NAME}.variance"],
-        memory=Memory(banks, settings["fitted_steps"], settings["fitted_digest"]),
+        memory=Memory(banks, settings["fitted_steps"], settings["fitted_digest"], arrays.get(f"{NAME}.shape.rows")),
         excess=arrays.get(f"{NAME}.excess"),
     )
 
@@ -55,7 +58,7 @@ def of_earlier(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
     if excess is not None:
         excess = np.concatenate([excess, np.ones((len(VIEWS), excess.shape[1]))])
     return Calibration(
-        warm_up=float(settings["warm_up"]),
+        warm_up=np.full(arrays[f"{NAME}.variance"].shape, float(settings["warm_up"])),  # of all channels together
         durations=tuple(settings["durations"]),
         largest={"multiscale": arrays[f"{NAME}.largest"]},
         peak={"multiscale": 1.0},
@@ -77,7 +80,8 @@ def check(calibration: Calibration, window: int, channels: int, dtype: DType) ->
     check_array(f"{NAME}.variance", calibration.variance, (channels,), above=0.0)
     if calibration.excess is not None:
         check_array(f"{NAME}.excess", calibration.excess, (len(STATISTICS), SHARES), above=0.0)
-    if not 0 <= calibration.warm_up < np.inf:
+    warm_up = calibration.warm_up
+    if warm_up.shape != (channels,) or not ((warm_up >= 0) & (warm_up < np.inf)).all():
         raise ValueError("the score of the warm-up is not finite and at least 0")
     if calibration.memory is not None:
         _check_memory(calibration.memory, window, channels, dtype)
@@ -94,7 +98,7 @@ def _check_memory(memory: Memory, window: int, channels: int, dtype: DType) -> N
     if not isinstance(memory.digest, str) or re.fullmatch("[0-9a-f]{64}", memory.digest) is None:
         raise ValueError("the checksum of the series that it was fitted on is none")
     for view, (values, starts) in memory.banks.items():
-        wanted = compared(view, windows_of(np.zeros((window, channels), dtype), window)).shape[1]
+        wanted = math.prod(map(len, places(view, window, channels)))
         if values.ndim != 2 or not 0 < len(values) <= MOST_WINDOWS or values.shape[1] != wanted:
             raise ValueError(
                 f"{NAME}.{view}.values has shape {values.shape}, not up to {MOST_WINDOWS} windows of {wanted} values"
@@ -110,6 +114,15 @@ def _check_memory(memory: Memory, window: int, channels: int, dtype: DType) -> N
             raise ValueError(f"{NAME}.{view}.starts are not the steps at which these windows begin")
         if starts[-1] > memory.length - window:
             raise ValueError(f"{NAME}.{view}.starts go beyond the {memory.length} steps that it was fitted on")
+    starts, rows = memory.banks["shape"].starts, memory.rows
+    if rows is not None and (
+        rows.shape != starts.shape
+        or rows.dtype != np.int64
+        or rows[0] < 0
+        or (np.diff(rows) < 0).any()
+        or (rows > starts).any()
+    ):
+        raise ValueError(f"{NAME}.shape.rows are not the rows at which these windows begin")
 
 
 def check_array(name: str, array: np.ndarray, shape: tuple[int, ...], above: float) -> None:

@@ -1,16 +1,16 @@
 """Calibration: what scores need to know of the training series, and the threshold of each kind of score."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from twinvae.config import KINDS, Config, Kind
 from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, median, pieces
-from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration, Statistics, averaged, errors_of, known_mean
+from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration, Statistics, errors_of, known_mean, mean_square
 from twinvae.scoring.gap_errors import excess, uncut_starts, with_gaps
-from twinvae.scoring.kinds import SCORES, contributions, known_only, mean_over_channels
+from twinvae.scoring.kinds import SCORES, contributions_of_each, known_only, mean_over_channels
 from twinvae.scoring.neighbours import VIEWS, Memory, View, bank_of, digest, viewed, with_distances
 from twinvae.scoring.threshold import threshold
 from twinvae.scoring.trim import largest_share, touched, trimmed, without
@@ -42,12 +42,14 @@ def calibrate(
     draws: Iterable[Statistics],
     config: Config,
     beside_gaps: Callable[[TimeByChannel], Statistics],
+    rows: Int[np.ndarray, " row"] | None = None,
 ) -> Calibrated:
     """Calibrates the scores on the training series and sets a threshold for each of them.
 
     `statistics` are all statistics of the scaled training series from the posterior mean; `draws` are those of each
     latent draw, if `config.draws` asks for them; `beside_gaps` gives those of a series with gaps. With `config.trim`,
-    the steps and windows that err most are left out.
+    the steps and windows that err most are left out. `rows` are the steps that the training table has rows for, if
+    absent ones were filled in.
     """
     window, windows = config.window, count(len(scaled), config.window)
     counted = by_rows(lambda part: ~np.isnan(part).all(axis=1), scaled)
@@ -59,10 +61,13 @@ def calibrate(
         errors = kept(errors, by_rows(np.logical_not, largest_share(errors, config.trim)))
         counted = by_rows(lambda known, out: known & ~out, counted, left_out)
     banks = {view: bank_of(view, viewed(view, scaled, statistics), window, touched_windows) for view in VIEWS}
-    memory = Memory(banks, len(scaled), digest(scaled))
+    of_table = None if rows is None else np.searchsorted(rows, banks["shape"].starts)
+    memory = Memory(banks, len(scaled), digest(scaled), of_table)
+
+    shapes = with_distances(["shape"], scaled, {}, window, memory, np.arange(windows))  # which no draw changes
 
     def with_views(statistics: Statistics) -> Statistics:
-        return with_distances(VIEWS, scaled, statistics, window, memory, np.arange(windows))
+        return with_distances(VIEWS, scaled, {**statistics, **shapes}, window, memory, np.arange(windows))
 
     def usual(statistics: Statistics) -> Statistics:
         if left_out is None or touched_windows is None:
@@ -79,11 +84,13 @@ def calibrate(
         calibration = calibration._replace(excess=found)
 
     def parts(statistics: Statistics) -> Iterator[tuple[tuple[Kind, bool], np.ndarray]]:
-        for kind in KINDS:
-            yield (kind, False), contributions(kind, scaled, statistics, window, calibration)
-        for kind in KINDS if left_out is not None else ():
-            if SCORES[kind].averaged:  # over so long that a step left out would count in its neighbours
-                yield (kind, True), contributions(kind, scaled, usual(statistics), window, calibration)
+        every = list(SCORES.values())
+        for kind, part in contributions_of_each(every, scaled, statistics, window, calibration):
+            yield (kind, False), part
+        if left_out is not None:  # averages are over so long that a step left out would count in its neighbours
+            long = [score for score in every if score.averages]
+            for kind, part in contributions_of_each(long, scaled, usual(statistics), window, calibration):
+                yield (kind, True), part
 
     thresholds, scores = {SINGLE_WINDOW: threshold(known_only(errors), config)}, np.empty(0)
     for (kind, without_trimmed), part in mean_over_draws(parts, statistics, map(with_views, draws), config.draws):
@@ -136,12 +143,9 @@ def summarise(
     """
     length, point = len(series), statistics["point"]
     durations = tuple(min(duration, max(1, length // 4)) for duration in DURATIONS)
-    warm_up = median(known_only(mean_over_channels(statistics["causal"])))
-    largest = {}
-    for kind in AVERAGED:
-        errors = errors_of(kind, statistics, series, window, warm_up)
-        least = LEAST_DISTANCE * np.nanmean(np.square(memory.banks[view].values)) if (view := _view(kind)) else 0.0
-        largest[kind] = _largest_averages(errors, durations, SCORES[kind].counted(length, window), float(least))
+    known = [known_only(channel) for channel in statistics["causal"].T]
+    middle = np.array([median(errors) if len(errors) else np.nan for errors in known])
+    warm_up = np.where(np.isnan(middle), np.nanmean(middle), middle)  # a channel may be silent after the first steps
     inner = fully_covered(length, window)
     total, steps = np.zeros(point.shape[1]), np.zeros(point.shape[1])
     for rows in pieces(point[inner]):
@@ -150,33 +154,33 @@ def summarise(
         steps += np.count_nonzero(~np.isnan(part), axis=0)
     variance = total / np.maximum(steps, 1)
     variance = np.maximum(variance, max(LEAST_VARIANCE * variance.mean(), np.finfo(point.dtype).tiny))
-    calibration = Calibration(warm_up, durations, largest, dict.fromkeys(AVERAGED, 1.0), variance, memory)
-    peak = {}
+    largest, peak = {}, {}
     for kind in AVERAGED:
-        if (view := _view(kind)) and len(memory.banks[view].starts) == 1:  # a window with none to compare it with
-            largest[kind] = np.full_like(largest[kind], INCOMPARABLE)
-            peak[kind] = 1.0
-            continue
-        used = SCORES[kind].counted(length, window)
-        score = by_rows(known_mean, averaged(kind, statistics, series, window, calibration))
+        used, view = SCORES[kind].counted(length, window), _view(kind)
+        least = LEAST_DISTANCE * float(np.nanmean(np.square(memory.banks[view].values))) if view else 0.0
+        errors = errors_of(kind, statistics, series, window, warm_up)
+        runs = [run_errors(errors, duration) for duration in durations]
+        largest[kind] = _largest(runs, errors, used, least)
+        score = by_rows(known_mean, mean_square(runs, largest[kind]))
         peak[kind] = max(float(np.nanmax(kept(score[used], counted[used]))), float(np.finfo(point.dtype).tiny))
-    return calibration._replace(peak=peak)
+        if view and len(memory.banks[view].starts) == 1:  # a window with none to compare it with
+            largest[kind], peak[kind] = np.full_like(largest[kind], INCOMPARABLE), 1.0
+    return Calibration(warm_up, durations, largest, peak, variance, memory)
 
 
 def _view(kind: Averaged) -> View | None:
     return SCORES[kind].views[0] if SCORES[kind].views else None
 
 
-def _largest_averages(
-    errors: Float[np.ndarray, "time _"], durations: tuple[int, ...], inner: slice, least: float
+def _largest(
+    runs: Sequence[TimeByChannel], errors: Float[np.ndarray, "time _"], used: slice, least: float
 ) -> Float[np.ndarray, "duration _"]:
     """The largest error of each column averaged over runs of each duration, at least a tenth of the columns' mean."""
-    largest = np.zeros((len(durations), errors.shape[1]))
-    for index, duration in enumerate(durations):
-        runs = run_errors(errors, duration)[inner]
-        for rows in pieces(runs):
-            known = ~np.isnan(errors[inner][rows])
-            np.maximum(largest[index], runs[rows].max(axis=0, initial=0.0, where=known), out=largest[index])
+    largest = np.zeros((len(runs), errors.shape[1]))
+    for most, averages in zip(largest, runs, strict=True):
+        for rows in pieces(averages[used]):
+            known = ~np.isnan(errors[used][rows])
+            np.maximum(most, averages[used][rows].max(axis=0, initial=0.0, where=known), out=most)
     floor = np.maximum(
         LEAST_LARGEST * largest.mean(axis=1, keepdims=True), max(least, float(np.finfo(errors.dtype).tiny))
     )

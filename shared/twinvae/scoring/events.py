@@ -22,9 +22,9 @@ class Event:  # noqa: PLW1641  (it holds a dict: no hash)
     `value` and `expected` are those of the first of `channels` at the peak, in the units of the series: what was
     measured (None if missing), and the mean of what the model made of it in the windows that cover the peak.
     `similar` is the training window whose shape is nearest to that of the window around the peak, drawn at the level
-    and the height of that one, in the units of the series. It begins at the time step `similar_row` of the training
-    series; `similar_distance` is the root of the mean squared difference of the two shapes, each of mean 0 and
-    deviation 1: 0 is the same, about 1.4 has nothing in common. All of these are None where only scores were known.
+    and the height of that one, in the units of the series. Its first row in the training table is `similar_row`;
+    `similar_distance` is the root of the mean squared difference of the two shapes, each of mean 0 and deviation 1: 0
+    is the same, about 1.4 has nothing in common. All of these are None where only scores were known.
     Contributions are NaN where a channel has no value within a window. Events are equal if all their fields are; `repr`
     leaves the arrays out.
     """

@@ -1,6 +1,6 @@
 """The formulas of the scores: one function for each kind, and what they need to know of the training series."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -22,7 +22,7 @@ LEAST_PART = 1e-3  # of the largest in training: what a factor of the ensemble c
 class Calibration(NamedTuple):
     """What scores need to know of the training series."""
 
-    warm_up: float  # the median causal score: that of the steps which no window ends at
+    warm_up: Float[np.ndarray, " channel"]  # the median causal error: that of the steps which no window ends at
     durations: tuple[int, ...]  # time steps over which averaged scores average the error
     largest: Mapping[Averaged, Float[np.ndarray, "duration channel"]]  # such average of each duration and channel
     peak: Mapping[Averaged, float]  # the largest score of each averaged kind
@@ -31,8 +31,9 @@ class Calibration(NamedTuple):
     excess: Excess | None = None  # of the errors where values are missing; None: none is known
 
 
-# The function of a kind takes the statistics (a row for each time step, or for each window), the scaled series x, the
-# window length W and the calibration. It gives the score of each channel at each time step t, NaN where none is known.
+# The function of a kind takes the statistics (a row for each time step, or for each window; the averages that it is
+# made of are among them), the scaled series x, the window length W and the calibration. It gives the score of each
+# channel at each time step t, NaN where none is known.
 Formula = Callable[[Statistics, TimeByChannel, int, Calibration], TimeByChannel]
 
 
@@ -73,9 +74,12 @@ def causal(statistics: Statistics, series: TimeByChannel, window: int, calibrati
 
 
 def newest(
-    statistic: Float[np.ndarray, "n channel"], series: TimeByChannel, window: int, warm_up: float
+    statistic: Float[np.ndarray, "n channel"],
+    series: TimeByChannel,
+    window: int,
+    warm_up: Float[np.ndarray, " channel"],
 ) -> TimeByChannel:
-    """What belongs to the last step of each window, after a warm-up of W - 1 steps."""
+    """What belongs to the last step of each window, after a warm-up of W - 1 steps that have its usual value."""
     result = zeros_beside(series, series.shape, statistic.dtype)
     result[: window - 1] = warm_up
     result[window - 1 :] = statistic
@@ -83,7 +87,11 @@ def newest(
 
 
 def errors_of(
-    kind: Averaged, statistics: Statistics, series: TimeByChannel, window: int, warm_up: float
+    kind: Averaged,
+    statistics: Statistics,
+    series: TimeByChannel,
+    window: int,
+    warm_up: Float[np.ndarray, " channel"],
 ) -> Float[np.ndarray, "time _"]:
     """The error of each step that an averaged score averages: of each channel, or of all in one column."""
     if kind == "multiscale":
@@ -98,33 +106,48 @@ def errors_of(
     return errors
 
 
+def average(kind: Averaged) -> str:
+    """What the average of a kind is called among the statistics."""
+    return f"average of {kind}"
+
+
 def averaged(
     kind: Averaged, statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration
 ) -> Float[np.ndarray, "time _"]:
     """The mean over the durations of (e / largest)**2, where e is the error averaged over runs of that duration
     (`run_errors`), and largest the largest e of the training series."""
-    errors, durations = errors_of(kind, statistics, series, window, calibration.warm_up), calibration.durations
-    result = zeros_beside(errors, errors.shape, errors.dtype)
-    for duration, largest in zip(durations, calibration.largest[kind], strict=True):
-        runs, unit = run_errors(errors, duration), largest.astype(errors.dtype)
+    errors = errors_of(kind, statistics, series, window, calibration.warm_up)
+    runs = (run_errors(errors, duration) for duration in calibration.durations)
+    return mean_square(runs, calibration.largest[kind])
+
+
+def mean_square(
+    runs: Iterable[Float[np.ndarray, "time _"]], largest: Float[np.ndarray, "duration _"]
+) -> Float[np.ndarray, "time _"]:
+    """The mean of the squares of averages over runs of some durations, each over the largest in training."""
+    result: np.ndarray | None = None
+    for averages, most in zip(runs, largest, strict=True):
+        if result is None:
+            result = zeros_beside(averages, averages.shape, averages.dtype)
         for rows in pieces(result):
-            share = runs[rows] / unit
+            share = averages[rows] / most.astype(averages.dtype)
             result[rows] += share * share
+    assert result is not None
     for rows in pieces(result):
-        result[rows] /= len(durations)
+        result[rows] /= len(largest)
     return result
 
 
 def multiscale(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
     """`averaged` of the point score."""
-    return averaged("multiscale", statistics, series, window, calibration)
+    return statistics[average("multiscale")]
 
 
 def causal_multiscale(
     statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration
 ) -> TimeByChannel:
     """`averaged` of the causal score: of errors that no later value has explained away."""
-    return averaged("causal_multiscale", statistics, series, window, calibration)
+    return statistics[average("causal_multiscale")]
 
 
 def neighbour(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
@@ -132,12 +155,12 @@ def neighbour(statistics: Statistics, series: TimeByChannel, window: int, calibr
 
     It belongs to no channel: each gets the whole of it.
     """
-    return _for_all(averaged("neighbour", statistics, series, window, calibration), series)
+    return _for_all(statistics[average("neighbour")], series)
 
 
 def residual(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
     """As `neighbour`, of what the network leaves of the windows: whether it errs as it did in training."""
-    return _for_all(averaged("residual", statistics, series, window, calibration), series)
+    return _for_all(statistics[average("residual")], series)
 
 
 def _for_all(column: Float[np.ndarray, "time _"], series: TimeByChannel) -> TimeByChannel:
@@ -156,8 +179,7 @@ def ensemble(statistics: Statistics, series: TimeByChannel, window: int, calibra
     """
 
     def part(kind: Averaged) -> Float[np.ndarray, "time _"]:
-        found = averaged(kind, statistics, series, window, calibration)
-        return by_rows(lambda rows: rows / rows.dtype.type(calibration.peak[kind]), found)
+        return by_rows(lambda rows: rows / rows.dtype.type(calibration.peak[kind]), statistics[average(kind)])
 
     return by_rows(_ensemble, *map(part, AVERAGED))
 

@@ -3,8 +3,9 @@
 A new kind of score is a function in `formulas`, a row in `SCORES`, and its name in `twinvae.config.Kind`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -13,11 +14,13 @@ from twinvae.config import Kind, Scaling
 from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept
 from twinvae.network.backend import Statistic
 from twinvae.scoring import formulas
-from twinvae.scoring.formulas import Calibration, Formula, Statistics, known_mean
+from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration, Formula, Statistics, average, averaged, known_mean
 from twinvae.scoring.gap_errors import evened
 from twinvae.scoring.neighbours import View, own_starts, with_distances
 from twinvae.series.gaps import interpolate, neighbours
 from twinvae.windowing.geometry import fully_covered
+
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,13 @@ class Score:
     suits: str  # what to take it for
     unit: str = "squared error"
     only_past: bool = False  # whether it looks at nothing after t
-    averaged: bool = False  # whether it averages the error over the durations of the calibration
+    averages: tuple[Averaged, ...] = ()  # of errors over the durations of the calibration, of which it is made
     views: tuple[View, ...] = ()  # of a window that are compared with those of training windows
+
+    @property
+    def averaged(self) -> bool:
+        """Whether it averages errors over the durations of the calibration."""
+        return bool(self.averages)
 
     def axis(self, scaling: Scaling) -> str:
         """What the axis of a picture says: the unit of the score of a series with this scaling."""
@@ -77,7 +85,7 @@ _TABLE = (
         "the mean of the squares",
         "anomalies of unknown length",
         unit="(error / largest training error)²",
-        averaged=True,
+        averages=("multiscale",),
     ),
     Score(
         "causal_multiscale", ("causal",), formulas.causal_multiscale,
@@ -85,7 +93,7 @@ _TABLE = (
         "the mean of the squares",
         "joins and jumps that look familiar once their end is known",
         unit="(error / largest training error)²",
-        averaged=True,
+        averages=("causal_multiscale",),
     ),
     Score(
         "neighbour", (), formulas.neighbour,
@@ -93,7 +101,7 @@ _TABLE = (
         "height; averaged as `multiscale`",
         "a beat or a cycle of another form",
         unit="(distance / largest in training)⁴",
-        averaged=True,
+        averages=("neighbour",),
         views=("shape",),
     ),
     Score(
@@ -102,7 +110,7 @@ _TABLE = (
         "averaged as `multiscale`",
         "series that are drawn with errors which are normal for them",
         unit="(distance / largest in training)⁴",
-        averaged=True,
+        averages=("residual",),
         views=("residual",),
     ),
     Score(
@@ -111,7 +119,7 @@ _TABLE = (
         "1 + `neighbour`, each over its largest in training",
         "anomalies of unknown kind and length: the default",
         unit="share of the largest in training",
-        averaged=True,
+        averages=AVERAGED,
         views=("residual", "shape"),
     ),
     Score(
@@ -133,7 +141,7 @@ SCORES: dict[Kind, Score] = {score.kind: score for score in _TABLE}
 
 def statistics_of(*kinds: Kind) -> tuple[Statistic, ...]:
     """The statistics that scores of these kinds are made of, each once."""
-    return tuple(dict.fromkeys(name for kind in kinds for name in SCORES[kind].statistics))
+    return _each(name for kind in kinds for name in SCORES[kind].statistics)
 
 
 def contributions(
@@ -157,23 +165,43 @@ def contributions_of(
     where no window that the score is made of holds a value of the channel: further than W - 1 steps from any (causal:
     after the last one). Errors count less where windows have few values (`calibration.excess`).
     """
-    gaps = has_missing(series)
-    used: Statistics = statistics
-    if calibration.memory is not None and score.views:
-        views = tuple(view for view in score.views if view not in statistics)
-        origin = own_starts(calibration.memory, series, window) if views else None
+    ((_, result),) = contributions_of_each([score], series, statistics, window, calibration)
+    return result
+
+
+def contributions_of_each(
+    scores: Sequence[Score],
+    series: TimeByChannel,
+    statistics: Mapping[str, np.ndarray],
+    window: int,
+    calibration: Calibration,
+) -> Iterator[tuple[Kind, TimeByChannel]]:
+    """The contributions to each of several scores; what they share is computed once."""
+    gaps, used = has_missing(series), statistics
+    views = _each(view for score in scores for view in score.views if view not in statistics)
+    if calibration.memory is not None and views:
+        origin = own_starts(calibration.memory, series, window)
         used = with_distances(views, series, statistics, window, calibration.memory, origin)
     excess = calibration.excess if gaps else None
     if excess is not None:
-        names = [name for name in (*score.statistics, *score.views) if name != "reconstruction"]  # that is no error
-        used = {**used, **{name: evened(name, used[name], series, window, excess) for name in names}}
-    result = score.of(used, series, window, calibration)
-    if excess is not None and score.kind == "reconstruction":
-        result = evened("reconstruction", result, series, window, excess)
-    if gaps:
-        result = by_rows(np.copy, result) if any(result is one for one in used.values()) else result
-        _fill_gaps(result, by_rows(lambda part: ~np.isnan(part), series), window, only_past=score.only_past)
-    return result
+        names = _each(name for score in scores for name in (*score.statistics, *score.views))
+        errors = [name for name in names if name != "reconstruction"]  # that is no error
+        used = {**used, **{name: evened(name, used[name], series, window, excess) for name in errors}}
+    kinds = _each(kind for score in scores for kind in score.averages)
+    used = {**used, **{average(kind): averaged(kind, used, series, window, calibration) for kind in kinds}}
+    for score in scores:
+        result = score.of(used, series, window, calibration)
+        if excess is not None and score.kind == "reconstruction":
+            result = evened("reconstruction", result, series, window, excess)
+        if gaps:
+            result = by_rows(np.copy, result) if any(result is one for one in used.values()) else result
+            _fill_gaps(result, by_rows(lambda part: ~np.isnan(part), series), window, only_past=score.only_past)
+        yield score.kind, result
+
+
+def _each(names: Iterable[Name]) -> tuple[Name, ...]:
+    """The names in their order, each once."""
+    return tuple(dict.fromkeys(names))
 
 
 def _fill_gaps(

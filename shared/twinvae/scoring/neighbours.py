@@ -21,9 +21,12 @@ from twinvae.windowing.geometry import count
 View = Literal["shape", "residual"]
 VIEWS: tuple[View, ...] = get_args(View)
 MOST_WINDOWS = 500  # of a bank: 2,000 find no more, 250 a little less
-MOST_VALUES = 800  # of a window that are compared, evenly spread
+MOST_VALUES = 800  # of a window that are compared
+LEAST_STEPS = 8  # of a channel that are compared: a shape of fewer says little
 LEAST_DEVIATION = 0.05  # of the training series' deviation: a window that varies less is not blown up to one that does
-BLOCK_VALUES = 2**20  # values of the windows, and distances, that are in memory at once
+BLOCK_VALUES = 2**18  # values of the windows, and distances, that are in memory at once: a processor's cache holds them
+
+MOST_OF_ONE_THREAD = 2**18  # multiplications of a product for which OpenBLAS starts no threads
 
 
 class Bank(NamedTuple):
@@ -39,6 +42,7 @@ class Memory(NamedTuple):
     banks: dict[View, Bank]
     length: int  # time steps of the training series
     digest: str  # SHA-256 of its scaled values
+    rows: Int[np.ndarray, " window"] | None = None  # of the training table, where the shapes begin; None: their steps
 
     def begins(self, series: TimeByChannel) -> bool:
         """Whether a scaled series begins with the training series, whose windows must not be their own neighbours."""
@@ -54,22 +58,60 @@ def digest(series: TimeByChannel) -> str:
     return found.hexdigest()
 
 
-def windows_of(series: TimeByChannel, window: int) -> Float[np.ndarray, "n thinned step"]:
-    """A view of the windows of a series: of those with more than 800 values, each so many-th step (and channel)."""
-    thinned = series[:, :: -(-series.shape[1] // MOST_VALUES)]
-    every = sliding_window_view(np.asarray(thinned), window, axis=0)
-    return every[:, :, :: max(1, window * thinned.shape[1] // MOST_VALUES)]
+def places(view: View, window: int, channels: int) -> tuple[Int[np.ndarray, " channel"], Int[np.ndarray, " step"]]:
+    """The channels and the steps of a window whose values are compared: all, or evenly spread, at most 800 values.
+
+    A shape has at least eight steps of a channel (all, if a window has fewer), so of more than 100 channels some have
+    no part in it; of residuals no channel is left out before the 801st. What is unusual in one of so many alone is far
+    too little of a distance to be seen; `multiscale` and `causal_multiscale` see it.
+    """
+    least = min(window, LEAST_STEPS) if view == "shape" else 1
+    kept = min(channels, MOST_VALUES // least)
+    steps = min(window, MOST_VALUES // kept)
+    return _evenly(channels, kept), _evenly(window, steps)
 
 
-def compared(view: View, windows: Float[np.ndarray, "n thinned step"]) -> Float[np.ndarray, "n value"]:
-    """The values of windows that are compared: `shape` takes the mean of each channel off, over its deviation."""
+def _evenly(length: int, number: int) -> Int[np.ndarray, " number"]:
+    """So many places from the first to the last of this length."""
+    return np.arange(number) * (length - 1) // max(number - 1, 1)
+
+
+def compared(
+    view: View, series: TimeByChannel, window: int, starts: Int[np.ndarray, " n"] | slice
+) -> Float[np.ndarray, "n value"]:
+    """The values of some windows of a series that are compared (`places`): of their `shape`, or as they are."""
+    channels, steps = places(view, window, series.shape[1])
+    every = sliding_window_view(np.asarray(series), window, axis=0)
+    if len(channels) == series.shape[1]:
+        windows = np.ascontiguousarray(every[starts])  # so that sums are the same to the bit, wherever a window lies
+    else:
+        windows = every[np.arange(len(every))[starts][:, None], channels]
     if view == "shape":
-        steps = np.count_nonzero(~np.isnan(windows), axis=2, keepdims=True)
-        divisor = np.maximum(steps, 1).astype(windows.dtype)
-        windows = windows - np.nansum(windows, axis=2, keepdims=True) / divisor
-        deviation = np.sqrt(np.nansum(windows * windows, axis=2, keepdims=True) / divisor)
-        windows = windows / np.maximum(deviation, windows.dtype.type(LEAST_DEVIATION))
-    return np.ascontiguousarray(windows.reshape(len(windows), -1))
+        windows = shape_of(windows)[0]
+    if len(steps) < window:
+        windows = windows[:, :, steps]
+    return windows.reshape(len(windows), -1)
+
+
+def shape_of(
+    windows: Float[np.ndarray, "n channel step"],
+) -> tuple[Float[np.ndarray, "n channel step"], Float[np.ndarray, "n channel 1"], Float[np.ndarray, "n channel 1"]]:
+    """Each channel of a window without its mean, over its deviation; with its level and its height, which are these.
+
+    The height is at least 0.05. The mean is taken twice: the first, of a high level, is rounded.
+    """
+    missing = np.isnan(windows)
+    total, steps = np.sum, windows.dtype.type(windows.shape[2])
+    if missing.any():
+        total, steps = np.nansum, np.maximum(np.count_nonzero(~missing, axis=2, keepdims=True), 1).astype(windows.dtype)
+    level = total(windows, axis=2, keepdims=True) / steps
+    shape = windows - level
+    rest = total(shape, axis=2, keepdims=True) / steps
+    shape -= rest
+    deviation = np.sqrt(total(shape * shape, axis=2, keepdims=True) / steps)
+    height = np.maximum(deviation, windows.dtype.type(LEAST_DEVIATION))
+    shape /= height
+    return shape, level + rest, height
 
 
 def bank_of(view: View, series: TimeByChannel, window: int, left_out: Bool[np.ndarray, " n"] | None = None) -> Bank:
@@ -81,7 +123,7 @@ def bank_of(view: View, series: TimeByChannel, window: int, left_out: Bool[np.nd
     if left_out is not None and not left_out.all():
         windows = windows[~left_out]
     starts = np.ascontiguousarray(windows[:: -(-len(windows) // MOST_WINDOWS)])
-    return Bank(compared(view, windows_of(series, window)[starts]), starts)
+    return Bank(compared(view, series, window, starts), starts)
 
 
 def distances(
@@ -94,51 +136,71 @@ def distances(
     far as others remain.
     """
     result = zeros_beside(series, (count(len(series), window), 1), series.dtype)
-    for rows, _, squared in _nearest(view, series, window, bank, origin):
+    for rows, _, squared in nearest(view, series, window, bank, origin):
         result[rows, 0] = np.sqrt(squared)
     return result
 
 
 def nearest(
     view: View, series: TimeByChannel, window: int, bank: Bank, origin: Int[np.ndarray, " n"] | None = None
-) -> Int[np.ndarray, " n"]:
-    """The place in the bank of the most similar window, for each window of a series."""
-    found = [place for _, place, _ in _nearest(view, series, window, bank, origin)]
-    return np.concatenate(found)
-
-
-def _nearest(
-    view: View, series: TimeByChannel, window: int, bank: Bank, origin: Int[np.ndarray, " n"] | None
 ) -> Iterator[tuple[slice, Int[np.ndarray, " part"], Float[np.ndarray, " part"]]]:
-    """For some windows at a time, the place of the nearest in the bank and the mean squared difference from it."""
+    """For some windows at a time, the place of the nearest in the bank and the mean squared difference from it.
+
+    Which one is nearest follows from products, |f - b|^2 = |f|^2 - 2 f b + |b|^2, in which a level far above the spread
+    would leave nothing but rounding errors: so the mean of the bank is taken off both. The difference is then exact.
+    """
     there = ~np.isnan(bank.values)
-    values, whole = np.where(there, bank.values, 0), bool(there.all())
+    centre = np.nansum(bank.values, axis=0) / np.maximum(np.count_nonzero(there, axis=0), 1).astype(bank.values.dtype)
+    values, whole = np.where(there, bank.values - centre, 0), bool(there.all())
     squares, present = values * values, there.astype(values.dtype)
+    weights = np.concatenate([-2 * values, squares.sum(axis=1, keepdims=True)], axis=1).T
     apart = min(window, -(-int(bank.starts[-1] - bank.starts[0]) // 2))
-    windows = count(len(series), window)
-    step = max(1, BLOCK_VALUES // max(bank.values.shape))
+    windows, widest = count(len(series), window), window * len(places(view, window, series.shape[1])[0])
+    step = max(1, BLOCK_VALUES // max(*bank.values.shape, widest))
     for begin in range(0, windows, step):
         rows = slice(begin, min(begin + step, windows))
-        mine = compared(view, windows_of(series[begin : rows.stop + window - 1], window))
+        mine = compared(view, series[begin : rows.stop + window - 1], window, slice(None))
+        here = np.ones((len(mine), len(weights)), mine.dtype)
+        np.subtract(mine, centre, out=here[:, :-1])
         gaps = np.isnan(mine)
-        here, known = mine, (~gaps).astype(mine.dtype)
-        if gaps.any():
-            here = np.where(gaps, 0, mine)
-            far = known @ squares.T
+        complete = whole and not gaps.any()
+        if complete:
+            far = _product(
+                here, weights
+            )  # but for the square of the window itself, which is the same for all of the bank
         else:
-            far = np.tile(squares.sum(axis=1), (len(mine), 1))
-        far -= 2 * here @ values.T  # but for the square of the window itself, which is the same for all of the bank
-        if not whole:  # unless not all have the same values
-            both = known @ present.T
-            far += (here * here) @ present.T
+            known = (~gaps).astype(mine.dtype)
+            here = np.where(gaps, 0, here[:, :-1])
+            both = _product(known, present.T)
+            far = _product(known, squares.T) - 2 * _product(here, values.T) + _product(here * here, present.T)
             far = np.divide(far, both, out=np.full_like(far, np.inf), where=both > 0)
         if origin is not None:
             far[np.abs(origin[rows, None] - bank.starts) < apart] = np.inf
         place = far.argmin(axis=1)
-        difference = mine - bank.values[place]  # exact, which a difference of products is not
-        shared = (~np.isnan(difference)).sum(axis=1)
-        total = np.nansum(difference * difference, axis=1)
-        yield rows, place, ratio(total, shared.astype(total.dtype))
+        difference = mine - bank.values[place]
+        difference *= difference
+        if complete:
+            yield rows, place, difference.mean(axis=1)
+        else:
+            shared = np.count_nonzero(~np.isnan(difference), axis=1).astype(difference.dtype)
+            yield rows, place, ratio(np.nansum(difference, axis=1), shared)
+
+
+def _product(left: Float[np.ndarray, "n value"], right: Float[np.ndarray, "value m"]) -> Float[np.ndarray, "n m"]:
+    """The matrix product, in tiles for which NumPy's library starts no threads.
+
+    On a busy machine its threads spend up to twenty times as long waiting for each other as the product takes in one.
+    """
+    height = (
+        64 if left.shape[1] <= MOST_OF_ONE_THREAD // (64 * 16) else 16
+    )  # multiples of 16: what kernels are made for
+    width = 16 * max(1, MOST_OF_ONE_THREAD // (height * left.shape[1]) // 16)
+    result = np.empty((len(left), right.shape[1]), left.dtype)
+    for row in range(0, len(left), height):
+        for column in range(0, right.shape[1], width):
+            rows, columns = slice(row, row + height), slice(column, column + width)
+            np.matmul(left[rows], right[:, columns], out=result[rows, columns])
+    return result
 
 
 def own_starts(memory: Memory, series: TimeByChannel, window: int) -> Int[np.ndarray, " n"] | None:
@@ -159,9 +221,11 @@ def with_distances(
     memory: Memory,
     origin: Int[np.ndarray, " n"] | None,
 ) -> dict[str, np.ndarray]:
-    """The statistics with the distances of these views beside them. `origin`: see `distances`."""
+    """The statistics with the distances of these views, where they are not there yet. `origin`: see `distances`."""
     found: dict[str, np.ndarray] = {
-        view: distances(view, viewed(view, series, statistics), window, memory.banks[view], origin) for view in views
+        view: distances(view, viewed(view, series, statistics), window, memory.banks[view], origin)
+        for view in views
+        if view not in statistics
     }
     return {**statistics, **found}
 
@@ -169,23 +233,19 @@ def with_distances(
 def most_similar(
     series: TimeByChannel, start: int, window: int, memory: Memory, *, own: bool
 ) -> tuple[int, float, Float[np.ndarray, "step channel"]]:
-    """The training window whose shape is nearest to that of the window at `start`: its place, distance and drawing.
+    """The training window whose shape is nearest to that of the window at `start`: its row, distance and drawing.
 
-    The drawing has the level and the height of the window at `start`. Between the steps that are compared it is a
-    straight line; a channel that is not compared is NaN. The distance is NaN if the two share no value. `own` says that
-    the series begins with the training series.
+    The row is the first one of it in the training table. The drawing has the level and the height of the window at
+    `start`. Between the steps that are compared it is a straight line; a channel that is not compared is NaN. The
+    distance is NaN if the two share no value. `own` says that the series begins with the training series.
     """
     bank, rows = memory.banks["shape"], np.asarray(series[start : start + window])
     origin = np.array([start]) if own else None
-    (_, (place,), (squared,)), *_ = _nearest("shape", rows, window, bank, origin)
-    thinned = windows_of(rows, window)[0]
-    known = np.maximum(np.count_nonzero(~np.isnan(thinned), axis=1), 1)
-    level = np.nansum(thinned, axis=1) / known
-    deviation = np.sqrt(np.nansum((thinned - level[:, None]) ** 2, axis=1) / known)
-    height = np.maximum(deviation, LEAST_DEVIATION)
-    shape = bank.values[place].reshape(thinned.shape) * height[:, None] + level[:, None]
+    (_, (place,), (squared,)), *_ = nearest("shape", rows, window, bank, origin)
+    channels, steps = places("shape", window, rows.shape[1])
+    _, (level,), (height,) = shape_of(rows[:, channels].T[None])
     drawing = np.full(rows.shape, np.nan)
-    steps = np.linspace(0, window - 1, window)[:: -(-window // thinned.shape[1])]
-    for line, channel in zip(shape, range(0, rows.shape[1], -(-rows.shape[1] // MOST_VALUES)), strict=True):
-        drawing[:, channel] = np.interp(np.arange(window), steps[: len(line)], line)
-    return int(bank.starts[place]), float(np.sqrt(squared)), drawing
+    for line, channel in zip(bank.values[place].reshape(len(channels), -1) * height + level, channels, strict=True):
+        drawing[:, channel] = np.interp(np.arange(window), steps, line)
+    begin = bank.starts[place] if memory.rows is None else memory.rows[place]
+    return int(begin), float(np.sqrt(squared)), drawing

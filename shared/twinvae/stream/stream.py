@@ -37,7 +37,7 @@ class Step(NamedTuple):
 class Stream:
     """Scores a series point by point, with the scores that `decision_function(series, kind="causal")` gives.
 
-    The first `window - 1` points are warming up: they get the median causal training score and never alarm. No
+    The first `window - 1` points are warming up: they get the median causal training error and never alarm. No
     framework is needed or imported.
 
     A point is a time step. With `missing="mask"` a missing value (NaN) is left out as the batch does: its channel has
@@ -58,7 +58,9 @@ class Stream:
     def __init__(self, model: Model) -> None:
         config = model.config
         self.config, self.channels = config, model.channels
-        self.threshold, self.warm_up = float(model.thresholds["causal"]), float(model.calibration.warm_up)
+        self.threshold = float(model.thresholds["causal"])
+        self._warm_up = model.calibration.warm_up.astype(config.dtype)
+        self.warm_up = float(self._warm_up.mean())
         self.tracker = EventTracker(model.channels, config)
         self._shift, self._scale = np.asarray(model.scaler.shift), np.asarray(model.scaler.scale)
         self._limits, self._highest = limits(model.calibration, config.dtype), highest(config.dtype)
@@ -88,7 +90,7 @@ class Stream:
         """Starts again: no points, no events."""
         self.index, self.score, self.label = 0, math.nan, 0
         self._buffer[:] = 0.0
-        self._parts = np.full_like(self._buffer[0], self.warm_up)  # the score of each channel at the last point
+        self._parts = self._warm_up.copy()  # the score of each channel at the last point
         self._gap = -self.config.window  # the last point that lacks a value
         self._too_large = np.zeros(len(self.channels), bool)  # which of its values were too large
         self.tracker.clear()
