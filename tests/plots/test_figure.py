@@ -58,7 +58,7 @@ def test_a_full_disk_is_still_an_error(tmp_path: Path) -> None:
 
 
 def test_characters_that_no_font_has_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figure, "WIDE_FONTS", ())
+    monkeypatch.setattr(figure, "wide_fonts", lambda: [])
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         draw(tmp_path / "a.png", "温度", "湿度 (%)")
