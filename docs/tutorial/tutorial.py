@@ -246,7 +246,9 @@ def score_torch(noise):
 
 torch.manual_seed(0)
 scores_torch = [score_torch(torch.randn(1, 10)) for _ in range(1000)]
-print(f"without noise {score_torch(torch.zeros(1, 10)):.3f}, with noise {min(scores_torch):.3f} to {max(scores_torch):.3f}")
+print(
+    f"without noise {score_torch(torch.zeros(1, 10)):.3f}, with noise {min(scores_torch):.3f} to {max(scores_torch):.3f}"
+)
 
 # %% noisy-jax
 trained_jax = vae_jax.model.build(net, vae_jax.model.to_state(detector_jax.parameters_))
