@@ -246,9 +246,8 @@ def score_torch(noise):
 
 torch.manual_seed(0)
 scores_torch = [score_torch(torch.randn(1, 10)) for _ in range(1000)]
-print(
-    f"without noise {score_torch(torch.zeros(1, 10)):.3f}, with noise {min(scores_torch):.3f} to {max(scores_torch):.3f}"
-)
+print(f"without noise {score_torch(torch.zeros(1, 10)):.3f}")
+print(f"with noise {min(scores_torch):.3f} to {max(scores_torch):.3f}")
 
 # %% noisy-jax
 trained_jax = vae_jax.model.build(net, vae_jax.model.to_state(detector_jax.parameters_))
@@ -264,7 +263,8 @@ def score_jax(noise):
 
 noise = jax.random.normal(jax.random.key(0), (1000, 1, 10))
 scores_jax = score_jax(noise)
-print(f"without noise {score_jax(noise[:1] * 0)[0]:.3f}, with noise {scores_jax.min():.3f} to {scores_jax.max():.3f}")
+print(f"without noise {score_jax(0 * noise[:1])[0]:.3f}")
+print(f"with noise {scores_jax.min():.3f} to {scores_jax.max():.3f}")
 
 # %% noisy-picture
 draw.draws(scores_torch, score_torch(torch.zeros(1, 10)))

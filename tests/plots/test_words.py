@@ -117,7 +117,7 @@ def test_japanese_pictures_have_every_glyph_and_no_overlap(
         assert any(character > "\u3000" for text in written for character in text.get_text())
         boxes = [text.get_window_extent() for text in written]
         inside = [
-            0 <= box.x0 and box.x1 <= figure.bbox.x1 and 0 <= box.y0 and box.y1 <= figure.bbox.y1 for box in boxes
+            box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 and box.y1 <= figure.bbox.y1 for box in boxes
         ]
         assert all(inside), [text.get_text() for text, within in zip(written, inside, strict=True) if not within]
         for index, (one, box) in enumerate(zip(written, boxes, strict=True)):
