@@ -127,7 +127,7 @@ def test_japanese_pictures_have_every_glyph_and_no_overlap(
 
 def synthesized(out: Path, *options: str) -> bytes:
     """The picture of a short series."""
-    arguments = ["synthesize", "--kind", "spike", "--length", "400", "--train-rows", "200", "--out", str(out)]
+    arguments = ["synthesize", "--kind", "spike", "--length", "800", "--train-rows", "200", "--out", str(out)]
     assert cli.main([*arguments, *options]) == 0
     (picture,) = out.glob("*.png")
     return picture.read_bytes()
