@@ -63,12 +63,17 @@ def test_the_numbers_of_the_prose_are_those_of_the_code_and_of_what_it_printed(l
     text = page(language)
     text = text[: text.rindex("\n### ")]  # literature
     shown = "".join(place["body"] for place in pages.places(text))
-    known = {float(number) for number in numbers(shown)}
+    known = {float(number) for number in [*numbers(shown), *re.findall(r"\d+e-\d+", shown)]}
     prose = re.sub(r"```.*?```", "", pages.PLACE.sub("", text), flags=re.DOTALL)
     prose = re.sub(r"`[^`]*`|\]\([^)]*\)|^#+ [\d.]+", "", prose, flags=re.MULTILINE)
     said = [number for number in numbers(prose) if "." in number or int(number) > 10]
     assert len(said) > 20
     assert not [each for each in said if not any(_rounds_to(value, each) for value in known)]
+
+
+def test_bold_japanese_closes() -> None:
+    """Where a bracket is the last bold character and a letter follows, Markdown shows the asterisks."""
+    assert not re.search(r"[）」、。]\*\*(?=[^\s：、。）」|])", page("ja"))
 
 
 def _rounds_to(value: float, said: str) -> bool:

@@ -279,7 +279,7 @@ for margin in (1, 2, 6):
 
 # %% long-anomaly
 long = normal.copy()
-long[300:360] += 2.5
+long[300 : 300 + 60] += 2.5
 scores = detector_torch.decision_function(long)
 print(f"highest score {scores.max():.2f}")
 print(f"3 sigma of its own scores {scores.mean() + 3 * scores.std():.2f}, from the training scores {threshold:.2f}")
