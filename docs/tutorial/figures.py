@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from twinvae.plots import pictures
+from twinvae.plots.fonts import drawable
 from twinvae.plots.figure import BLACK, BLUE, ORANGE, RED, draw_line, name_channel, new_axes, shade
 from twinvae.plots.words import ENGLISH, JAPANESE, Words
 from twinvae.series.series import Series
@@ -52,7 +53,7 @@ class Picture:
 
     def save(self, path: Path, language: str) -> None:
         """Writes the picture as a PNG."""
-        self._write(path, LANGUAGES[language])
+        self._write(path, drawable(LANGUAGES[language]))
 
     def _repr_png_(self) -> bytes:
         with TemporaryDirectory() as folder:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, check_seed, resolve
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
-from twinvae.plots.words import ENGLISH, LANGUAGES, Words, language_of
+from twinvae.plots.fonts import drawable
+from twinvae.plots.words import LANGUAGES, Words, language_of
 from twinvae.process.notices import shortened, warn
 
 if TYPE_CHECKING:
@@ -190,15 +191,8 @@ def chosen_detector(options: argparse.Namespace) -> "VAEDetector":
 
 
 def chosen_words(options: argparse.Namespace) -> Words:
-    """The words of the chosen language, or of the locale's; English, with a warning, where no font can draw them."""
-    words = LANGUAGES[options.lang or language_of(os.environ)]
-    if words is not ENGLISH:
-        from twinvae.plots.fonts import wide_fonts
-
-        if not wide_fonts():
-            warn("no font here draws Japanese, so the words in the pictures are English: pip install 'twinvae[ja]'")
-            return ENGLISH
-    return words
+    """The words of the chosen language, or of the locale's, if a font here draws them; else English ones."""
+    return drawable(LANGUAGES[options.lang or language_of(os.environ)])
 
 
 def read_series(path: Path, options: argparse.Namespace) -> "Series":

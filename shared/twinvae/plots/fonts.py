@@ -1,7 +1,10 @@
-"""Which fonts here draw Japanese, Chinese and Korean."""
+"""Which fonts here draw Japanese, Chinese and Korean, and whether words can be drawn."""
 
 import importlib.util
 from pathlib import Path
+
+from twinvae.plots.words import ENGLISH, Words
+from twinvae.process.notices import warn
 
 WIDE_FONTS = (
     "Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans", "IPAexGothic", "IPAGothic", "TakaoGothic", "VL Gothic",
@@ -25,3 +28,11 @@ def wide_fonts() -> list[str]:
             fontManager.addfont(str(file))
             installed.add(NAME)
     return [name for name in WIDE_FONTS if name in installed]
+
+
+def drawable(words: Words) -> Words:
+    """The words; or the English ones, with a warning, where no font here draws those."""
+    if words is ENGLISH or wide_fonts():
+        return words
+    warn("no font here draws Japanese, so the words in the pictures are English: pip install 'twinvae[ja]'")
+    return ENGLISH
