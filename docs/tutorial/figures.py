@@ -12,6 +12,7 @@ import numpy as np
 
 from twinvae.plots import pictures
 from twinvae.plots.fonts import drawable
+from twinvae.plots.events import plot_events
 from twinvae.plots.figure import BLACK, BLUE, ORANGE, RED, draw_line, name_channel, new_axes, shade
 from twinvae.plots.words import ENGLISH, JAPANESE, Words
 from twinvae.series.series import Series
@@ -25,6 +26,7 @@ MORE = {
     "Windows of 50 steps, each one step after the other (every tenth is shown)":
         "長さ 50 の窓を 1 ステップずつずらす（図は 10 個おき）",
     "window": "窓",
+    "start of the window": "窓の開始位置",
     "The loss of a window in each epoch": "エポックごとの損失（窓あたり）",
     "epoch": "エポック",
     "loss": "損失",
@@ -95,7 +97,7 @@ class Figures:
                 below.set_yticks(range(len(spans)), [f"{start}" for start in starts])
                 below.invert_yaxis()
                 above.set_ylabel(words("value"))
-                _name_axes(below, words("time step"), words("window"))
+                _name_axes(below, words("time step"), words("start of the window"))
 
         return self._picture(write)
 
@@ -165,6 +167,15 @@ class Figures:
                 path, found.series, found.scores, found.threshold, title=words("Blood pressure (UCR 135)"),
                 labelled=intervals(dataset.labels), detected=[(event.start, event.end) for event in found.events],
                 train_rows=dataset.train_rows, words=words,
+            )  # fmt: skip
+
+        return self._picture(write)
+
+    def why(self, found: Any) -> Picture:
+        def write(path: Path, words: Words) -> None:
+            plot_events(
+                path, found.series, found.expected, found.contributions, found.events,
+                title=words("Blood pressure (UCR 135)"), threshold=found.threshold, margin=150, words=words,
             )  # fmt: skip
 
         return self._picture(write)

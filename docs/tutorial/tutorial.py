@@ -15,9 +15,9 @@ import vae_torch.model
 draw = Figures("en")  # the language of the words in the pictures: "en" or "ja"
 
 
-def compare(torch_values, jax_values, tolerance=1e-5):
+def compare(one, other, tolerance=1e-5):
     """Prints whether two arrays are the same, but for rounding."""
-    difference = np.abs(np.asarray(torch_values) - np.asarray(jax_values)).max()
+    difference = np.abs(np.asarray(one) - np.asarray(other)).max()
     print(f"the same to {tolerance:g}: {difference < tolerance}")
 
 
@@ -181,18 +181,19 @@ for start, window in enumerate(drawn):
     covered[start : start + WINDOW] += 1
 by_hand = total / covered
 
-expected_torch = detector_torch.reconstruct(anomalous)
-print(f"the same to 1e-5: {np.abs(by_hand - expected_torch).max() < 1e-5}")
+expected_torch = detector_torch.reconstruct(anomalous)[:, 0]  # the only channel
+compare(by_hand, expected_torch)
 
 # %% reconstruction-jax
-expected_jax = detector_jax.reconstruct(anomalous)
-print(f"the two backends, trained apart in float32, to 0.1: {np.abs(expected_torch - expected_jax).max() < 0.1}")
+expected_jax = detector_jax.reconstruct(anomalous)[:, 0]
+compare(expected_torch, expected_jax, tolerance=0.1)  # trained apart in float32
 
 # %% reconstruction-picture
-draw.reconstruction(normal, detector_torch.reconstruct(normal), anomalous, expected_torch, series.labels)
+drawn_normal = detector_torch.reconstruct(normal)[:, 0]
+draw.reconstruction(normal, drawn_normal, anomalous, expected_torch, series.labels)
 
 # %% score-torch
-score_normal = (normal - detector_torch.reconstruct(normal)) ** 2
+score_normal = (normal - drawn_normal) ** 2
 score = (anomalous - expected_torch) ** 2
 whole = slice(WINDOW - 1, len(normal) - WINDOW + 1)  # the steps that 50 windows cover
 threshold = 6 * score_normal[whole].max()
@@ -230,8 +231,9 @@ print(f"formula with the half: {0.5 * without_half:.3f}, without: {without_half:
 
 # %% beta
 for beta in (1.0, 2.0, 4.0):
-    history = vae_torch.VAEDetector(preset="tutorial", seed=0, beta=beta).fit(normal).history_
-    print(f"beta {beta:g}: squared error {history['reconstruction'][-1]:.2f}, KL {history['kl'][-1]:.2f}")
+    detector = vae_torch.VAEDetector(preset="tutorial", seed=0, beta=beta).fit(normal)
+    error, kl = detector.history_["reconstruction"][-1], detector.history_["kl"][-1]
+    print(f"beta {beta:g}: squared error {error:.2f}, KL {kl:.2f}")
 
 # %% noisy-torch
 one = x_torch[200:201]
@@ -281,8 +283,9 @@ for margin in (1, 2, 6):
 long = normal.copy()
 long[300 : 300 + 60] += 2.5
 scores = detector_torch.decision_function(long)
-print(f"highest score {scores.max():.2f}")
-print(f"3 sigma of its own scores {scores.mean() + 3 * scores.std():.2f}, from the training scores {threshold:.2f}")
+own = scores.mean() + 3 * scores.std()
+for name, limit in (("3 sigma of its own scores", own), ("from the training scores", threshold)):
+    print(f"{name}: {limit:.2f}, exceeded by {(scores[300:360] > limit).sum()} of 60 anomalous steps")
 
 # %% real
 from twinvae.data.datasets import load_dataset
@@ -310,4 +313,8 @@ for event in real_jax.events(pressure):
     print(f"event: [{event.start}, {event.end}), {event.score / real_jax.threshold_:.1f} times the threshold")
 
 # %% real-picture
-draw.detection(dataset, real_torch.detect(pressure))
+found = real_torch.detect(pressure)
+draw.detection(dataset, found)
+
+# %% why-picture
+draw.why(found)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from twinvae.plots import figure, pictures
@@ -23,7 +24,7 @@ def kept_figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
 
     def keep(picture: Figure, *_: Any, **__: Any) -> None:
-        picture.canvas.draw()
+        FigureCanvasAgg(picture).draw()
         made.append(picture)
 
     monkeypatch.setattr(Figure, "savefig", keep)

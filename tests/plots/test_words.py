@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tests.conftest import ROOT
 from tests.plots.test_event_plots import example
-from tests.plots.test_figure import kept_figures
 from twinvae.cli import main as cli
 from twinvae.config import Scaling
 from twinvae.plots import events, fonts, pictures
@@ -70,7 +70,7 @@ def draw_all(out: Path, channels: int, *, stamped: bool) -> None:
     """Every kind of picture in Japanese; a missing glyph is an error."""
     values, expected, contributions, names, found = example(channels)
     stamps = pl.Series([f"2026-01-01 {row // 60:02}:{row % 60:02}:00" for row in range(len(values))])
-    series = Series(values, names if channels > 1 else ("0",), stamps if stamped else None)
+    series = Series(values, names, stamps if stamped else None)
     common: dict[str, Any] = {"title": "計測.csv", "words": JAPANESE}
     shaded: dict[str, Any] = {"shaded": [(100, 110)], "shaded_as": JAPANESE("detected event ({events})", events=1)}
     with warnings.catch_warnings():
@@ -96,9 +96,9 @@ def draw_all(out: Path, channels: int, *, stamped: bool) -> None:
         )  # fmt: skip
 
 
-def texts(figure: Figure) -> list[Any]:
-    """All that is written in a figure outside of its axes' own area, except for the ticks."""
-    found = [text for part in [figure, *figure.subfigs] for text in (part._suptitle,) if text is not None]
+def texts(figure: Any) -> list[Any]:
+    """All that is written in a figure, except for the ticks and what is inside its axes."""
+    found = [part._suptitle for part in [figure, *figure.subfigs] if part._suptitle is not None]
     for axis in figure.axes:
         found += [axis._left_title, axis.yaxis.label, axis.xaxis.label]
     found += [text for legend in figure.legends for text in legend.get_texts()]
@@ -109,20 +109,22 @@ def texts(figure: Figure) -> list[Any]:
 def test_japanese_pictures_have_every_glyph_and_no_overlap(
     channels: int, stamped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = kept_figures(monkeypatch)
+    made: list[tuple[str, list[tuple[str, Any]], Any]] = []
+
+    def keep(figure: Figure, path: Path, **_: Any) -> None:
+        FigureCanvasAgg(figure).draw()
+        made.append((path.name, [(text.get_text(), text.get_window_extent()) for text in texts(figure)], figure.bbox))
+
+    monkeypatch.setattr(Figure, "savefig", keep)
     draw_all(tmp_path, channels, stamped=stamped)
     assert len(made) == 5
-    for figure in made:
-        written = texts(figure)
-        assert any(character > "\u3000" for text in written for character in text.get_text())
-        boxes = [text.get_window_extent() for text in written]
-        inside = [
-            box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 and box.y1 <= figure.bbox.y1 for box in boxes
-        ]
-        assert all(inside), [text.get_text() for text, within in zip(written, inside, strict=True) if not within]
-        for index, (one, box) in enumerate(zip(written, boxes, strict=True)):
-            for other, another in zip(written[:index], boxes, strict=False):
-                assert not box.overlaps(another), (one.get_text(), other.get_text())
+    for name, written, whole in made:
+        assert any(character > "\u3000" for text, _ in written for character in text), name
+        for index, (text, box) in enumerate(written):
+            assert whole.x0 <= box.x0 <= box.x1 <= whole.x1, text
+            assert whole.y0 <= box.y0 <= box.y1 <= whole.y1, text
+            for other, another in written[:index]:
+                assert not box.overlaps(another), (name, text, other)
 
 
 def synthesized(out: Path, *options: str) -> bytes:
@@ -146,6 +148,7 @@ def test_the_command_takes_the_language_from_its_option_or_from_the_locale(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.filterwarnings("default")
 def test_without_a_font_the_words_are_english_and_one_line_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

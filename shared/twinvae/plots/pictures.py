@@ -161,7 +161,7 @@ def principal_components(
     total = float(variances.sum())
     for index, direction in enumerate(directions.T[::-1][:2]):
         plane[:, index] = direction * np.sign(direction[np.abs(direction).argmax()])
-        share[index] = float(variances[-1 - index]) / total if total > 0 else 0.0
+        share[index] = max(0.0, float(variances[-1 - index]) / total) if total > 0 else 0.0
     return plane, share
 
 
