@@ -16,7 +16,7 @@ HERE = ROOT / "docs" / "tutorial"
 LANGUAGES = ("en", "ja")
 NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?")
 COUNTED = 2  # by so many may differ how many of 20 series alarm, say: some are near the threshold
-RELATIVE = 0.15  # by so much may other numbers differ: training in float32 rounds differently on each processor
+RELATIVE = 0.2  # by so much may other numbers differ: training in float32 rounds differently on each processor
 
 
 def load_pages() -> Any:
@@ -73,7 +73,7 @@ def test_the_numbers_of_the_prose_are_those_of_the_code_and_of_what_it_printed(l
 
 def test_bold_japanese_closes() -> None:
     """Where a bracket is the last bold character and a letter follows, Markdown shows the asterisks."""
-    assert not re.search(r"[）」、。]\*\*(?=[^\s：、。）」|])", page("ja"))
+    assert not re.findall(r"\*\*[^*\n]+[）」、。]\*\*[^\s：、。）」|]", page("ja"))
 
 
 def _rounds_to(value: float, said: str) -> bool:
@@ -98,7 +98,7 @@ def test_the_code_prints_and_draws_what_the_pages_show(tmp_path: Path) -> None:
 
     ran = pages.run(CELLS)
     for name, shown in pages.printed_in(page("en")).items():
-        assert not _difference(shown, ran[name].printed), name
+        assert not _difference(shown, ran[name].printed, 3 if name.startswith("real-") else 0), name
     for language in LANGUAGES:
         for name, picture in pages.pictures_of(ran).items():
             with warnings.catch_warnings():
@@ -109,8 +109,8 @@ def test_the_code_prints_and_draws_what_the_pages_show(tmp_path: Path) -> None:
             assert np.abs(now - shown).mean() < 0.03, f"{language}/{name}"
 
 
-def _difference(shown: str, printed: str) -> str:
-    """The first line that differs by more than machines do; nothing if there is none."""
+def _difference(shown: str, printed: str, steps: int = 0) -> str:
+    """The first line that differs by more than machines do; nothing if there is none. Events may shift by `steps`."""
     if len(shown.splitlines()) != len(printed.splitlines()):
         return printed
     for before, now in zip(shown.splitlines(), printed.splitlines(), strict=True):
@@ -118,7 +118,7 @@ def _difference(shown: str, printed: str) -> str:
             return now
         for found, new in zip(NUMBER.finditer(before), numbers(now), strict=True):
             old, digits = found[0].replace(",", ""), len(found[0].partition(".")[2])
-            count = COUNTED if before[found.end() :].startswith(" of ") else 0
+            count = COUNTED if before[found.end() :].startswith(" of ") else steps
             allowed = RELATIVE * float(old) + 0.5 * 10.0**-digits if digits else count
             if abs(float(old) - float(new)) > allowed:
                 return now

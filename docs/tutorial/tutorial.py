@@ -294,7 +294,7 @@ dataset = load_dataset("ucr-135")
 pressure, labels = dataset.values[:, 0], dataset.labels
 labelled = np.flatnonzero(labels)
 print("steps:", len(pressure), "normal at the start:", dataset.train_rows)
-print(f"label: [{labelled[0]}, {labelled[-1] + 1})")
+print(f"label: [{labelled[0]}, {labelled[-1] + 1}), {len(labelled)} steps")
 print(f"values: {pressure.min():.0f} to {pressure.max():.0f}")
 
 # %% real-tutorial
