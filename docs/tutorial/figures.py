@@ -35,10 +35,10 @@ MORE = {
     "Normal series": "正常な時系列",
     "Series with the spike": "異常を加えた時系列",
     "The score of each step": "各ステップの異常度",
-    "One window, scored with 1,000 draws of the noise": "同じ窓の異常度を、雑音を変えて 1,000 回計算",
+    "One window, scored with 1,000 draws of the noise": "同じ窓の異常度を、乱数を変えて 1,000 回計算",
     "mean squared error": "平均二乗誤差",
     "draws": "回数",
-    "without noise": "雑音なし",
+    "without noise": "乱数なし",
     "Blood pressure (UCR 135)": "血圧（UCR 135）",
 }  # fmt: skip
 LANGUAGES = {

@@ -58,7 +58,7 @@ for name, array in parameters.items():
 print("numbers in all:", sum(array.size for array in parameters.values()))
 
 # %% encoder-torch
-model_torch = vae_torch.model.build(net, vae_torch.model.to_state(parameters)).requires_grad_()
+model_torch = vae_torch.model.build(net, vae_torch.model.to_state(parameters))
 hidden = torch.relu(model_torch.encoder(x_torch))
 mean_torch, log_variance_torch = model_torch.posterior(hidden).chunk(2, dim=-1)
 print(tuple(mean_torch.shape), tuple(log_variance_torch.shape))
@@ -158,11 +158,13 @@ def principal_plane(points):
 
 latent_torch = detector_torch.latent(normal)
 plane, shares = principal_plane(latent_torch)
-print(latent_torch.shape, "shares:", [f"{share:.0%}" for share in shares])
+on_plane = (latent_torch - latent_torch.mean(axis=0)) @ plane
+print(latent_torch.shape, "on the plane:", on_plane.shape)
+print("shares of the variance:", [f"{share:.0%}" for share in shares])
 
 # %% latent-jax
 latent_jax = detector_jax.latent(normal)
-print(latent_jax.shape, "shares:", [f"{share:.0%}" for share in principal_plane(latent_jax)[1]])
+print("shares of the variance:", [f"{share:.0%}" for share in principal_plane(latent_jax)[1]])
 
 # %% latent-picture
 holds_spike = np.convolve(series.labels, np.ones(WINDOW), "valid") > 0
