@@ -96,7 +96,7 @@ class Config:
     missing: Missing = hyperparameter(
         "error", "missing values: refuse them, interpolate in time, or leave them out (mask)"
     )
-    kind: Kind = hyperparameter("reconstruction", "which score decides; README.md says when to use each")
+    kind: Kind = hyperparameter("reconstruction", "which score decides; docs/scores.md says when to use each")
     draws: int = hyperparameter(
         0, "latent draws that a score is averaged over; 0 is the posterior mean", least=0, most=MOST_DRAWS
     )

@@ -22,7 +22,7 @@ from twinvae.windowing.geometry import fully_covered
 
 @dataclass(frozen=True)
 class Score:
-    """A kind of score. The table in README.md is made of `help` and `suits`."""
+    """A kind of score. The table in the docs is made of `help` and `suits`."""
 
     kind: Kind
     statistics: tuple[Statistic, ...]  # what a backend computes for it
