@@ -17,8 +17,7 @@ os.environ["TWINVAE_CACHE"] = "off"
 import tables  # noqa: E402  (it needs the path)
 
 project, author, copyright = "twinvae", "The twinvae authors", "The twinvae authors"  # noqa: A001  (Sphinx's name)
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["pictures/*.md"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = "twinvae"
 html_static_path = ["static"]
@@ -28,7 +27,6 @@ html_show_copyright = False
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"  # the pictures of a notebook are committed; a test runs it
 
 default_role = "code"  # docstrings write names between single backticks
 autodoc_member_order = "bysource"
@@ -55,7 +53,13 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", _root_pages)
 
 
-OF_ROOT = {"README": "index", "ARCHITECTURE": "architecture", "CONTRIBUTING": "contributing", "CHANGELOG": "changes", "SECURITY": "security"}
+OF_ROOT = {
+    "README": "index",
+    "ARCHITECTURE": "architecture",
+    "CONTRIBUTING": "contributing",
+    "CHANGELOG": "changes",
+    "SECURITY": "security",
+}
 
 
 def _root_pages(app: Sphinx, docname: str, source: list[str]) -> None:

@@ -30,7 +30,12 @@ def hyperparameters() -> str:
     """Every field of `Config`: what it is, the values that it may have, and those of the presets."""
     presets = ("auto", "standard", "tutorial")
     rows = [
-        [f"`{field.name}`", field.metadata["help"], _values(field), *(_code(getattr(PRESETS[p], field.name)) for p in presets)]
+        [
+            f"`{field.name}`",
+            field.metadata["help"],
+            _values(field),
+            *(_code(getattr(PRESETS[p], field.name)) for p in presets),
+        ]
         for field in fields(Config)
     ]
     return table(("name", "is", "may be", *presets), rows)
@@ -63,7 +68,9 @@ def _command(name: str) -> str:
     summary, example = COMMANDS[name]
     parts = [f"## `twinvae {name}`", f"{summary[0].upper()}{summary[1:]}.", f"```console\n$ {example}\n```"]
     for group in parser._action_groups:
-        rows = [_option(action, parser) for action in group._group_actions if not isinstance(action, argparse._HelpAction)]
+        rows = [
+            _option(action, parser) for action in group._group_actions if not isinstance(action, argparse._HelpAction)
+        ]
         if rows:
             title = {"positional arguments": "arguments"}.get(group.title or "", group.title or "")
             about = f" ({group.description})" if group.description else ""
@@ -106,7 +113,11 @@ def _streams(file: Path) -> Iterator[list[str]]:
         size = record["parameters"]
         if record["implementation"] == "numpy":
             channels = f"{size['channels']} channel{'s' if size['channels'] > 1 else ''}"
-            yield [f"a point of a stream: window {size['window']}, {channels}", f"{record['value'] * 1e6:.0f} µs", file.stem]
+            yield [
+                f"a point of a stream: window {size['window']}, {channels}",
+                f"{record['value'] * 1e6:.0f} µs",
+                file.stem,
+            ]
     for record in _records(file, "watch", "point"):
         lines = {"csv": "CSV", "jsonl": "JSON lines"}[record["parameters"]["lines"]]
         yield [f"`twinvae watch` from a pipe of {lines}", f"{1 / record['value']:,.0f} points a second", file.stem]
@@ -128,7 +139,7 @@ def _fleets(file: Path) -> Iterator[list[str]]:
         rate = alone[record["implementation"], size["preset"]] / record["value"]
         cores = "one core" if record["threads"] == 1 else f"{record['threads']} cores"
         yield [
-            f"{name}, `{size['preset']}`: a model of a fleet of {size['series']:,} series of {size['points']:,} points, {cores}",
+            f"{name}, `{size['preset']}`: a model of {size['series']:,} series of {size['points']:,} points, {cores}",
             f"{record['value'] * 1e3:.0f} ms, {rate:.1f} times the rate of a single fit on one core",
             file.stem,
         ]

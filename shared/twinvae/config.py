@@ -57,6 +57,12 @@ class Config:
     Raises:
         TypeError: if a value has the wrong type.
         ValueError: if a value is out of its range.
+
+    Example:
+        >>> from twinvae import Config
+        >>> config = Config(window=30, scaling="standard")
+        >>> config.window, config.kind, config.epochs
+        (30, 'reconstruction', 100)
     """
 
     window: int = hyperparameter(50, "time steps in a window", least=1, most=MOST_SIZE)
