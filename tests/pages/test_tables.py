@@ -56,7 +56,7 @@ def test_the_reference_of_the_command_has_every_command_and_its_options(tables: 
     text = tables.commands()
     assert re.findall(r"^## `twinvae (\w+)`", text, re.M) == list(COMMANDS)
     detect = text.partition("## `twinvae detect`")[2].partition("\n## ")[0]
-    for option in ("FILE", "--train-rows N", "--false-alarms X", "--preset {tutorial,standard,auto}"):
+    for option in ("[FILE]", "--train-rows N", "--false-alarms X", "--preset {tutorial,standard,auto}"):
         assert f"| `{option}` |" in detect, option
     assert "```{commands}" in page("command_line.md")
 

@@ -13,7 +13,7 @@ class NotFittedError(ValueError, AttributeError):
     ...     VAEDetector().predict([1.0, 2.0, 3.0])
     ... except NotFittedError as error:
     ...     print(error)
-    ...
+    this detector is not fitted: call fit first
     """
 
     def __reduce__(self) -> Any:
