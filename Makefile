@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Nothing is timed while tests run side by side, so what belongs to pytest-benchmark is off.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist worksteal --benchmark-disable
 
-.PHONY: demo test test-all lint types bench tutorial gpu clean
+.PHONY: demo test test-all lint types docs bench tutorial gpu clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -26,6 +26,9 @@ lint: .venv/ready
 
 types: .venv/ready
 	$(BIN)/mypy
+
+docs: .venv/ready
+	$(BIN)/sphinx-build -W --keep-going --quiet -b html docs out/docs
 
 bench: .venv/ready
 	$(BIN)/pytest benchmarks

@@ -51,3 +51,10 @@ def test_the_map_of_the_architecture_is_what_is_on_the_disk() -> None:
     for room in rooms:
         files = {path.stem for path in room.glob("*.py")} - {"__init__"}
         assert not files - named[room.name], room.name
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "llms.txt"], ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_links_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)", text):
+        assert (page.parent / target).exists(), target

@@ -11,7 +11,16 @@ __all__ = ["VAEDetector", "VAEFleet"]
 
 
 class VAEDetector(detector.VAEDetector):  # noqa: D101
-    __doc__ = detector.VAEDetector.__doc__
+    __doc__ = f"""{detector.VAEDetector.__doc__}
+    >>> import numpy as np
+    >>> from vae_torch import VAEDetector
+    >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+    >>> series = normal + 3.0 * (np.arange(500) // 10 == 30)
+    >>> detector = VAEDetector(window=24, epochs=20, seed=0).fit(normal)
+    >>> [event] = detector.events(series)
+    >>> event.start < 310 and event.end > 300
+    True
+    """
     backend: ClassVar[Backend] = backend
 
 

@@ -57,6 +57,12 @@ class Config:
     Raises:
         TypeError: if a value has the wrong type.
         ValueError: if a value is out of its range.
+
+    Example:
+        >>> from twinvae import Config
+        >>> config = Config(window=30, scaling="standard")
+        >>> config.window, config.kind, config.epochs
+        (30, 'reconstruction', 100)
     """
 
     window: int = hyperparameter(50, "time steps in a window", least=1, most=MOST_SIZE)
@@ -96,7 +102,7 @@ class Config:
     missing: Missing = hyperparameter(
         "error", "missing values: refuse them, interpolate in time, or leave them out (mask)"
     )
-    kind: Kind = hyperparameter("reconstruction", "which score decides; README.md says when to use each")
+    kind: Kind = hyperparameter("reconstruction", "which score decides; docs/scores.md says when to use each")
     draws: int = hyperparameter(
         0, "latent draws that a score is averaged over; 0 is the posterior mean", least=0, most=MOST_DRAWS
     )

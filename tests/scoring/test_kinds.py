@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
 from twinvae.config import KINDS
 from twinvae.network.backend import STATISTICS
 from twinvae.scoring.calibration import SINGLE_WINDOW, THRESHOLDS
@@ -23,15 +22,6 @@ def test_every_kind_has_a_threshold_and_so_has_a_single_window() -> None:
 def test_all_kinds_together_are_made_of_all_statistics() -> None:
     assert statistics_of(*KINDS) == ("point", "reconstruction", "window", "causal", "divergence")
     assert set(statistics_of(*KINDS)) == set(STATISTICS)
-
-
-def test_the_readme_has_the_row_of_every_kind() -> None:
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    head = lines.index("| kind | the score at time t | take it for |")
-    end = lines.index("", head)
-    rows = {f"| `{score.kind}` | {score.help} | {score.suits} |" for score in SCORES.values()}
-    assert set(lines[head + 2 : end]) == rows
-    assert len(lines[head + 2 : end]) == len(rows)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,15 @@ class AeonVAE(BaseSeriesAnomalyDetector):  # type: ignore[misc]  # aeon has no t
     `missing="mask"` (the preset "auto" has it) or `missing="interpolate"`.
 
     After `fit`: `detector_`, the fitted copy, with its thresholds, labels and events.
+
+    >>> import numpy as np
+    >>> from twinvae.adapters.aeon import AeonVAE
+    >>> from vae_jax import VAEDetector
+    >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+    >>> series = normal + 5.0 * (np.arange(500) == 250)
+    >>> scores = AeonVAE(VAEDetector(window=24, epochs=5)).fit(normal).predict(series)
+    >>> int(scores.argmax())
+    250
     """
 
     _tags: ClassVar[dict[str, Any]] = {

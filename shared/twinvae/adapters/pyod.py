@@ -21,6 +21,15 @@ class PyODVAE(BaseDetector):  # type: ignore[misc]  # PyOD has no types
     events have no part in it, nor has `kind`: rows have no neighbours.
 
     After `fit`: `decision_scores_`, `threshold_`, `labels_`, and `detector_`, the fitted copy.
+
+    >>> import numpy as np
+    >>> from twinvae.adapters.pyod import PyODVAE
+    >>> from vae_jax import VAEDetector
+    >>> rows = np.random.default_rng(0).normal(size=(200, 4))
+    >>> rows[0] = 9.0
+    >>> outliers = PyODVAE(VAEDetector(preset="standard", epochs=5), contamination=0.05).fit(rows)
+    >>> int(outliers.decision_scores_.argmax()), int(outliers.labels_.sum())
+    (0, 10)
     """
 
     def __init__(self, detector: VAEDetector, *, contamination: Any = 0.1) -> None:

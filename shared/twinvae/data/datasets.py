@@ -17,7 +17,15 @@ SYNTHETIC = "synthetic"
 
 
 class BadFile(NamedTuple):
-    """A series of a folder that cannot be read, and why in one line."""
+    """A series of a folder that cannot be read, and why in one line.
+
+    >>> from pathlib import Path
+    >>> from twinvae.data.datasets import BadFile, read_datasets
+    >>> for name in ("good_tr_1.csv", "bad_tr_9.csv"):
+    ...     _ = Path(name).write_text("Data,Label\\n1,0\\n2,1\\n")
+    >>> [one.name for one in read_datasets(".") if isinstance(one, BadFile)]
+    ['/bad_tr_9']
+    """
 
     name: str
     message: str
@@ -31,6 +39,12 @@ def load_dataset(name: str) -> Dataset:
 
     Raises:
         ValueError: if there is no such data set, or the package that carries it is not installed.
+
+    Example:
+        >>> from twinvae.data.datasets import load_dataset
+        >>> series = load_dataset("ucr-135")  # needs aeon, which carries it
+        >>> series.values.shape, series.train_rows
+        ((7501, 1), 1200)
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(DATASETS)}")
@@ -52,6 +66,12 @@ def read_datasets(path_or_name: str | Path) -> Iterator[Dataset | BadFile]:
 
     Raises:
         ValueError: at once, if there is nothing of that name, a folder holds no series, or a single file is bad.
+
+    Example:
+        >>> from twinvae.data.datasets import read_datasets
+        >>> first = next(read_datasets("synthetic"))
+        >>> first.name, first.values.shape, first.train_rows
+        ('periodic-spike-1', (5593, 1), 2006)
     """
     name = str(path_or_name)
     if name in DATASETS:

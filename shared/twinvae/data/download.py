@@ -16,7 +16,12 @@ ARCHIVE = ".zip"
 
 
 class Download(NamedTuple):
-    """A data set of the web: the address that all files share, and the SHA-256 of each."""
+    """A data set of the web: the address that all files share, and the SHA-256 of each.
+
+    >>> from twinvae.data.download import DOWNLOADS
+    >>> DOWNLOADS["nab"].licence, len(DOWNLOADS["nab"].files)
+    ('MIT', 5)
+    """
 
     title: str
     licence: str
@@ -57,7 +62,12 @@ def _pooch() -> Any:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept unless told otherwise: the user's cache. A ValueError says if pooch is not installed."""
+    """Where downloads are kept unless told otherwise: the user's cache. A ValueError says if pooch is not installed.
+
+    >>> from twinvae.data.download import cache_folder
+    >>> cache_folder().name
+    'twinvae'
+    """
     return Path(_pooch().os_cache("twinvae"))
 
 
@@ -69,6 +79,10 @@ def download(name: str, cache: Path | None = None) -> Path:
     Raises:
         ValueError: if a file cannot be fetched or is not the expected one, or pooch is not installed.
         OSError: if the folder cannot be written.
+
+    Example:
+        >>> from twinvae.data.download import download
+        >>> folder = download("nab")  # doctest: +SKIP
     """
     pooch, folder = _pooch(), (cache or cache_folder()) / name
     from requests.exceptions import RequestException  # pooch needs it
@@ -92,7 +106,14 @@ def download(name: str, cache: Path | None = None) -> Path:
 
 
 def downloaded(name: str, cache: Path | None = None) -> list[Path]:
-    """The series of a data set that was fetched before; a ValueError says if it is not there as a whole."""
+    """The series of a data set that was fetched before; a ValueError says if it is not there as a whole.
+
+    >>> from pathlib import Path
+    >>> from twinvae.data.download import downloaded
+    >>> downloaded("nab", cache=Path("nothing-here"))
+    Traceback (most recent call last):
+    ValueError: the data set nab is not in nothing-here: twinvae download nab
+    """
     folder = (cache or cache_folder()) / name
     files = [folder / path for path in DOWNLOADS[name].files]
     if any(file.suffix == ARCHIVE for file in files):

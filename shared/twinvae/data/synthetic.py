@@ -29,7 +29,12 @@ ARRAYS = 4  # that a series takes at least: its parts, and what it was before th
 
 
 class LabelledSeries(NamedTuple):
-    """A normal series, an anomalous one, and which steps of the second are anomalies (1) or not (0)."""
+    """A normal series, an anomalous one, and which steps of the second are anomalies (1) or not (0).
+
+    >>> series = noisy_sine(0)
+    >>> series.normal.shape, int(series.labels.sum())
+    ((500,), 20)
+    """
 
     normal: Float64[np.ndarray, " time"]
     anomalous: Float64[np.ndarray, " time"]
@@ -49,6 +54,11 @@ def noisy_sine(
 
     The defaults are the tutorial's: 500 points of `linspace(0, 20 * pi, 500)` (ten periods), noise of
     standard deviation 0.1, and 2.5 added to points 300 to 319.
+
+    >>> from twinvae.data.synthetic import noisy_sine
+    >>> series = noisy_sine(seed=0)
+    >>> bool((series.anomalous[300:320] - series.normal[300:320] > 2.4).all())
+    True
     """
     phase = np.linspace(0.0, 2.0 * np.pi * periods, length)
     normal = np.sin(phase) + np.random.default_rng(seed).normal(0.0, noise, length)
@@ -58,7 +68,13 @@ def noisy_sine(
 
 
 class Injection(NamedTuple):
-    """What was changed: the time steps [start, end) of some channels."""
+    """What was changed: the time steps [start, end) of some channels.
+
+    >>> from twinvae.data.synthetic import generate
+    >>> event = generate("spike", seed=0, length=1000, train=400).events[0]
+    >>> event.kind, event.start, event.end
+    ('spike', 643, 645)
+    """
 
     kind: AnomalyKind
     start: int
@@ -67,7 +83,13 @@ class Injection(NamedTuple):
 
 
 class SyntheticSeries(NamedTuple):
-    """A series whose first `train_rows` rows are normal, what was changed in the rest, and the series before that."""
+    """A series whose first `train_rows` rows are normal, what was changed in the rest, and the series before that.
+
+    >>> from twinvae.data.synthetic import generate
+    >>> series = generate(["flatline", "missing"], seed=0, channels=2)
+    >>> series.name, series.values.shape, series.train_rows
+    ('periodic-flatline-missing-2', (5000, 2), 2000)
+    """
 
     name: str
     values: Float64[np.ndarray, "time channel"]  # NaN where missing
@@ -119,6 +141,12 @@ def generate(
 
     Raises:
         ValueError: if an argument is out of its range, or the anomalies do not fit after the training part.
+
+    Example:
+        >>> from twinvae.data.synthetic import generate
+        >>> series = generate("spike", seed=0, length=1000, train=400)
+        >>> [(event.start, event.end) for event in series.events]
+        [(643, 645), (766, 772), (879, 882)]
     """
     turns = _checked_kinds(kinds)
     _check(seed, length, train, channels, anomalies, duration, magnitude)
@@ -144,6 +172,11 @@ def suite(seed: int) -> Iterator[SyntheticSeries]:
 
     Series with gaps have level shifts beside them, since a series without an anomaly measures no detector. Each series
     has a seed of its own, made of `seed` and its place in this list, whatever is drawn before it.
+
+    >>> from twinvae.data.synthetic import suite
+    >>> first = next(suite(0))
+    >>> first.name, first.values.shape
+    ('periodic-spike-1', (5593, 1))
     """
     for (first, signal), (second, kind), channels in product(enumerate(SIGNAL_KINDS), enumerate(ANOMALY_KINDS), (1, 4)):
         sequence = np.random.SeedSequence(seed, spawn_key=(first, second, channels))
@@ -157,7 +190,12 @@ def suite(seed: int) -> Iterator[SyntheticSeries]:
 
 
 def series_names(series: SyntheticSeries) -> tuple[str, ...]:
-    """The channels' names: value, or channel_0, channel_1, ..."""
+    """The channels' names: value, or channel_0, channel_1, ...
+
+    >>> from twinvae.data.synthetic import generate, series_names
+    >>> series_names(generate("spike", seed=0, channels=2))
+    ('channel_0', 'channel_1')
+    """
     channels = series.values.shape[1]
     return ("value",) if channels == 1 else tuple(f"channel_{channel}" for channel in range(channels))
 
@@ -166,6 +204,10 @@ def many(number: int, *, seed: int, **arguments: Any) -> Iterator[SyntheticSerie
     """So many series as `generate` makes them with these arguments, each from a seed of its own, named by their place.
 
     The first ones are the same whatever the number is, but for the zeros in their names.
+
+    >>> from twinvae.data.synthetic import many
+    >>> [series.name for series in many(3, seed=0, kinds="spike", length=600, train=300)]
+    ['series-0', 'series-1', 'series-2']
     """
     for index, name in enumerate(names_of_many(number)):
         own = int(np.random.SeedSequence(seed, spawn_key=(index,)).generate_state(1)[0])
@@ -173,7 +215,12 @@ def many(number: int, *, seed: int, **arguments: Any) -> Iterator[SyntheticSerie
 
 
 def names_of_many(number: int) -> tuple[str, ...]:
-    """The names of so many series. A ValueError says if they are more than fit into a folder."""
+    """The names of so many series. A ValueError says if they are more than fit into a folder.
+
+    >>> from twinvae.data.synthetic import names_of_many
+    >>> names_of_many(12)[:2]
+    ('series-00', 'series-01')
+    """
     check_integer("series", number, 1, MOST_SERIES)
     digits = len(str(number - 1))
     return tuple(f"series-{index:0{digits}}" for index in range(number))
@@ -183,6 +230,11 @@ def series_file(folder: Path, series: SyntheticSeries) -> Path:
     """The CSV of a series that stands alone, named as TSB-AD's files are.
 
     `_tr_N` in the name are the training rows, `_1st_M` the first anomalous row (left out if there is none).
+
+    >>> from pathlib import Path
+    >>> from twinvae.data.synthetic import generate, series_file
+    >>> series_file(Path("data"), generate("spike", seed=0, length=1000, train=400)).name
+    'periodic-spike-1_tr_400_1st_643.csv'
     """
     first = f"_1st_{series.labels.argmax()}" if series.labels.any() else ""
     return folder / f"{series.name}_tr_{series.train_rows}{first}.csv"
@@ -193,6 +245,13 @@ def write_series(path: Path, series: SyntheticSeries) -> None:
 
     Raises:
         OSError: if the file cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from twinvae.data.synthetic import generate, write_series
+        >>> write_series(Path("spike.csv"), generate("spike", seed=0, length=1000, train=400))
+        >>> Path("spike.csv").read_text().splitlines()[0]
+        'time,value,Label'
     """
     import polars as pl
 

@@ -42,6 +42,13 @@ class Detection:
 
     Each part is computed when it is first asked for, and kept. The network runs over the series once for all of them
     (and once more for each latent draw, if the model scores by draws; `latent` is a pass of its own).
+
+    >>> import numpy as np
+    >>> from vae_jax import VAEDetector
+    >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+    >>> found = VAEDetector(window=24, epochs=5).fit(normal).detect(normal + 5.0 * (np.arange(500) == 250))
+    >>> found.scores.shape, found.expected.shape, bool(found.labels[250])
+    ((500,), (500, 1), True)
     """
 
     model: Model

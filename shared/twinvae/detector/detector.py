@@ -294,6 +294,9 @@ def load_detector(name: str) -> type[VAEDetector]:
 
     Raises:
         ValueError: if there is no such backend, or its framework is not installed.
+
+    >>> load_detector("jax").__module__
+    'vae_jax'
     """
     require_backend(name)
     chosen: type[VAEDetector] = importlib.import_module(f"vae_{name}").VAEDetector

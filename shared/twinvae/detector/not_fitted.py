@@ -5,7 +5,16 @@ from typing import Any
 
 
 class NotFittedError(ValueError, AttributeError):
-    """The detector must be fitted first."""
+    """The detector must be fitted first.
+
+    >>> from twinvae import NotFittedError
+    >>> from vae_jax import VAEDetector
+    >>> try:
+    ...     VAEDetector().predict([1.0, 2.0, 3.0])
+    ... except NotFittedError as error:
+    ...     print(error)
+    this detector is not fitted: call fit first
+    """
 
     def __reduce__(self) -> Any:
         return not_fitted, self.args  # another process may or may not have loaded scikit-learn

@@ -34,6 +34,14 @@ class VAEFleet(Estimator, Mapping[str, VAEDetector]):
     A series that fails its checks is left out, with one warning for all. After `fit`, `failures_` says why (a dict of
     name to reason), and `warnings_` what was warned of each of the others. A fleet is itself a mapping of names to
     fitted detectors: `fleet["pump 7"]`, `len(fleet)`, `fleet.items()`.
+
+    >>> import numpy as np
+    >>> from vae_jax import VAEFleet  # or: from vae_torch import VAEFleet
+    >>> noise = np.random.default_rng(0).normal(0, 0.05, (2, 500))
+    >>> pumps = {"pump 7": np.sin(np.arange(500) / 6) + noise[0], "pump 8": np.cos(np.arange(500) / 9) + noise[1]}
+    >>> fleet = VAEFleet(window=24, epochs=20, seed=0).fit(pumps)
+    >>> sorted(fleet), fleet["pump 7"].predict(pumps["pump 7"]).shape
+    (['pump 7', 'pump 8'], (500,))
     """
 
     detector_class: ClassVar[type[VAEDetector]]

@@ -17,7 +17,15 @@ from twinvae.series.scaling import Scaler
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What `VAEDetector.fit` makes and what a file of `VAEDetector.save` holds."""
+    """What `VAEDetector.fit` makes and what a file of `VAEDetector.save` holds.
+
+    >>> import numpy as np
+    >>> from vae_jax import VAEDetector
+    >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+    >>> model = VAEDetector(window=24, epochs=5).fit(normal).model_
+    >>> model.config.window, model.channels, sorted(model.parameters)[:2]
+    (24, ('0',), ['decoder.bias', 'decoder.weight'])
+    """
 
     preset: str
     overrides: Mapping[str, Any]  # the hyperparameters that were given, in place of the preset's

@@ -27,6 +27,14 @@ class Event:  # noqa: PLW1641  (it holds a dict: no hash)
     is the same, about 1.4 has nothing in common. All of these are None where only scores were known.
     Contributions are NaN where a channel has no value within a window. Events are equal if all their fields are; `repr`
     leaves the arrays out.
+
+    >>> import numpy as np
+    >>> from vae_jax import VAEDetector
+    >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+    >>> detector = VAEDetector(window=24, epochs=5).fit(normal)
+    >>> [event] = detector.events(normal + 5.0 * (np.arange(500) == 250))
+    >>> event.peak, event.channels, round(event.value - event.expected) > 2
+    (250, {'0': 1.0}, True)
     """
 
     start: int

@@ -25,7 +25,7 @@ Name = TypeVar("Name")
 
 @dataclass(frozen=True)
 class Score:
-    """A kind of score. The table in README.md is made of `help` and `suits`."""
+    """A kind of score. The table in the docs is made of `help` and `suits`."""
 
     kind: Kind
     statistics: tuple[Statistic, ...]  # what a backend computes for it

@@ -24,6 +24,11 @@ class Series:
 
     Values are float32 or float64 in native byte order, and NaN where one is missing. A series on disk
     (`twinvae.files.out_of_core`) stays there, and what is made of it is on disk too.
+
+    >>> from twinvae import Series
+    >>> series = Series.of([1.0, 2.0, float("nan")])
+    >>> len(series), series.values.shape, series.names
+    (3, (3, 1), ('0',))
     """
 
     values: TimeByChannel

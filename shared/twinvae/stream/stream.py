@@ -26,7 +26,11 @@ MOST_POINTS = 2**53  # an index from there on is none
 
 
 class Step(NamedTuple):
-    """The answer of a stream to one point."""
+    """The answer of a stream to one point.
+
+    >>> Step(at=0, score=0.5, label=0, changes=[]).score
+    0.5
+    """
 
     at: int  # the point's index, from 0
     score: float
@@ -53,6 +57,11 @@ class Stream:
     `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first).
     The label says that this score exceeds `threshold`; the rows of a finished event, which knows more, may be others.
     `tracker` follows the events, `channels` are the names. A copy goes on as the original would, apart from it.
+
+    >>> from vae_jax import VAEDetector
+    >>> detector = VAEDetector(window=24, epochs=5).fit(np.sin(np.arange(500) / 6))
+    >>> [detector.stream().update(point) == detector.calibration_.warm_up for point in (0.0, 0.2)]
+    [True, True]
     """
 
     def __init__(self, model: Model) -> None:
