@@ -1,6 +1,7 @@
 """VAEDetector: the parts in order. `vae_jax` and `vae_torch` bind it to a backend."""
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -118,8 +119,13 @@ class VAEDetector(Fitted):
                 warn(message, stacklevel=2)
         return found
 
-    def calibrate(self, prepared: Prepared, parameters: Parameters, history: History) -> None:
-        """Keeps what was learned from a prepared series, and the thresholds that follow from it. `fit` calls it."""
+    def calibrate(
+        self, prepared: Prepared, parameters: Parameters, history: History, apart: Sequence[Parameters] | None = None
+    ) -> None:
+        """Keeps what was learned from a prepared series, and the thresholds that follow from it. `fit` calls it.
+
+        `apart` is what `trained_apart` gives; None trains them if a rate of false events was asked for.
+        """
         config, net, scaled, wanted = prepared.config, prepared.net, prepared.scaled, statistics_of(*KINDS)
 
         def run(noise: Float[np.ndarray, " latent"] | None = None, by: Parameters = parameters) -> Statistics:
@@ -131,8 +137,9 @@ class VAEDetector(Fitted):
         drawn = map(run, latent_draws(config, self.seed))
         calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config, beside_gaps)
         if prepared.rate is not None:
-            apart = [run(by=each) for each in trained_apart(self.backend, prepared, self.seed)]
-            thresholds = rated(prepared, calibration, thresholds, statistics, apart)
+            apart = trained_apart(self.backend, prepared, self.seed) if apart is None else apart
+            held_out = [run(by=each) for each in apart]
+            thresholds = rated(prepared, calibration, thresholds, statistics, held_out)
         model = Model(
             self.preset, self._overrides(), self.seed, config, prepared.channels, parameters, prepared.scaler,
             thresholds, calibration,
