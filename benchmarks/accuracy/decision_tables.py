@@ -10,11 +10,13 @@ from benchmarks.accuracy.tables import Rows
 
 ALL = "all sets"
 CLEAN, SPOILT, SEARCH, QUIET = "a normal part", "anomalies in that part", "nothing known", "nothing there"
+STREAM = "a stream"
 RATE = "asked for "  # and how many false events in 10,000 steps
 TITLES = {
     CLEAN: "A part that is normal",
     SPOILT: "A part that was to be normal and holds anomalies",
     SEARCH: "Nothing known",
+    STREAM: "A part that is normal, and the rest judged point by point",
     QUIET: "Nothing known of rows without an anomaly, where every event is a false one",
 }
 Table = tuple[list[str], Rows]

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.accuracy.baselines import BASELINES
 from benchmarks.accuracy.decision_records import Decision, Decisions, Judged, Rated, Spans, judged, read, write
-from benchmarks.accuracy.decision_tables import CLEAN, QUIET, RATE, SEARCH, SPOILT, all_tables
+from benchmarks.accuracy.decision_tables import CLEAN, QUIET, RATE, SEARCH, SPOILT, STREAM, all_tables
 from benchmarks.accuracy.method import unavailable
 from benchmarks.accuracy.methods import sources_digest
 from benchmarks.accuracy.run import processes
@@ -35,7 +35,8 @@ from twinvae.windowing.period import period
 RATES = (30.0, 10.0, 3.0)  # false events in 10,000 steps that are asked for
 FITTED = 0.7  # of the training rows, where a rate is asked for; the rest is normal data that was not fitted on
 PEERS = ("sub-pca", "isolation-forest", "pyod-vae")
-SITUATIONS = (CLEAN, SPOILT, SEARCH, QUIET, RATE.strip())  # the order in which they are measured
+SITUATIONS = (CLEAN, SPOILT, SEARCH, STREAM, RATE.strip(), QUIET)  # the order in which they are measured
+OURS = (STREAM, RATE.strip())  # peers have no such thing
 
 
 class Task(NamedTuple):
@@ -79,7 +80,7 @@ def decisions(
     with processes(jobs) as each:
         for method in (*(f"vae_{name}" for name in backends), *(_peers() if peers else ())):
             for situation in situations or SITUATIONS:
-                if situation == RATE.strip() and not method.startswith("vae_"):
+                if situation in OURS and not method.startswith("vae_"):
                     continue
                 for name, source in named(there).items():
                     _measure(run, each(measure, _tasks(run, name, source, situation, method)), json)
@@ -139,6 +140,10 @@ def _decided(task: Task, values: np.ndarray, dataset: Dataset) -> Iterator[tuple
         alarms = _fitted(task.method)(values[:rows], values)
         after = [(max(start - rows, 0), end - rows) for start, end in alarms if end > rows]
         yield situation, judged(labels[rows:], after)
+    elif situation == STREAM and has_part and not is_spoilt:
+        detector = load_detector(task.method.removeprefix("vae_"))().fit(values[:rows])
+        events = detector.events(values[rows:], kind="causal")  # those of a stream: `tests/stream`
+        yield situation, judged(labels[rows:], [(one.start, one.end) for one in events])
     elif situation == SEARCH and labels.any():
         yield situation, judged(labels, _searched(task.method)(values))
     elif situation == QUIET and has_part and not is_spoilt:
