@@ -101,7 +101,6 @@ class Known:
         (SPOILT, np.roll(LABELS, 200), Judged(0, 0, 1, 0, 200, (), ())),
         (CLEAN, np.roll(LABELS, 200), None),
         (SEARCH, LABELS, Judged(1, 1, 1, 1, 390, (1.0,), (0,))),
-        (SEARCH, np.zeros(400, np.int8), None),
         (QUIET, LABELS, Judged(0, 0, 0, 0, 200, (), ())),
     ],
 )

@@ -124,10 +124,17 @@ def test_an_event_whose_peak_is_ignored_is_none_and_one_that_turns_is_withdrawn(
     said = [
         change.what
         for at, (score, deviation, ignored) in enumerate(
-            [(2.0, 1.0, False), (5.0, -1.0, False), (0.0, 0.0, False), (9.0, 1.0, True), (2.0, 1.0, False), (0.0, 0, 0)]
+            [
+                (2.0, 1.0, False),
+                (5.0, -1.0, False),
+                (0.0, 0.0, False),
+                (9.0, 1.0, True),
+                (2.0, 1.0, False),
+                (0.0, 0.0, False),
+            ]
         )
         for change in tracker.update(
-            at, int(score > 1), score, np.array([score]), deviations=[deviation], ignored=bool(ignored)
+            at, int(score > 1), score, np.array([score]), deviations=[deviation], ignored=ignored
         )
     ]
     assert said == ["open", "withdrawn"]

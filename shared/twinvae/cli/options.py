@@ -2,7 +2,8 @@
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -220,10 +221,18 @@ def ignored_spans(options: argparse.Namespace) -> tuple[tuple[Any, Any], ...]:
     if options.ignore is None:
         return ()
     how = {name: value for name in HOW_SPANS if (value := getattr(options, name, None)) is not None}
+    spans = read_spans(options.ignore, **how)
+    with _naming(options.ignore):
+        return moments(spans)
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Has a ValueError name the file."""
     try:
-        return moments(read_spans(options.ignore, **how))
+        yield
     except ValueError as error:
-        raise ValueError(str(error) if str(options.ignore) in str(error) else f"{options.ignore}: {error}") from None
+        raise ValueError(f"{file}: {error}") from None
 
 
 def spans_of(options: argparse.Namespace, series: "Series") -> tuple[tuple[Any, Any], ...]:
@@ -235,7 +244,9 @@ def spans_of(options: argparse.Namespace, series: "Series") -> tuple[tuple[Any, 
     from twinvae.series.spans import rows_within
 
     spans = ignored_spans(options)
-    if spans and not rows_within(series, spans):
+    with _naming(options.ignore):
+        found = rows_within(series, spans)
+    if spans and not found:
         last = series.stamp(len(series) - 1)
         warn(f"{options.ignore}: none of its {len(spans)} spans lies in the series, from {series.stamp(0)} to {last}")
     return spans

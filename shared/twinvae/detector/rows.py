@@ -1,6 +1,6 @@
 """The detection of a series with holes: scored with missing values in them, it answers for the rows that there are."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from twinvae.series.holes import Grid
 from twinvae.series.series import Series
 from twinvae.series.spans import rows_within
 
-Ignore = Iterable[tuple[Any, Any]]  # spans of time from start to end, or of rows by their numbers
+Ignore = Iterable[Sequence[Any]]  # spans of time from start to end, or of rows by their numbers
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from twinvae.process.notices import shortened
 from twinvae.series.series import Series
 
-_OFFSET = re.compile(r":\d\d.*(Z|[+-]\d\d:?\d\d)$")
+OFFSET = r":\d\d.*(Z|[+-]\d\d:?\d\d)$"  # at the end of a time stamp with a zone
 
 
 def moment(value: Any) -> datetime | float:
@@ -36,7 +36,7 @@ def moment(value: Any) -> datetime | float:
         raise ValueError(f"{shortened(text)!r} is neither a number nor a time stamp as 2026-01-31 23:59:00") from None
 
 
-def moments(spans: Iterable[tuple[Any, Any]]) -> tuple[tuple[Any, Any], ...]:
+def moments(spans: Iterable[Sequence[Any]]) -> tuple[tuple[Any, Any], ...]:
     """Spans with moments as their ends, in the order of time.
 
     Raises:
@@ -57,7 +57,7 @@ def moments(spans: Iterable[tuple[Any, Any]]) -> tuple[tuple[Any, Any], ...]:
         raise ValueError("ignore: some spans are of time stamps and some of numbers, or only some have zones") from None
 
 
-def lies_in(value: Any, spans: Iterable[tuple[Any, Any]]) -> bool:
+def lies_in(value: Any, spans: Iterable[Sequence[Any]]) -> bool:
     """Whether a time stamp, or the number of a row, lies in one of some spans whose ends are moments.
 
     Raises:
@@ -70,7 +70,7 @@ def lies_in(value: Any, spans: Iterable[tuple[Any, Any]]) -> bool:
         raise ValueError(f"{shortened(value)!r} cannot be compared with the spans of --ignore") from None
 
 
-def rows_within(series: Series, spans: Iterable[tuple[Any, Any]]) -> tuple[tuple[int, int], ...]:
+def rows_within(series: Series, spans: Iterable[Sequence[Any]]) -> tuple[tuple[int, int], ...]:
     """The rows [start, end) that lie in each span, whose both ends belong to it. Those with no row are left out.
 
     A span is of time stamps where the series has them, else of the numbers of rows.
@@ -98,7 +98,7 @@ def _place(series: Series, instants: np.ndarray | None, one: datetime | float) -
         raise ValueError(f"ignore: {one} does not fit the series, whose rows are known by {known}")
     if not isinstance(one, datetime):
         return one
-    has_zone = _OFFSET.search(series.stamp(0)) is not None
+    has_zone = re.search(OFFSET, series.stamp(0)) is not None
     if has_zone != (one.tzinfo is not None):
         which = "has none" if has_zone else "has one"
         raise ValueError(

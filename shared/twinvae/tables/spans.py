@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twinvae.series.spans import OFFSET
 from twinvae.tables.dialect import Dialect
 from twinvae.tables.table import read_frame
 from twinvae.tables.times import instants, with_offsets
@@ -41,4 +42,6 @@ def _moments(path: Path, column: "pl.Series", dialect: Dialect) -> list[Any]:
     known = instants(path, column, dialect) if column.dtype == pl.String and len(column) else column
     if known is None:
         raise ValueError(f"{path}: column {column.name} holds no time stamps: see --time-format")
+    if column.dtype == pl.String and known.dtype == pl.Datetime and not column.str.contains(OFFSET).any():
+        known = known.dt.replace_time_zone(None)  # a day alone is read as one of UTC
     return known.to_list()
