@@ -18,7 +18,7 @@ from benchmarks.accuracy.decision_tables import CLEAN, QUIET, RATE, SEARCH, SPOI
 from benchmarks.accuracy.method import unavailable
 from benchmarks.accuracy.methods import sources_digest
 from benchmarks.accuracy.run import processes
-from benchmarks.accuracy.sets import Case, default_sources, named, opened
+from benchmarks.accuracy.sets import LONG, Case, default_sources, named, opened
 from benchmarks.accuracy.tables import as_lines
 from benchmarks.errors import RunError, complain
 from twinvae.data.datasets import BadFile, Dataset
@@ -82,7 +82,10 @@ def decisions(
             for situation in situations or SITUATIONS:
                 if situation in OURS and not method.startswith("vae_"):
                     continue
-                for name, source in named(there).items():
+                chosen = (
+                    [LONG] if situation == RATE.strip() and not sources else there
+                )  # parts of the sets are too short
+                for name, source in named(chosen).items():
                     _measure(run, each(measure, _tasks(run, name, source, situation, method)), json)
                 print(f"{method}, {situation}: done", flush=True)
     for title, table in all_tables(run):
