@@ -100,9 +100,9 @@ def _place(series: Series, instants: np.ndarray | None, one: datetime | float) -
         return one
     has_zone = re.search(OFFSET, series.stamp(0)) is not None
     if has_zone != (one.tzinfo is not None):
-        which = "has none" if has_zone else "has one"
+        which = "no zone" if has_zone else "a zone"
         raise ValueError(
-            f"ignore: {one} {which}, and the first row is at {series.stamp(0)}: give a zone (such as +01:00) to both "
-            "or to neither"
+            f"ignore: {one} has {which}, and the first row is at {series.stamp(0)}: give a zone (such as +01:00) to "
+            "both or to neither"
         )
     return np.datetime64(one.astimezone(UTC).replace(tzinfo=None) if has_zone else one, "us")
