@@ -58,8 +58,10 @@ def _thresholds(options: argparse.Namespace) -> int:
 def _decisions(options: argparse.Namespace) -> int:
     from benchmarks.accuracy.decisions import decisions
 
-    backend = options.backend or (installed_backends() or ("jax",))[0]
-    return decisions(options.source, data=options.data, backend=backend, peers=options.peers, json=options.json)
+    return decisions(
+        options.source, data=options.data, backends=options.backends or (installed_backends() or ("jax",))[:1],
+        peers=options.peers, situations=options.situations or (), jobs=options.jobs, json=options.json,
+    )  # fmt: skip
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,8 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, metavar="DIR", help="write an HTML page and pictures here")
     one.set_defaults(command=_accuracy)
 
-    three = commands.add_parser("pages", help="write the tables of an accuracy run into the pages that show them")
-    three.add_argument("results", type=Path, metavar="JSON", help="what accuracy --json wrote")
+    three = commands.add_parser("pages", help="write the tables of a run into the pages that show them")
+    three.add_argument("results", type=Path, metavar="JSON", help="what accuracy or decisions --json wrote")
     three.add_argument("page", type=Path, nargs="*", metavar="PAGE", help="Markdown with the marks; none: print them")
     three.set_defaults(command=_pages)
 
@@ -103,9 +105,11 @@ def _parser() -> argparse.ArgumentParser:
         help="a folder of labelled series, a file, a data set; default: each set of --data, and synthetic",
     )  # fmt: skip
     four.add_argument("--data", type=Path, default=DATA, metavar="DIR", help=f"the folder of the sets; default: {DATA}")
-    four.add_argument("--backend", choices=BACKENDS, help="default: the first that is installed")
+    four.add_argument("--backends", type=_names, metavar="jax,torch", help="default: the first that is installed")
+    four.add_argument("--situations", type=_names, metavar="A,B", help="only these; the tables name them")
+    four.add_argument("--jobs", type=int, default=1, metavar="N", help="processes, a series each at a time; default: 1")
     four.add_argument("--peers", action="store_true", help="the usual peers beside ours")
-    four.add_argument("--json", type=Path, metavar="FILE", help="write the tables to this file")
+    four.add_argument("--json", type=Path, metavar="FILE", help="keep every number here; what it has is not run again")
     four.set_defaults(command=_decisions)
     return parser
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twinvae.config import HYPERPARAMETERS, PRESETS, Config, check_kind, resolve
+from twinvae.config import HYPERPARAMETERS, PRESETS, RULES, Config, check_kind, recorded, resolve
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.suitable import suitable
 
@@ -36,7 +36,8 @@ REAL = (
     "least_height",
     "trim",
 )
-CHOICE = ("scaling", "centring", "missing", "kind", "threshold", "dtype", "device")
+CHOICE = ("scaling", "centring", "missing", "kind", "threshold", "direction", "dtype", "device")
+TEXT = ("false_events", "min_deviation", "at_least", "valid_range")
 
 
 def made(**values: Any) -> Config:
@@ -44,7 +45,7 @@ def made(**values: Any) -> Config:
 
 
 def test_every_field_is_tested_here() -> None:
-    assert {*WHOLE, *REAL, *CHOICE, "compile", "false_events"} == set(HYPERPARAMETERS)
+    assert {*WHOLE, *REAL, *CHOICE, *TEXT, "compile"} == set(HYPERPARAMETERS)
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -119,6 +120,24 @@ def test_a_choice_must_be_one_of_those_named(name: str) -> None:
         made(**{name: "nonsense"})
     with pytest.raises(TypeError, match=f"^{name} must be one of"):
         made(**{name: 1})
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_what_is_written_as_text_is_read_or_refused(name: str) -> None:
+    assert getattr(made(), name) == ""
+    with pytest.raises(ValueError, match=f"^{name} must be .*, got 'nonsense'"):
+        made(**{name: "nonsense"})
+    with pytest.raises(TypeError, match=f"^{name} must be a text such as"):
+        made(**{name: 1})
+
+
+def test_rules_that_are_off_are_not_in_a_file_and_those_that_are_on_are() -> None:
+    """Files are as they were before there were such rules, so that the release before reads them."""
+    assert not {*RULES} - {"min_length"} & recorded(PRESETS["auto"]).keys()
+    on = resolve("auto", {"direction": "up", "min_deviation": {"a": np.float32(0.5)}, "valid_range": (None, 3)})
+    assert (on.min_deviation, on.valid_range) == ("a=0.5", ":3.0")
+    assert Config(**recorded(on)) == on
+    assert recorded(on).keys() >= {"direction", "min_deviation", "valid_range"}
 
 
 def test_numpy_scalars_are_numbers() -> None:

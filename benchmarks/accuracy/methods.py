@@ -40,7 +40,9 @@ def chosen(names: Sequence[str] | None, backends: Sequence[str], variants: Seque
         except ValueError as error:
             raise RunError(str(error)) from None
     ours = [
-        _product(f"vae_{backend} {variant}".strip())._replace(run=partial(_detect, backend, given), code=_sources())
+        _product(f"vae_{backend} {variant}".strip())._replace(
+            run=partial(_detect, backend, given), code=sources_digest()
+        )
         for variant, given in {variant: _settings(variant) for variant in settings}.items()
         for backend in backends
     ]
@@ -84,7 +86,7 @@ def _settings(variant: str) -> dict[str, Any]:
 
 
 @cache
-def _sources() -> str:
+def sources_digest() -> str:
     """A digest of the product's source files: a result of other code is not the same detector's."""
     files = (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:8]

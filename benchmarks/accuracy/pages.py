@@ -1,4 +1,4 @@
-"""`python -m benchmarks pages` writes the tables of an accuracy run into the pages that show them.
+"""`python -m benchmarks pages` writes the tables of an accuracy or a decisions run into the pages that show them.
 
 A table stands in a page between the marks `<!-- NAME of FILE -->` and `<!-- end -->`, where FILE is the results file as
 seen from the root of the project.
@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.accuracy import halves
+from benchmarks.accuracy import decision_records, decision_tables, halves
+from benchmarks.accuracy.decision_records import Decisions
 from benchmarks.accuracy.methods import methods_of
 from benchmarks.accuracy.records import Accuracy, read
 from benchmarks.accuracy.sets import REPORT
@@ -20,13 +21,24 @@ MARK = re.compile(r"<!-- (?P<name>\w+) of (?P<file>\S+) -->\n(?P<body>.*?)<!-- e
 BRIEF = ("nab", "ecg", "skab", "mgab")  # beside the mean of the sets: five rows; servers, heart beats, machines, chaos
 
 
-def parts(run: Accuracy) -> dict[str, str]:
+def parts(run: Accuracy | Decisions) -> dict[str, str]:
     """Returns what can stand in a page, by name."""
-    whole = "\n".join(f"{title}:\n\n{markdown(*table)}" for title, table in halves.all_tables(run))
-    return {"accuracy": whole, "brief": markdown(*_brief(run))}
+    tables = decision_tables.all_tables(run) if isinstance(run, Decisions) else halves.all_tables(run)
+    whole = "\n".join(f"{title}:\n\n{markdown(*table)}" for title, table in tables)
+    return {"decisions": whole} if isinstance(run, Decisions) else {"accuracy": whole, "brief": markdown(*_brief(run))}
 
 
-def filled(text: str, results: Path, run: Accuracy) -> str:
+def read_run(results: Path) -> Accuracy | Decisions:
+    """Reads the results of either run.
+
+    Raises:
+        RunError: if the file is of neither form.
+        OSError: if it cannot be read.
+    """
+    return decision_records.read(results) if decision_records.is_one(results) else read(results)
+
+
+def filled(text: str, results: Path, run: Accuracy | Decisions) -> str:
     """Returns the text of a page with the tables of these results in their places.
 
     Raises:
@@ -48,7 +60,7 @@ def pages(results: Path, places: Sequence[Path]) -> int:
         RunError: if the results cannot be read or a page has no place for them.
         OSError: if a file cannot be read or written.
     """
-    run = read(results)
+    run = read_run(results)
     if not places:
         print("\n".join(parts(run).values()))
     texts = {place: filled(place.read_text(encoding="utf-8"), results, run) for place in places}

@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from benchmarks.errors import RunError
 from twinvae.data.datasets import SYNTHETIC, BadFile, Dataset, read_datasets
+from twinvae.data.signals import SignalKind
+from twinvae.data.synthetic import generate, series_names
 from twinvae.process.notices import one_line
 
 FOLDERS = ("nab", "ecg", "merlion", "skab", "bio", "mgab", "gutentag", "gutentag_dirty")
 DATA = Path("..", "shared", "data")
+LONG = "long"  # normal series that are long enough for a rate of false events to be named
+LONG_ROWS = 30_000
 DEV, REPORT = "dev", "report"
 HALVES = (DEV, REPORT)
 
@@ -42,6 +46,8 @@ def opened(source: str) -> Iterator[Case]:
     Raises:
         RunError: if there is no series.
     """
+    if source == LONG:
+        return (Case(HALVES[index % 2], one) for index, one in enumerate(_long()))
     try:
         series = read_datasets(source)
         first = next(series)
@@ -50,6 +56,13 @@ def opened(source: str) -> Iterator[Case]:
     except (ValueError, OSError) as error:
         raise RunError(one_line(error)) from None
     return (Case(half(source, index), one) for index, one in enumerate(chain([first], series)))
+
+
+def _long() -> Iterator[Dataset]:
+    """Two normal series of each signal; a short anomaly at the end of each makes it one that has labels."""
+    for seed, signal in enumerate(signal for signal in get_args(SignalKind) for _ in range(2)):
+        made = generate("spike", seed=seed, signal=signal, length=LONG_ROWS + 500, train=LONG_ROWS, anomalies=1)
+        yield Dataset(f"{signal}-{seed}", made.values, made.labels, LONG_ROWS, False, "made", series_names(made))
 
 
 def half(source: str, index: int) -> str:

@@ -1,12 +1,13 @@
 """Sizes and hyperparameters: one frozen dataclass, with named presets."""
 
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, NamedTuple, get_args
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
+
+from twinvae.process.settings import READERS, TEXTS
 
 Kind = Literal[
     "point", "reconstruction", "window", "causal", "multiscale", "causal_multiscale", "neighbour", "residual",
@@ -18,6 +19,7 @@ Missing = Literal["error", "interpolate", "mask"]
 ThresholdMethod = Literal["maximum", "fenced", "quantile", "robust", "pot"]
 DType = Literal["float32", "float64"]
 Device = Literal["auto", "cpu", "gpu"]
+Direction = Literal["both", "up", "down"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -123,6 +125,16 @@ class Config:
     least_height: float = hyperparameter(
         0.0, "ends of an event that score below this share of its peak are cut off", least=0, below=1
     )
+    direction: Direction = hyperparameter(
+        "both", "only events whose value at the peak is above (up) or below (down) what was expected"
+    )
+    min_deviation: str = hyperparameter(
+        "", "least distance of value and expected at an event's peak, in the channel's units: 0.5 or a=0.5,b=2"
+    )
+    at_least: str = hyperparameter("", "only events with so many of the last steps above the threshold: 3-of-5")
+    valid_range: str = hyperparameter(
+        "", "values outside are always an event, and are not learned from: 0:100, :100 or a=0:100,b=-5:5"
+    )
     compile: bool = hyperparameter(
         False, "PyTorch: compile the training (20 s once, then several times faster); JAX always does"
     )
@@ -137,58 +149,13 @@ class Config:
             elif one.type is float:
                 _check_real(one.name, value, **{bound: one.metadata[bound] for bound in ("least", "above", "below")})
             elif one.type is str:
-                Rate.of(value)
+                READERS[one.name](value)
             elif one.type is not bool:
                 _check_choice(one.name, value, get_args(one.type))
             elif not isinstance(value, bool | np.bool_):
                 raise TypeError(f"{one.name} must be True or False, got {value!r}")
         if self.centring == "window" and self.window == 1:
             raise ValueError('centring="window" leaves nothing of a window of 1 step: take a longer window')
-
-
-class Rate(NamedTuple):
-    """How many events are borne, in so many seconds or steps."""
-
-    events: float
-    per: float
-    seconds: bool  # whether `per` counts seconds, not steps
-
-    @classmethod
-    def of(cls, text: object) -> "Rate | None":
-        """Reads a rate such as 1/week, 3/2days or 10/10000steps; None of an empty text.
-
-        Raises:
-            TypeError, ValueError: if it is none.
-        """
-        if not isinstance(text, str):
-            raise TypeError(f"false_events must be a text such as 1/week or 10/10000steps, got {text!r}")
-        if not text:
-            return None
-        found = re.fullmatch(r"([0-9.]{1,20})/([0-9.]{0,20})([a-z]{1,9}?)s?", re.sub(r"\s", "", text).lower())
-        try:
-            if found is None or found[3] not in UNITS:
-                raise ValueError
-            events, per = float(found[1]), float(found[2] or 1)
-            if not (0 < events < math.inf and 0 < per < math.inf):
-                raise ValueError
-        except ValueError:
-            raise ValueError(
-                f"false_events must be a number of events in a time or in steps, such as 1/week, 3/2days or "
-                f"10/10000steps, got {text[:60]!r}"
-            ) from None
-        return cls(events, per * (UNITS[found[3]] or 1.0), UNITS[found[3]] is not None)
-
-    def a_step(self, seconds: float | None) -> float | None:
-        """The events a step, if steps are so many seconds apart; None if that is not known and the rate is of time."""
-        if not self.seconds:
-            return self.events / self.per
-        return None if seconds is None else self.events * seconds / self.per
-
-
-UNITS: Mapping[str, float | None] = {
-    "step": None, "row": None, "minute": 60.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2629746.0,
-    "year": 31556952.0,
-}  # fmt: skip
 
 
 def check_integer(name: str, value: object, least: int, most: int) -> None:
@@ -263,8 +230,39 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> Config:
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with Python's numbers in place of NumPy's scalars: they compare, hash and print like the literals."""
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+    """The values with Python's numbers in place of NumPy's scalars, which compare, hash and print like the literals.
+
+    What may be given as numbers of channels is the text that says the same.
+    """
+    python = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+    return {
+        name: TEXTS[name](value) if name in TEXTS and value is not None else value for name, value in python.items()
+    }
+
+
+RULES = ("direction", "min_deviation", "min_length", "at_least", "valid_range")  # which alarms are events worth a call
+
+
+def chosen_anew(**settings: Any) -> dict[str, Any]:
+    """Settings of a fitted model that are chosen again when it is loaded, without those that are None.
+
+    Raises:
+        TypeError, ValueError: if one cannot be chosen again, or is not fit for use.
+    """
+    for name in settings:
+        if name not in (*RULES, "missing"):
+            raise TypeError(f"{name} cannot be chosen when a model is loaded: only missing, {', '.join(RULES)}")
+    return plain({name: value for name, value in settings.items() if value is not None})
+
+
+def recorded(config: Config) -> dict[str, Any]:
+    """The configuration as a file keeps it: without the rules that are off, which earlier releases did not know."""
+    off = Config()
+    return {
+        name: value
+        for name, value in asdict(config).items()
+        if name not in RULES or name == "min_length" or value != getattr(off, name)
+    }
 
 
 HYPERPARAMETERS: tuple[str, ...] = tuple(field.name for field in fields(Config))

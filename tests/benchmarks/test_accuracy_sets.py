@@ -198,7 +198,8 @@ def test_a_page_without_a_place_is_refused_before_any_is_written(run: Accuracy, 
 def test_the_tables_of_the_pages_are_those_of_the_committed_results(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for file in {mark["file"] for mark in pages.MARK.finditer(text)}:
-        assert pages.filled(text, ROOT / file, read(ROOT / file)) == text, f"python -m benchmarks pages {file} {page}"
+        again = f"python -m benchmarks pages {file} {page}"
+        assert pages.filled(text, ROOT / file, pages.read_run(ROOT / file)) == text, again
 
 
 def test_the_command_without_a_source_measures_every_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -26,11 +26,12 @@ def test_a_file_of_which_nothing_is_known_is_searched(
     said = capsys.readouterr()
     assert said.err == ""
     assert "2400 rows were searched by 3 models" in said.out
-    assert "severity" in said.out
+    assert "no event, but the most unusual beside them" in said.out
     summary = json.loads((tmp_path / "out" / "events.json").read_text())
     assert (summary["kind"], summary["train_rows"]) == ("search", 0)
     (event,) = summary["events"]
     assert event["start"] <= 2302 < event["end"]
+    assert said.out.count(f"[{event['start']}, {event['end']})") == 1, "what is an event is no other stretch too"
     first, *others = summary["most_unusual"]
     assert first["event"]
     assert first["start"] == event["start"]
@@ -45,8 +46,7 @@ def test_without_events_it_is_said_how_near_the_highest_score_comes(
     file.write_text("\n".join(["value", *map(str, spiked_wave(1200, ()).tolist())]))
     assert cli.main(["detect", str(file), "--train-rows", "800", "--out", str(tmp_path / "out"), *QUICK]) == 0
     said = capsys.readouterr().out
-    assert "no events\nthe most unusual stretches" in said
-    assert "(no event)" in said
+    assert "no events\nno event, but the most unusual (severity 50 is the threshold" in said
     assert "the threshold" in said
     assert "the highest score" in said
 
@@ -60,6 +60,18 @@ def test_a_named_rule_is_kept_and_what_it_cannot_find_is_said(
     said = capsys.readouterr()
     assert "nothing in it can exceed its own largest score by a margin" in said.err
     assert "no events" in said.out
+    assert "of the threshold, which no row can exceed, since all of them were fitted on" in said.out
+
+
+def test_score_says_too_what_no_events_rests_on(wave: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(tmp_path / "model")
+    assert cli.main(["fit", str(wave), "--train-rows", "2000", "--model", model, *QUICK]) == 0
+    capsys.readouterr()
+    quiet = tmp_path / "quiet.csv"
+    quiet.write_text("\n".join(wave.read_text().splitlines()[:2000]))
+    score = ("score", str(quiet), "--model", model, "--out", str(tmp_path / "s.csv"), "--backend", "torch")
+    assert cli.main([*score]) == 0
+    assert "of the threshold" in capsys.readouterr().out
 
 
 def test_a_rate_is_kept_in_the_model_or_refused_in_one_line(

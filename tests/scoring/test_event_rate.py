@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from twinvae.config import Config, Rate
+from twinvae.config import Config
+from twinvae.process.settings import Rate
 from twinvae.scoring.event_rate import LEAST_PEAKS, Tail, how_sure, tail, threshold_of, too_rare, why_not
 
 

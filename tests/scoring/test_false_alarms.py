@@ -105,3 +105,13 @@ def test_steps_without_a_score_are_not_counted() -> None:
         rate = detector.false_alarms(gap)
     assert 482 - 60 <= rate.steps < 482
     assert rate.low <= rate.found <= rate.high
+
+
+def test_a_rate_of_steps_is_not_claimed_for_scores_that_average_over_time() -> None:
+    series = np.random.default_rng(0).normal(size=400)
+    averaging = detector_of("torch")(**{**SMALL, "kind": "multiscale"}, threshold="quantile", quantile=0.9)
+    with pytest.warns(UserWarning, match='threshold="quantile" names a rate of steps, which scores that average'):
+        averaging.fit(series)
+    assert averaging.false_alarms(series).asked is None
+    assert "which scores that average over time do not keep" in averaging.detect(series).basis
+    assert averaging.detect(series, kind="point").false_alarms.asked == pytest.approx(0.1)

@@ -1,6 +1,8 @@
 """Events of a stream, opened and closed as its points come: those of the batch."""
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 
 from twinvae.config import Config
 from twinvae.scoring.events import Alarms, Event, event_labels, find_events
+from twinvae.scoring.rules import Rules, kept
 from twinvae.stream.event_tracker import RECORDS, EventTracker
+from twinvae.windowing.intervals import intervals
 
 
 @settings(max_examples=200, deadline=None)
@@ -57,6 +61,84 @@ def test_the_closed_events_are_those_of_the_batch_also_after_a_restart(
     assert [(c.what == "open", c.number) for c in changes] == [
         (opening, number) for number in range(tracker.opened) for opening in (True, False)
     ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    scores=st.lists(st.sampled_from([0.1, 0.5, 1.5, 2.0, 5.0, 30.0]), max_size=60),
+    asked=st.fixed_dictionaries(
+        {
+            "at_least": st.sampled_from(["", "2-of-3", "3-of-6"]), "min_length": st.integers(1, 4),
+            "direction": st.sampled_from(["both", "up", "down"]), "min_deviation": st.sampled_from(["", "a=0.5"]),
+            "valid_range": st.sampled_from(["", "b=:1"]),
+        }
+    ),
+    merge_gap=st.integers(0, 4),
+    cut=st.integers(0, 60),
+    share=st.integers(0, 2**31),
+)  # fmt: skip
+def test_the_rules_keep_what_they_keep_of_the_batch_also_after_a_restart(
+    scores: list[float], asked: dict[str, Any], merge_gap: int, cut: int, share: int
+) -> None:
+    config, generator = Config(window=4, merge_gap=merge_gap, least_height=0.1, **asked), np.random.default_rng(share)
+    part = generator.uniform(0, 1, len(scores))
+    contributions = 2 * np.array(scores)[:, None] * np.stack([part, 1 - part], axis=1)
+    deviations, outside = generator.normal(0, 1, (len(scores), 2)), np.zeros((len(scores), 2), bool)
+    if asked["valid_range"]:
+        outside[:, 1] = generator.uniform(0, 1, len(scores)) < 0.1
+    contributions[outside] = 1e30
+    series, out = contributions.mean(axis=1), outside.any(axis=1)
+    inside = np.where(out, 0.0, series)
+    labels = (series > 1.0).astype(np.int8)
+    alone = replace(config, min_length=1)
+    rows = event_labels(Alarms((inside > 1.0).astype(np.int8), inside, 4), alone, only_past=True) | out
+    for start, end in intervals(rows, merge_gap=merge_gap):
+        rows[start:end] = 1
+    events = find_events(rows, contributions, ["a", "b"])
+    at_peak = [deviations[event.peak, "ab".index(next(iter(event.channels)))] for event in events]
+    rules = Rules.of(config, ["a", "b"])
+    expected = kept(rules, events, at_peak, labels, ["a", "b"], outside=outside)
+
+    tracker, changes = EventTracker(["a", "b"], config), []
+    for at, label in enumerate(labels):
+        if at == cut:
+            other = EventTracker(["a", "b"], config)
+            other.restore(json.loads(json.dumps(tracker.state)))
+            tracker = other
+        changes += tracker.update(
+            at, int(label), float(series[at]), contributions[at], deviations=deviations[at].tolist(),
+            outside=np.flatnonzero(outside[at]).tolist(),
+        )  # fmt: skip
+    changes += tracker.finish()
+    closed = [change.event for change in changes if change.what == "close"]
+    assert [(event.start, event.end) for event in closed] == intervals(expected.labels)
+    assert {event.start: event.why or () for event in closed} == expected.reasons
+    assert tracker.dropped == expected.dropped
+    assert [(c.what == "open", c.number) for c in changes] == [
+        (opening, number) for number in range(tracker.opened) for opening in (True, False)
+    ]
+
+
+def test_an_event_whose_peak_is_ignored_is_none_and_one_that_turns_is_withdrawn() -> None:
+    tracker = EventTracker(["a"], Config(merge_gap=0, direction="up"))
+    said = [
+        change.what
+        for at, (score, deviation, ignored) in enumerate(
+            [
+                (2.0, 1.0, False),
+                (5.0, -1.0, False),
+                (0.0, 0.0, False),
+                (9.0, 1.0, True),
+                (2.0, 1.0, False),
+                (0.0, 0.0, False),
+            ]
+        )
+        for change in tracker.update(
+            at, int(score > 1), score, np.array([score]), deviations=[deviation], ignored=ignored
+        )
+    ]
+    assert said == ["open", "withdrawn"]
+    assert tracker.dropped == {"direction": 1, "ignore": 1}
 
 
 def _plain(event: Event) -> tuple[int, int, int, float]:

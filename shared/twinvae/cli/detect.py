@@ -6,12 +6,14 @@ from pathlib import Path
 from twinvae.cli.options import (
     SERIES_FILE,
     add_detector,
+    add_ignore,
     add_language,
     chosen_detector,
     chosen_words,
     count,
     read_series,
     reading,
+    spans_of,
 )
 from twinvae.cli.text import events_text, print_result, quality_text, unusual_text
 from twinvae.data.datasets import DATASETS, load_dataset
@@ -45,6 +47,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     normal.add_argument("--train", type=Path, metavar="FILE2", help="fit on this file instead")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--parquet", action="store_true", help="write scores.parquet even if FILE is a CSV")
+    add_ignore(parser)
     add_language(parser)
     add_detector(parser)
 
@@ -57,7 +60,8 @@ def run(options: argparse.Namespace) -> None:
     words = chosen_words(options)
     outputs = [options.out / output for output in (f"scores{suffix}", *DETECTION_FILES)]
     with new_folder(options.out):
-        check_outputs(outputs, [options.file, options.train])
+        check_outputs(outputs, [options.file, options.train, options.ignore])
+        ignore = spans_of(options, table)
         found = None
         if options.train:
             detector.fit(normal)
@@ -66,16 +70,17 @@ def run(options: argparse.Namespace) -> None:
                 warn(WHOLE)
             _fit_on_a_part(detector, normal)
         else:
-            found = detector.search(table)
+            found = detector.search(table, ignore=ignore)
+        found = detector.detect(table, ignore=ignore) if found is None else found
         summary = write_detection(
             options.out, table, detector, found=found, train_rows=train_rows, name=name, scores_suffix=suffix,
             words=words,
         )  # fmt: skip
+    events = events_text(summary["events"], summary["threshold"])
     print_result(
         options,
         summary,
-        f"{events_text(summary['events'])}{unusual_text(summary['most_unusual'])}{quality_text(summary)}"
-        f"{summary['basis']}\n"
+        f"{events}{unusual_text(summary['most_unusual'])}{quality_text(summary)}{summary['basis']}\n"
         f"scores, events.json, pictures and model are in {options.out}",
     )
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twinvae.cli.options import add_detector, chosen_backend, count, reading
+from twinvae.cli.options import add_detector, add_ignore, chosen_backend, count, ignored_spans, reading
 from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
 from twinvae.detector.search import is_asked_for
@@ -56,6 +56,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=count, metavar="N", help="batches at a time at most; default: one a core")
     add("--engine", choices=("local", "ray"), default="local", help="default: local")
     add("--address", metavar="ADDRESS", help="of a Ray cluster, HOST:PORT or auto; default: Ray on this machine")
+    add_ignore(parser)
     add_detector(parser)
 
 
@@ -79,7 +80,8 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
     """
     warn = partial(complain, "warning")
     given = {name: getattr(options, name) for name in HYPERPARAMETERS if getattr(options, name) is not None}
-    settings = Settings(backend, options.preset, options.seed, given, options.train_rows, options.scores)
+    ignore = [[_as_json(end) for end in span] for span in ignored_spans(options)] or None
+    settings = Settings(backend, options.preset, options.seed, given, options.train_rows, options.scores, ignore)
     recorded = _recorded(options, settings)
     engine = _engine(options, settings)
     folder = FleetFolder(options.out)
@@ -109,6 +111,11 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
         with fleet_progress("done", len(plan.names)) as report:
             FleetRun(plan, source, settings, folder, report, warn).go(engine)
         return write_tables(plan, folder)
+
+
+def _as_json(end: Any) -> Any:
+    """A moment as a plan can hold it."""
+    return end if isinstance(end, float) else end.isoformat()
 
 
 # What a run is begun with, and whether it is the same when it goes on.

@@ -3,12 +3,13 @@
 import argparse
 import os
 import re
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, check_seed, resolve
+from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, RULES, Config, check_seed, resolve
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
 from twinvae.plots.fonts import drawable
 from twinvae.plots.words import LANGUAGES, Words, language_of
@@ -25,6 +26,8 @@ TIME_HELP = "the time stamps; default: timestamp, time, date or another usual na
 READING = (
     "missing_values", "decimal", "skip_rows", "time_format", "time_zone", "difference", "separator", "header"
 )  # fmt: skip
+
+HOW_SPANS = ("decimal", "time_format", "time_zone")  # that a file of spans shares with that of the series
 
 # Types.
 
@@ -150,24 +153,43 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help=f"default: {DEFAULT_PRESET}")
     group.add_argument("--seed", type=seed, default=0, metavar="N", help="of initial weights, shuffles and noise")
     for field in fields(Config):
-        text = f"{field.metadata['help']} (auto: {_automatic(field.name)})".replace("%", "%%")
-        flag = "--false-alarms" if field.name == "false_events" else f"--{field.name.replace('_', '-')}"
-        if field.type is bool:
-            group.add_argument(flag, action="store_true", default=None, help=text)
-        elif field.type in (int, float, str):
-            group.add_argument(flag, dest=field.name, type=_value(field.name, field.type), metavar="X", help=text)
-        else:
-            group.add_argument(flag, choices=choices(field.name), help=text)
+        _add_setting(group, field, f"{field.metadata['help']} (auto: {_automatic(field.name)})")
+
+
+def _add_setting(group: "argparse._ArgumentGroup", field: "Field[Any]", text: str) -> None:
+    text = text.replace("%", "%%")
+    flag = "--false-alarms" if field.name == "false_events" else f"--{field.name.replace('_', '-')}"
+    if field.type is bool:
+        group.add_argument(flag, action="store_true", default=None, help=text)
+    elif field.type in (int, float, str):
+        group.add_argument(flag, dest=field.name, type=_value(field.name, field.type), metavar="X", help=text)
+    else:
+        group.add_argument(flag, choices=choices(field.name), help=text)
 
 
 def _automatic(name: str) -> str:
     value = getattr(PRESETS[DEFAULT_PRESET], name)
+    if value == "":
+        return "none"
     return {
-        "false_events": "none",
         "window": f"the series' period, at least {value}",
         "epochs": f"{value}, fewer for a long series",
         "learning_rate": f"{value}, less for many channels",
     }.get(name, str(value))
+
+
+def add_rules(parser: argparse.ArgumentParser) -> None:
+    """The rules of events, in place of those that a model was fitted with."""
+    group = parser.add_argument_group("which events are worth a call", "default: as the model was fitted")
+    for field in fields(Config):
+        if field.name in RULES:
+            _add_setting(group, field, field.metadata["help"])
+
+
+def add_ignore(parser: argparse.ArgumentParser) -> None:
+    """The spans of time that have no event."""
+    text = "a CSV with the columns start and end: maintenance windows, which have no events; both ends belong to one"
+    parser.add_argument("--ignore", type=Path, metavar="FILE", help=text)
 
 
 # What is made of them.
@@ -193,6 +215,54 @@ def chosen_detector(options: argparse.Namespace) -> "VAEDetector":
 def chosen_words(options: argparse.Namespace) -> Words:
     """The words of the chosen language, or of the locale's, if a font here draws them; else English ones."""
     return drawable(LANGUAGES[options.lang or language_of(os.environ)])
+
+
+def chosen_rules(options: argparse.Namespace) -> dict[str, Any]:
+    """The rules of events that were given with `add_rules`."""
+    return {name: getattr(options, name) for name in RULES}
+
+
+def ignored_spans(options: argparse.Namespace) -> tuple[tuple[Any, Any], ...]:
+    """The spans of the file that was given with `add_ignore`, written as the series is; none without one.
+
+    Raises:
+        ValueError: if it cannot be read.
+    """
+    from twinvae.series.spans import moments
+    from twinvae.tables.spans import read_spans
+
+    if options.ignore is None:
+        return ()
+    how = {name: value for name in HOW_SPANS if (value := getattr(options, name, None)) is not None}
+    spans = read_spans(options.ignore, **how)
+    with _naming(options.ignore):
+        return moments(spans)
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Has a ValueError name the file."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
+def spans_of(options: argparse.Namespace, series: "Series") -> tuple[tuple[Any, Any], ...]:
+    """`ignored_spans`, held against the series before anything is computed. Warns if none lies in it.
+
+    Raises:
+        ValueError: if they are not of what the rows of the series are known by.
+    """
+    from twinvae.series.spans import rows_within
+
+    spans = ignored_spans(options)
+    with _naming(options.ignore):
+        found = rows_within(series, spans)
+    if spans and not found:
+        last = series.stamp(len(series) - 1)
+        warn(f"{options.ignore}: none of its {len(spans)} spans lies in the series, from {series.stamp(0)} to {last}")
+    return spans
 
 
 def read_series(path: Path, options: argparse.Namespace) -> "Series":

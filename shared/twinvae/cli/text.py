@@ -55,20 +55,27 @@ def print_result(options: argparse.Namespace, result: dict[str, Any], text: str)
     print(printable(text))
 
 
-def events_text(events: Sequence[dict[str, Any]]) -> str:
-    """The first events as a table, and how many more there are."""
+def events_text(events: Sequence[dict[str, Any]], threshold: float) -> str:
+    """The first events as a table, with the severity of each and what rules say of it, and how many more there are."""
     if not events:
         return "no events\n"
-    more = len(events) - MOST_EVENTS
-    return _spans(events[:MOST_EVENTS], {}) + (f"and {more} more events\n" if more > 0 else "")
+    from twinvae.scoring.severity import severity
+
+    shown, more = events[:MOST_EVENTS], len(events) - MOST_EVENTS
+    columns = {"severity": [f"{severity(one['score'], threshold):.0f}" for one in shown]}
+    if any("why" in one for one in shown):
+        columns["by the rules"] = ["; ".join(one.get("why", ())) for one in shown]
+    return _spans(shown, columns) + (f"and {more} more events\n" if more > 0 else "")
 
 
 def unusual_text(stretches: Sequence[dict[str, Any]]) -> str:
-    """The most unusual stretches as a table, with the severity of each."""
-    if not stretches:
+    """Of the most unusual stretches those that are no events, as a table with the severity of each."""
+    others = [one for one in stretches if not one["event"]]
+    if not others:
         return ""
-    severities = {"severity": [f"{one['severity']:.0f}{'' if one['event'] else ' (no event)'}" for one in stretches]}
-    return "the most unusual stretches (severity 50 is the threshold, 100 the most):\n" + _spans(stretches, severities)
+    severities = {"severity": [f"{one['severity']:.0f}" for one in others]}
+    beside = "no event, but the most unusual" + (" beside them" if len(others) < len(stretches) else "")
+    return f"{beside} (severity 50 is the threshold, 100 the most):\n" + _spans(others, severities)
 
 
 def _spans(events: Sequence[dict[str, Any]], more: Mapping[str, Sequence[str]]) -> str:
@@ -115,6 +122,11 @@ def fleet_text(tables: "Tables", out: Path) -> str:
         f"{summary['ok']} of {summary['series']} series done, {summary['failed']} failed; "
         f"{summary['events']} events in {summary['series_with_events']} series"
     ]
+    if not summary["events"] and "highest" in tables.fleet.columns and tables.fleet["highest"].count():
+        row = tables.fleet.sort("highest", descending=True, nulls_last=True).row(0, named=True)
+        lines.append(f"the highest score of all is that of {row['name']}: {row['highest']:.2g} of its threshold")
+    if summary.get("dropped"):
+        lines.append(f"rules have left out {summary['dropped']} more events: see dropped in fleet.parquet")
     for row in _top_series(tables):
         many = f"{row['events']} event{'s' if row['events'] > 1 else ''}"
         lines.append(f"  {row['series']}: {many}, the first at {row['start_time']}")

@@ -6,7 +6,17 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from twinvae.cli.options import TIME_HELP, add_cells, choices, count, names
+from twinvae.cli.options import (
+    TIME_HELP,
+    add_cells,
+    add_ignore,
+    add_rules,
+    choices,
+    chosen_rules,
+    count,
+    ignored_spans,
+    names,
+)
 from twinvae.cli.text import complain
 from twinvae.files.atomic import check_outputs
 from twinvae.files.lock import locked_beside
@@ -28,6 +38,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--time", metavar="COLUMN", help=TIME_HELP)
     add_cells(parser)
     add("--missing", choices=choices("missing"), help="default: as fitted; interpolate: the last value")
+    add_ignore(parser)
+    add_rules(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -38,7 +50,10 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("--replay is for --state FILE: it leaves out what the state has seen")
     if options.state:
         check_outputs([options.state, aside(options.state)], [options.model])
-    stream = Stream.load(options.model, missing=options.missing)
+    stream, ignore = (
+        Stream.load(options.model, missing=options.missing, **chosen_rules(options)),
+        ignored_spans(options),
+    )
     reader = LineReader(
         stream.channels, form=options.format, columns=options.columns, time=options.time,
         missing_values=options.missing_values, decimal=options.decimal, separator=options.separator,
@@ -46,7 +61,9 @@ def run(options: argparse.Namespace) -> None:
     )  # fmt: skip
     in_use = f"{options.state}: another process keeps its state there: choose another --state, or end it"
     with locked_beside(options.state, in_use) if options.state else nullcontext():
-        watch = Watch(stream, reader, state=options.state, state_every=options.state_every, complain=complain)
+        watch = Watch(
+            stream, reader, state=options.state, state_every=options.state_every, complain=complain, ignore=ignore
+        )
         seen = watch.run(sys.stdin.buffer, sys.stdout.buffer, replay=options.replay)
     if options.json:
         print(json.dumps(seen._asdict()), file=sys.stderr)
@@ -54,6 +71,9 @@ def run(options: argparse.Namespace) -> None:
         still = ", one still open" if seen.open_event else ""
         unknown = f"{seen.without_score} without a score, " if seen.without_score else ""
         counts = f"{seen.points} points, {unknown}{seen.alarms} alarms, {seen.events} events{still}"
-        complain("note", f"{counts}, {seen.bad_lines} bad lines")
+        left_out = f", {seen.dropped} more left out by rules" if seen.dropped else ""
+        complain("note", f"{counts}{left_out}, {seen.bad_lines} bad lines")
+        if not seen.events and seen.highest is not None:
+            complain("note", f"{stream.basis}; the highest score is {seen.highest:.2g} of it")
     if watch.interrupted:
         raise KeyboardInterrupt

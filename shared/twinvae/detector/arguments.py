@@ -1,6 +1,7 @@
 """The hyperparameters of a detector or a fleet, as scikit-learn's tools want them."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any, Self
 
 from twinvae.config import (
@@ -9,6 +10,7 @@ from twinvae.config import (
     Centring,
     Config,
     Device,
+    Direction,
     DType,
     Kind,
     Missing,
@@ -17,6 +19,8 @@ from twinvae.config import (
     check_seed,
     resolve,
 )
+
+Limits = tuple[float | None, float | None]  # the low and the high end of a range; None is an open one
 
 
 class Estimator:
@@ -65,6 +69,10 @@ class Estimator:
         min_length: int | None = None,
         merge_gap: int | None = None,
         least_height: float | None = None,
+        direction: Direction | None = None,
+        min_deviation: float | str | Mapping[str, float] | None = None,
+        at_least: str | None = None,
+        valid_range: Limits | str | Mapping[str, Limits] | None = None,
         compile: bool | None = None,  # noqa: A002  (PyTorch's word)
         dtype: DType | None = None,
         device: Device | None = None,

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from twinvae.config import Config, Rate
+from twinvae.config import Config
+from twinvae.process.settings import Rate
 from twinvae.scoring.event_rate import too_rare
 from twinvae.series.series import Series
 from twinvae.windowing.period import LONGEST_SERIES

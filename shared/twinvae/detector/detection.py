@@ -1,161 +1,125 @@
-"""A series that a fitted model has scored, once: scores, labels, events, and what the model expected."""
+"""What a fitted model says of a series: scores, labels, events, and what the model expected."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Int8
+from jaxtyping import Bool, Float, Int8
 
-from twinvae.config import KINDS, Kind
+from twinvae.config import Config, Kind
 from twinvae.detector.asked import asked_events
-from twinvae.detector.preparation import gap_warnings, hole_warnings
-from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, has_missing, kept, number
+from twinvae.detector.scored import Scored
+from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, kept
 from twinvae.model.model import Model
-from twinvae.network.backend import Backend, Statistic
-from twinvae.network.net import Net
-from twinvae.scoring.calibration import mean_over_draws
+from twinvae.scoring import rules as alarm_rules
 from twinvae.scoring.events import Alarms, Event, event_labels, find_events, with_expectation
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
 from twinvae.scoring.formulas import Statistics
-from twinvae.scoring.kinds import (
-    SCORES,
-    contributions,
-    mean_over_channels,
-    statistics_of,
-    unaveraged,
-)
-from twinvae.scoring.neighbours import most_similar, own_starts, with_distances
-from twinvae.scoring.overflow import bounded, highest, limits, too_large, without
+from twinvae.scoring.kinds import SCORES, averages_over_time, unaveraged
+from twinvae.scoring.neighbours import most_similar
+from twinvae.scoring.overflow import highest
+from twinvae.scoring.rules import Kept
 from twinvae.scoring.severity import MOST_UNUSUAL, Stretch, nearest_to_events, severity
-from twinvae.scoring.statistics import SHORT, latent_draws
 from twinvae.scoring.threshold import in_words
-from twinvae.series.scaling import standardise
-from twinvae.series.series import Series
-from twinvae.windowing.geometry import count
 from twinvae.windowing.intervals import intervals
 
 
 @dataclass(frozen=True, eq=False)
-class Detection:
-    """One series and what a fitted model says of it.
+class Detection(Scored):
+    """One series and what a fitted model says of it: see `Scored`, and the events that the rules have kept."""
 
-    Each part is computed when it is first asked for, and kept. The network runs over the series once for all of them
-    (and once more for each latent draw, if the model scores by draws; `latent` is a pass of its own).
-
-    >>> import numpy as np
-    >>> from vae_jax import VAEDetector
-    >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
-    >>> found = VAEDetector(window=24, epochs=5).fit(normal).detect(normal + 5.0 * (np.arange(500) == 250))
-    >>> found.scores.shape, found.expected.shape, bool(found.labels[250])
-    ((500,), (500, 1), True)
-    """
-
-    model: Model
-    backend: Backend
-    series: Series  # checked; with missing="interpolate" its gaps are filled
-    kind: Kind  # of the score
-    explained: bool  # whether the one pass over the series is to give the expected values too
-
-    @cached_property
-    def scaled(self) -> TimeByChannel:
-        """The series as the network reads it: values too large for its scores are left out (NaN)."""
-        places = self.too_large
-        return self._standardised if places is None else without(self._standardised, places)
-
-    @cached_property
-    def too_large(self) -> Bool[np.ndarray, "time channel"] | None:
-        """Which values are too large for the scores of their windows; None if none is."""
-        return too_large(self._standardised, limits(self.model.calibration, self.model.config.dtype))
-
-    @cached_property
-    def _standardised(self) -> TimeByChannel:
-        with np.errstate(over="ignore"):  # what overflows is too large
-            return standardise(self.series.values, self.model.scaler, self.model.config.dtype)
-
-    @cached_property
-    def contributions(self) -> TimeByChannel:
-        """The score of each channel at each time step; NaN where the channel has no value within a window.
-
-        A score that overflows the precision of the model, and that of a value too large for it, is `highest`.
-        """
-        model, config = self.model, self.model.config
-
-        def part(statistics: Statistics) -> Iterator[tuple[Kind, np.ndarray]]:
-            yield self.kind, self._scored(statistics)
-
-        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is bounded
-            wanted = self._wanted(self.kind)
-            drawn = (self._run(wanted, noise) for noise in latent_draws(config, model.seed))
-            mean = {} if config.draws else self._statistics
-            ((_, result),) = mean_over_draws(part, mean, drawn, config.draws)
-        result = bounded(result, self.scaled, config.dtype)
-        if self.too_large is None:
-            return result
-        most = result.dtype.type(highest(config.dtype))
-        whole = by_rows(lambda part, place: np.where(place, most, part), result, self.too_large)
-        if SCORES[self.kind].only_past:  # no window ends at the first steps
-            whole[: config.window - 1] = result[: config.window - 1]
-        return whole
-
-    def _scored(self, statistics: Statistics) -> TimeByChannel:
-        """The contributions, of a series whose values are all small enough."""
-        window, calibration = self.model.config.window, self.model.calibration
-        statistics = {**statistics, **self._distances_of_shapes}
-        return contributions(self.kind, self.scaled, statistics, window, calibration)
-
-    @cached_property
-    def _distances_of_shapes(self) -> Statistics:
-        """How far the shapes of the windows are from those of training, if that matters: no latent draw changes it."""
-        window, memory = self.model.config.window, self.model.calibration.memory
-        if memory is None or "shape" not in SCORES[self.kind].views:
-            return {}
-        return with_distances(["shape"], self.scaled, {}, window, memory, self._own_starts)
-
-    @property
-    def threshold(self) -> float:
-        """What a score must exceed to be an alarm."""
-        return self.model.thresholds[self.kind]
-
-    @property
-    def name(self) -> str:
-        """What the score is called."""
-        return self.kind
-
-    @property
-    def axis(self) -> str:
-        """What the axis of a picture says: the unit of the score."""
-        return SCORES[self.kind].axis(self.model.config.scaling)
-
-    @property
-    def smear(self) -> int:
-        """How many steps away from an anomaly the score may still be raised."""
-        return SCORES[self.kind].smear(self.model.config.window, self.model.calibration)
+    ignored: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)  # steps [start, end) that have no event
 
     @property
     def basis(self) -> str:
-        """What the events rest on, how many false alarms to expect, and what would change it: one sentence."""
-        return in_words(self.model.config, self.threshold)
+        """What the events rest on, how many false alarms to expect, what would change it, and which were left out."""
+        parts = [self._rests_on, self._nearness, alarm_rules.in_words(self.dropped)]
+        return "; ".join(part for part in parts if part)
 
-    @cached_property
-    def scores(self) -> Float[np.ndarray, " time"]:
-        """The score of each time step: the mean of the contributions over the channels."""
-        return mean_over_channels(self.contributions)
+    @property
+    def _rests_on(self) -> str:
+        return in_words(self.model.config, self.threshold, keeps_rates=not averages_over_time(self.kind))
+
+    @property
+    def highest(self) -> float | None:
+        """The highest score, as a share of the threshold; None if no score is known, or the threshold is 0."""
+        if not self.threshold > 0 or np.isnan(self.scores).all():
+            return None
+        return float(np.nanmax(self.scores)) / self.threshold
+
+    @property
+    def _nearness(self) -> str:
+        """Without any event: how near the highest score comes to the threshold."""
+        share = self.highest
+        if share is None or share > 1 or self.labels.any():
+            return ""
+        config = self.model.config
+        unreachable = self._is_all_own and config.threshold == "maximum" and config.margin >= 1
+        own = ", which no row can exceed, since all of them were fitted on" if unreachable else ""
+        return f"the highest score is {share:.2g} of the threshold{own}"
 
     @cached_property
     def alarms(self) -> Int8[np.ndarray, " time"]:
-        """1 where the score is strictly above the threshold of its kind, else 0."""
-        return self.model.alarms(self.scores, self.kind)
+        """1 where the score is strictly above the threshold, or a value outside its valid range; else 0."""
+        return self._and_outside(self._above(self.scores))
 
-    @cached_property
+    def _above(self, scores: Float[np.ndarray, " time"]) -> Int8[np.ndarray, " time"]:
+        """1 where a score is strictly above the threshold, else 0."""
+        return self.model.alarms(scores, self.kind)
+
+    @property
     def labels(self) -> Int8[np.ndarray, " time"]:
         """1 where an event covers the time step, else 0."""
-        return labels_of(self.model, self.kind, self.scores, self.scaled, lambda: self._statistics, self.too_large)
+        return self._kept.labels
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many events each rule has dropped; those that have dropped none are not named."""
+        return self._kept.dropped
 
     @cached_property
     def events(self) -> list[Event]:
         """The anomalies as intervals of time steps, with their peaks, each channel's share, and why."""
-        return self._events(self.labels)
+        found, why = self._events(self.labels), self._kept.reasons
+        return [replace(event, why=why[event.start] or None) for event in found] if why else found
+
+    @cached_property
+    def _kept(self) -> Kept:
+        """What the rules leave of the events that are found."""
+        config, rules = self.model.config, self.rules
+        if not rules.are_on and not self.ignored:
+            return Kept(self._found(config), {}, {})
+        found = self._and_outside(self._found(replace(config, min_length=1)))
+        for start, end in intervals(found, merge_gap=config.merge_gap):
+            found[start:end] = 1
+        events = find_events(found, self.contributions, self.model.channels)
+        deviations = [np.nan] * len(events)
+        if events and rules.compares_values:
+            known = with_expectation(events, self.model.channels, self.series.values, self.expected)
+            deviations = [np.nan if one.value is None else one.value - (one.expected or 0.0) for one in known]
+        return alarm_rules.kept(
+            rules, events, deviations, self.alarms, self.model.channels, outside=self.outside, ignored=self.ignored
+        )
+
+    def _found(self, config: Config) -> Int8[np.ndarray, " time"]:
+        """1 where an event covers the time step, before the rules and but for values outside their valid range."""
+        model = replace(self.model, config=config)
+        return labels_of(
+            model, self.kind, self._inside(self.scores), self.scaled, lambda: self._statistics, self.too_large
+        )
+
+    def _inside(self, scores: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
+        """The scores, 0 where a value is outside its valid range: such a peak would hide its neighbours."""
+        if self.outside is None:
+            return scores
+        return by_rows(lambda part, out: np.where(out.any(axis=1), part.dtype.type(0), part), scores, self.outside)
+
+    def _and_outside(self, labels: Int8[np.ndarray, " time"]) -> Int8[np.ndarray, " time"]:
+        """The labels, and 1 where a value is outside its valid range."""
+        if self.outside is None:
+            return labels
+        return by_rows(lambda part, out: np.maximum(part, out.any(axis=1)), labels, self.outside)
 
     @cached_property
     def most_unusual(self) -> list[Stretch]:
@@ -164,7 +128,7 @@ class Detection:
         Fewer in a short series: what an anomaly may have raised around it is no stretch of its own.
         """
         spans = [(event.start, event.end) for event in self.events]
-        nearest = nearest_to_events(self.scores, spans, MOST_UNUSUAL - len(spans), self.smear)
+        nearest = nearest_to_events(self.scores, [*spans, *self.ignored], MOST_UNUSUAL - len(spans), self.smear)
         others = self._events(nearest)
         stretches = [
             Stretch(event, severity(event.score, self.threshold), index < len(spans))
@@ -185,12 +149,6 @@ class Detection:
         return [
             replace(e, start_time=stamp[e.start], last_time=stamp[e.end - 1], peak_time=stamp[e.peak]) for e in found
         ]
-
-    @cached_property
-    def _own_starts(self) -> Int[np.ndarray, " n"] | None:
-        """The step of the training series at which each window begins, if the series begins with it."""
-        memory = self.model.calibration.memory
-        return None if memory is None else own_starts(memory, self.scaled, self.model.config.window)
 
     def _with_similar(self, event: Event) -> Event:
         """The event with the training window that is most like the window around its peak."""
@@ -217,61 +175,8 @@ class Detection:
         alarms, config = kept(self.alarms[judged], known) == 1, self.model.config
         events, asked = len(intervals(self.labels[judged])), asked_events(config, self.series)
         scores = kept(self.scores[judged], known)
-        return false_alarms(scores, alarms, asked_rate(config), events, None if asked is None else 1e4 * asked)
-
-    @cached_property
-    def expected(self) -> TimeByChannel:
-        """What the model expects: the mean over the covering windows of their reconstructions, in the series' units."""
-        shift, scale = (values.astype(self.scaled.dtype) for values in self.model.scaler)
-        return by_rows(lambda part: part * scale + shift, self._statistics["reconstruction"])
-
-    @cached_property
-    def latent(self) -> Float[np.ndarray, "n latent"]:
-        """The posterior mean of each window of the series, n = time - window + 1."""
-        return self.backend.encode(self._net, self.model.parameters, self.scaled, self.model.config.device)[0]
-
-    @cached_property
-    def warnings(self) -> tuple[str, ...]:
-        """What the user should know of the series and of its scores."""
-        unknown, steps = number(np.isnan, self.scores), len(self.scores)
-        nowhere = f"{unknown} of {steps} time steps have no value within a window: they have no score, so no alarm"
-        return (*self.gap_warnings, nowhere) if unknown else self.gap_warnings
-
-    @cached_property
-    def gap_warnings(self) -> tuple[str, ...]:
-        """What the user should know of the series alone."""
-        model = self.model
-        return (
-            *gap_warnings(self.series, model.overrides.get("missing")),
-            *hole_warnings(self.series, model.config.missing),
-        )
-
-    @cached_property
-    def _statistics(self) -> Statistics:
-        """The statistics of the one pass over the series, from the posterior mean of each window."""
-        kinds: list[Kind] = [self.kind]
-        if SCORES[self.kind].averaged:  # its events end where the error of each step does
-            kinds.append("multiscale")
-        if self.explained:
-            kinds.append("reconstruction")
-        return self._run(self._wanted(*kinds))
-
-    def _run(self, wanted: tuple[Statistic, ...], noise: Float[np.ndarray, " latent"] | None = None) -> Statistics:
-        model = self.model
-        return self.backend.statistics(self._net, model.parameters, self.scaled, wanted, model.config.device, noise)
-
-    @cached_property
-    def _net(self) -> Net:
-        """The network, with masks only where the series has gaps: they cost time."""
-        net = Net.of(self.model.config, len(self.model.channels))
-        return replace(net, masked=has_missing(self.scaled))
-
-    def _wanted(self, *kinds: Kind) -> tuple[Statistic, ...]:
-        """The statistics to compute for these kinds: all of them for a short series, where they cost about as much as
-        one and need no other program than calibration has compiled."""
-        windows = count(len(self.scaled), self.model.config.window)
-        short = windows * self.model.config.window * len(self.model.channels) <= SHORT
-        return statistics_of(*KINDS) if short else statistics_of(*kinds)
+        rate = None if averages_over_time(self.kind) else asked_rate(config)  # which was never kept
+        return false_alarms(scores, alarms, rate, events, None if asked is None else 1e4 * asked)
 
 
 def labels_of(

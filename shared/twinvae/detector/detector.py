@@ -1,6 +1,7 @@
 """VAEDetector: the parts in order. `vae_jax` and `vae_torch` bind it to a backend."""
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -9,17 +10,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from jaxtyping import Float, Int8
 
-from twinvae.config import HYPERPARAMETERS, KINDS, Device, Kind, Missing, check_kind
+from twinvae.config import HYPERPARAMETERS, Device, Kind, Missing, check_kind, chosen_anew
 from twinvae.detector.detection import Detection
 from twinvae.detector.fitted import Fitted
-from twinvae.detector.outcome import scores_and_labels
+from twinvae.detector.outcome import calibrated, scores_and_labels
 from twinvae.detector.preparation import Prepared, prepare
-from twinvae.detector.rates import rated
-from twinvae.detector.rows import detected
-from twinvae.detector.search import is_asked_for, searched, trained_apart
+from twinvae.detector.rows import Ignore, detected
+from twinvae.detector.search import is_asked_for, searched
 from twinvae.detector.windows import Scorer, window_scorer
 from twinvae.files.atomic import write_bytes
-from twinvae.files.out_of_core import TimeByChannel
 from twinvae.model import file as model_file
 from twinvae.model.export_check import Checked
 from twinvae.model.model import Model
@@ -27,13 +26,10 @@ from twinvae.network.backend import Backend, require_backend
 from twinvae.network.parameters import Parameters
 from twinvae.network.training import History, train
 from twinvae.process.notices import collected, warn
-from twinvae.scoring.calibration import calibrate
 from twinvae.scoring.events import Event
 from twinvae.scoring.false_alarms import FalseAlarms
-from twinvae.scoring.formulas import Statistics
-from twinvae.scoring.kinds import statistics_of
-from twinvae.scoring.statistics import latent_draws
 from twinvae.series.series import Series
+from twinvae.series.spans import rows_within
 from twinvae.stream.stream import Stream
 
 
@@ -93,24 +89,25 @@ class VAEDetector(Fitted):
                 warn(message, stacklevel=2)
         return self
 
-    def search(self, series: Any) -> Detection:
+    def search(self, series: Any, *, ignore: Ignore = ()) -> Detection:
         """Searches a series of which no part is known to be normal, and answers with all that was found in it.
 
         It fits on the whole series, and trains a model more for each of `folds` parts of it, which has not seen that
         part and judges it. What counts is how far errors are above what is usual in the same series: see
-        `twinvae.scoring.search`. `decision_scores_` and `labels_` are those of the search.
+        `twinvae.scoring.search`. `decision_scores_` and `labels_` are those of the search. `ignore`: see `detect`.
 
         Raises:
-            TypeError, ValueError: as `fit`.
+            TypeError, ValueError: as `fit`, or if `ignore` does not fit the series.
         """
         given = Series.of(series)
         said: list[str] = []
         try:
             with collected() as said:
+                rows_within(given, ignore := tuple(ignore))  # that it fits is known before the training
                 prepared = prepare(self, given)
                 trained = train(self.backend, prepared.net, prepared.scaled, prepared.config, self.seed)
                 self.calibrate(prepared, *trained)
-                found = searched(self, self.model_, self.backend, given, prepared)
+                found = searched(self, self.model_, self.backend, given, prepared, ignore)
                 said.extend(message for message in found.warnings if message not in said)
                 self.decision_scores_, self.labels_ = found.scores, found.labels
         finally:
@@ -118,26 +115,19 @@ class VAEDetector(Fitted):
                 warn(message, stacklevel=2)
         return found
 
-    def calibrate(self, prepared: Prepared, parameters: Parameters, history: History) -> None:
-        """Keeps what was learned from a prepared series, and the thresholds that follow from it. `fit` calls it."""
-        config, net, scaled, wanted = prepared.config, prepared.net, prepared.scaled, statistics_of(*KINDS)
+    def calibrate(
+        self, prepared: Prepared, parameters: Parameters, history: History, apart: Sequence[Parameters] | None = None
+    ) -> None:
+        """Keeps what was learned from a prepared series, and the thresholds that follow from it. `fit` calls it.
 
-        def run(noise: Float[np.ndarray, " latent"] | None = None, by: Parameters = parameters) -> Statistics:
-            return self.backend.statistics(net, by, scaled, wanted, config.device, noise)
-
-        def beside_gaps(cut: TimeByChannel) -> Statistics:
-            return self.backend.statistics(replace(net, masked=True), parameters, cut, wanted, config.device, None)
-
-        drawn, statistics, rows = map(run, latent_draws(config, self.seed)), run(), prepared.rows
-        calibration, thresholds, scores = calibrate(scaled, statistics, drawn, config, beside_gaps, rows)
-        if prepared.rate is not None:
-            apart = [run(by=each) for each in trained_apart(self.backend, prepared, self.seed)]
-            thresholds = rated(prepared, calibration, thresholds, statistics, apart)
+        `apart`: see `calibrated`.
+        """
+        found = calibrated(self.backend, prepared, parameters, self.seed, apart)
         model = Model(
-            self.preset, self._overrides(), self.seed, config, prepared.channels, parameters, prepared.scaler,
-            thresholds, calibration,
+            self.preset, self._overrides(), self.seed, prepared.config, prepared.channels, parameters, prepared.scaler,
+            found.thresholds, found.calibration,
         )  # fmt: skip
-        scores, labels = scores_and_labels(self.backend, model, prepared, statistics, scores)
+        scores, labels = scores_and_labels(self.backend, model, prepared, found.statistics, found.scores)
         self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels
 
     def _overrides(self) -> dict[str, Any]:
@@ -145,15 +135,16 @@ class VAEDetector(Fitted):
 
     # Scoring.
 
-    def detect(self, series: Any, *, kind: Kind | None = None) -> Detection:
+    def detect(self, series: Any, *, kind: Kind | None = None, ignore: Ignore = ()) -> Detection:
         """Scores a series once and answers with all of it: scores, labels, events, expected values, latent means.
 
-        `kind` chooses another score than the fitted one.
+        `kind` chooses another score than the fitted one. `ignore` are spans (start, end) that have no event, such as
+        maintenance windows: of time stamps if the series has them, else of row numbers; both ends belong to a span.
 
         Raises:
-            TypeError, ValueError: as `decision_function`.
+            TypeError, ValueError: as `decision_function`, or if `ignore` does not fit the series.
         """
-        return self._detection(series, kind, explained=True)
+        return self._detection(series, kind, explained=True, ignore=ignore)
 
     def decision_function(self, series: Any, *, kind: Kind | None = None) -> Any:
         """The score of each time step: higher is more anomalous. `kind` chooses another score than the fitted one.
@@ -237,7 +228,13 @@ class VAEDetector(Fitted):
         return Stream(self._fitted)
 
     def _detection(
-        self, series: Any, kind: Kind | None = None, *, explained: bool = False, scored: bool = True
+        self,
+        series: Any,
+        kind: Kind | None = None,
+        *,
+        explained: bool = False,
+        scored: bool = True,
+        ignore: Ignore = (),
     ) -> Detection:
         """The detection of a series; it warns of what the user should know, of the scores only if they are wanted."""
         model = self._fitted
@@ -245,7 +242,7 @@ class VAEDetector(Fitted):
         check_kind(chosen)
         if chosen not in model.thresholds:
             raise ValueError(f"an earlier release has fitted this model, without the score {chosen}: fit it again")
-        found = detected(model, self.backend, Series.of(series), chosen, explained=explained)
+        found = detected(model, self.backend, Series.of(series), chosen, explained=explained, ignore=ignore)
         for message in found.warnings if scored else found.gap_warnings:
             warn(message, stacklevel=3)  # of the public method's caller
         return found
@@ -272,17 +269,20 @@ class VAEDetector(Fitted):
         return model_file.as_bytes(self._fitted)
 
     @classmethod
-    def load(cls, path: str | PathLike[str], *, device: Device | None = None, missing: Missing | None = None) -> Self:
+    def load(
+        cls, path: str | PathLike[str], *, device: Device | None = None, missing: Missing | None = None, **rules: Any
+    ) -> Self:
         """Reads a detector that either backend has saved. What belongs to its training series is not in the file.
 
-        `device` and `missing` take the place of what it was fitted with.
+        `device`, `missing` and the rules of events (`direction`, `min_deviation`, `min_length`, `at_least`,
+        `valid_range`) take the place of what it was fitted with.
 
         Raises:
             ValueError: if the file is not a whole model of this version.
             OSError: if it cannot be read.
         """
         saved = model_file.read(Path(path))
-        chosen: dict[str, Any] = {} if missing is None else {"missing": missing}
+        chosen = chosen_anew(missing=missing, **rules)
         detector = cls(preset=saved.preset, seed=saved.seed, **{**saved.overrides, **chosen, "device": device})
         config = replace(saved.config, device=device or "auto", **chosen)
         detector.model_ = replace(saved, config=config, overrides=detector._overrides())

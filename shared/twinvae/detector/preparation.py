@@ -8,6 +8,7 @@ from jaxtyping import Int
 from twinvae.config import Config, check_channels
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.asked import event_rate
+from twinvae.detector.left_out import only_valid, without_wild
 from twinvae.detector.suitable import WINDOWS_IN_SERIES, suitable
 from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, has_missing, number, pieces
 from twinvae.model.model import Model
@@ -15,9 +16,12 @@ from twinvae.network.memory import check_memory
 from twinvae.network.net import Net
 from twinvae.network.training import held_out_steps
 from twinvae.process.notices import warn
-from twinvae.scoring.threshold import check_enough
+from twinvae.scoring.kinds import averages_over_time
+from twinvae.scoring.overflow import without
+from twinvae.scoring.rules import Rules
+from twinvae.scoring.threshold import NOT_KEPT, check_enough
 from twinvae.series.holes import kept
-from twinvae.series.scaling import Scaler, Spread, fit_scaler, measure, stand_in, standardise, wild_values, written
+from twinvae.series.scaling import Scaler, Spread, fit_scaler, measure, standardise
 from twinvae.series.series import Series, are_numbers
 from twinvae.windowing.geometry import count, fully_covered
 
@@ -32,7 +36,7 @@ class Prepared:
     config: Config  # with the window, the epochs and the learning rate that suit the series
     net: Net
     rows: Int[np.ndarray, " row"] | None = None  # the steps that the series had rows for, if absent ones were filled in
-    whole: Series | None = None  # the series with its wild values, if some were left out
+    whole: Series | None = None  # the series with the values left out, if some were or rules judge its events
     rate: float | None = None  # the false events a step that were asked for, if any were
 
 
@@ -50,11 +54,18 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
     check_channels(channels)
     shortest = replace(config, window=min(config.window, max(2, length // WINDOWS_IN_SERIES)))  # that "auto" may choose
     check_memory(Net.of(shortest, channels), shortest, count(length, shortest.window))
-    given = to_use(series, config)
-    raw, names = given.values, given.names
+    if config.threshold in ("quantile", "pot") and averages_over_time(config.kind):
+        warn(
+            f'threshold="{config.threshold}" names {NOT_KEPT} (kind="{config.kind}"): take kind="point" '
+            '(--kind point), or ask for events, such as false_events="1/week" (--false-alarms 1/week)'
+        )
+    rules = Rules.of(config, series.names)
+    given = to_use(series, config, rules)
     for message in (*gap_warnings(series, arguments.missing), *hole_warnings(series, config.missing)):
         warn(message)
-    whole = given.interpolated().values if has_missing(raw) else raw
+    valid = only_valid(given, config, rules)
+    raw, names = valid.values, valid.names
+    whole = valid.interpolated().values if has_missing(raw) else raw
     if arguments.preset == "auto":
         config = suitable(
             config, whole, window=arguments.window is None, epochs=arguments.epochs is None,
@@ -72,18 +83,20 @@ def prepare(arguments: Estimator, series: Series) -> Prepared:
     spread = measure(head)
     check_spread(spread, names)
     scaler = fit_scaler(head, config.scaling, spread)
-    used = without_wild(given, head, spread, config)
+    used = without_wild(valid, head, spread, config)
     scaled = scaled_series(used.values, scaler, config)
     net = Net.of(config, len(names), masked=has_missing(scaled))
     rows = None if given.grid is None else given.grid.place
     rate = event_rate(config, series, len(scaled))
-    return Prepared(scaled, names, scaler, config, net, rows, None if used is given else given, rate)
+    is_whole = used is given and not rules.ask_more_than_length
+    return Prepared(scaled, names, scaler, config, net, rows, None if is_whole else given, rate)
 
 
-def to_use(series: Series, config: Config) -> Series:
+def to_use(series: Series, config: Config, rules: Rules) -> Series:
     """A series that has passed its checks, with its missing values treated as the configuration says.
 
-    Where its time stamps say that rows are absent, missing values stand for them, unless those are refused.
+    Where its time stamps say that rows are absent, missing values stand for them, unless those are refused. No missing
+    value is interpolated from one outside its valid range.
 
     Raises:
         ValueError: if a value is infinite, or missing where that is refused.
@@ -91,7 +104,12 @@ def to_use(series: Series, config: Config) -> Series:
     on_grid = series if config.missing == "error" else series.on_grid()
     if on_grid is not series:
         series.checked("mask")  # whose messages count the rows of the series
-    return on_grid.checked(config.missing)
+    outside = rules.outside(on_grid.values) if config.missing == "interpolate" else None
+    if outside is None:
+        return on_grid.checked(config.missing)
+    on_grid.checked("mask")  # refuses infinite values
+    filled = replace(on_grid, values=without(on_grid.values, outside)).interpolated()
+    return replace(filled, values=by_rows(np.where, outside, on_grid.values, filled.values))
 
 
 def to_score(series: Series, model: Model) -> Series:
@@ -100,9 +118,10 @@ def to_score(series: Series, model: Model) -> Series:
     Raises:
         ValueError: if it is not fit for use, shorter than a window, or has other channels than the fitted one.
     """
-    checked, channels = to_use(series, model.config), model.channels
-    if len(checked.names) != len(channels):
-        raise ValueError(f"the series has {len(checked.names)} channels, the detector was fitted on {len(channels)}")
+    channels = model.channels
+    if len(series.names) != len(channels):
+        raise ValueError(f"the series has {len(series.names)} channels, the detector was fitted on {len(channels)}")
+    checked = to_use(series, model.config, Rules.of(model.config, channels))
     check_names(checked.names, channels)
     check_length(
         len(checked), model.config.window, "score more rows at once, those before them perhaps, or fit a model of a "
@@ -225,43 +244,6 @@ def check_spread(spread: Spread, names: tuple[str, ...]) -> None:
         f"constant in the training series but for rounding errors: {which}; any change there counts in raw units; "
         f"{remedy}"
     )
-
-
-def without_wild(series: Series, head: TimeByChannel, spread: Spread, config: Config) -> Series:
-    """The series without the few values that rule the scale of a channel, where the scaling is robust. Warns of them.
-
-    Such a value would also be the largest training error, and the threshold a multiple of it.
-    """
-    values, names = series.values, series.names
-    for channel, name in enumerate(names):
-        wild = None if config.scaling == "none" else wild_values(head, channel, spread)
-        if wild is None:
-            if (guess := stand_in(head[:, channel])) is not None:
-                value, count = guess
-                warn(
-                    f"{count} of {len(head)} values of column {name} are {written(value)}, far from all others: "
-                    "if that stands for a missing value, mark it as one (NaN; "
-                    f"--missing-values={written(value)})"
-                )
-            continue
-        found, counts = np.unique(np.asarray(head[:, channel][wild.row]), return_counts=True)
-        most = [written(found[index]) for index in np.argsort(-counts, kind="stable")[:3]]
-        listed = ", ".join(most) + (", ..." if len(found) > len(most) else "")
-        which = f"{counts.sum()} of {len(head)} values of column {name} ({listed})"
-        if config.scaling == "standard":
-            warn(
-                f"{which} rule its scale, {spread.deviation[channel] / wild.deviation:.2g} times that of the others, "
-                f"so that little else is learnt: mark them as missing (NaN; --missing-values={','.join(most)}) or use "
-                'scaling="robust" (--scaling robust)'
-            )
-            continue
-        if values is series.values:
-            values = by_rows(np.copy, values)
-        values[: len(head), channel][wild.row] = np.nan
-        warn(f"{which} are far from the others: left out of training, and scored like any other value")
-    if values is series.values:
-        return series
-    return replace(series, values=values).checked("mask" if config.missing == "mask" else "interpolate")
 
 
 def scaled_series(series: TimeByChannel, scaler: Scaler, config: Config) -> TimeByChannel:

@@ -81,10 +81,12 @@ def write_detection(
         "kind": found.name,
         "threshold": found.threshold,
         "loss": detector.history_["loss"][-1],
-        "basis": _basis(found),
+        "basis": found.basis,
         "events": [event_record(event, table) for event in events],
         "most_unusual": [_stretch_record(stretch, table) for stretch in found.most_unusual],
     }
+    if found.dropped:
+        summary["dropped"] = dict(found.dropped)
     summary |= quality(table, scores)
     detector.save(out / "model.safetensors")
 
@@ -138,14 +140,6 @@ def write_detection(
     summary["files"] = {name: file_checksum(out / name) for name in written}
     write_text(out / SUMMARY, as_json(summary))
     return summary
-
-
-def _basis(found: Detection) -> str:
-    """What the events rest on; without any, also how near the highest score comes to the threshold."""
-    highest = float(np.nanmax(found.scores))
-    if found.events or not found.threshold > 0 or highest > found.threshold:
-        return found.basis
-    return f"{found.basis}; the highest score, {highest:.4g}, is {highest / found.threshold:.2g} of the threshold"
 
 
 def _stretch_record(stretch: Stretch, table: Series) -> dict[str, Any]:

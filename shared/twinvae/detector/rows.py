@@ -1,8 +1,9 @@
 """The detection of a series with holes: scored with missing values in them, it answers for the rows that there are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -16,6 +17,9 @@ from twinvae.network.backend import Backend
 from twinvae.scoring.events import Event
 from twinvae.series.holes import Grid
 from twinvae.series.series import Series
+from twinvae.series.spans import rows_within
+
+Ignore = Iterable[Sequence[Any]]  # spans of time from start to end, or of rows by their numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,11 @@ class DetectionOfRows(Detection):
     def basis(self) -> str:
         """What the events rest on, how many false alarms to expect, and what would change it: one sentence."""
         return self.whole.basis
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many events each rule has dropped."""
+        return self.whole.dropped
 
     @cached_property
     def contributions(self) -> TimeByChannel:
@@ -112,19 +121,28 @@ class DetectionOfRows(Detection):
             yield found
 
 
-def detected(model: Model, backend: Backend, series: Series, kind: Kind, *, explained: bool) -> Detection:
+def detected(
+    model: Model, backend: Backend, series: Series, kind: Kind, *, explained: bool, ignore: Ignore = ()
+) -> Detection:
     """The detection of a series; of one with holes, where missing values stand for the rows that are absent.
 
     Raises:
-        ValueError: if the series is not fit for use, shorter than a window, or has other channels than the fitted one.
+        ValueError: if the series is not fit for use, shorter than a window, or has other channels than the fitted one;
+            or if the spans that are to have no event do not fit it.
     """
-    return of_rows(Detection(model, backend, to_score(series, model), kind, explained), series)
+    return of_rows(Detection(model, backend, to_score(series, model), kind, explained), series, ignore)
 
 
-def of_rows(whole: Detection, series: Series) -> Detection:
-    """The same detection, or what it says of the rows of a series with holes, where the whole is on a grid."""
-    grid = whole.series.grid
+def of_rows(whole: Detection, series: Series, ignore: Ignore = ()) -> Detection:
+    """The same detection, or what it says of the rows of a series with holes, where the whole is on a grid.
+
+    `ignore` are spans of time that have no event.
+    """
+    grid, spans = whole.series.grid, rows_within(series, ignore)
     if grid is None:
-        return whole
+        return replace(whole, ignored=spans) if spans else whole
+    whole = replace(whole, ignored=tuple((grid.step(start), grid.step(end - 1) + 1) for start, end in spans))
     rows = replace(series, values=whole.series.values[grid.place])
-    return DetectionOfRows(whole.model, whole.backend, rows, whole.kind, whole.explained, whole, grid)
+    return DetectionOfRows(
+        whole.model, whole.backend, rows, whole.kind, whole.explained, whole, grid, ignored=spans
+    )  # fmt: skip

@@ -6,10 +6,11 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int8
 
+from twinvae.config import Config
 from twinvae.detector.arguments import Estimator
 from twinvae.detector.detection import Detection
 from twinvae.detector.preparation import Prepared, prepare, to_score
-from twinvae.detector.rows import of_rows
+from twinvae.detector.rows import Ignore, of_rows
 from twinvae.files.out_of_core import TimeByChannel, by_rows, on_disk
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend
@@ -42,8 +43,7 @@ class Searched(Detection):
     together: str = ""  # why there are none
 
     @property
-    def basis(self) -> str:
-        """What the events rest on, how many false alarms to expect, and what would change it: one sentence."""
+    def _rests_on(self) -> str:
         rows, number, known = len(self.scaled), len(self.held_out), self.usual
         how = f"by {number} models, each of a part that it has not learned from"
         if not number:
@@ -75,28 +75,23 @@ class Searched(Detection):
         return self.model.config.window + max(self.usual.durations)
 
     @cached_property
-    def alarms(self) -> Int8[np.ndarray, " time"]:
-        """1 where the score is strictly above the threshold, else 0."""
-        return self._above(self.scores)
-
-    @cached_property
     def usual(self) -> Usual:
         """The largest errors that stretches of this series usually have."""
         return usual(self._statistics["point"], self.model.config.window)
 
-    @cached_property
-    def labels(self) -> Int8[np.ndarray, " time"]:
-        """1 where an event covers the time step, else 0."""
-        config = self.model.config
+    def _found(self, config: Config) -> Int8[np.ndarray, " time"]:
+        scores = self._inside(self.scores)
+        over = self._above(scores)
         narrow = mean_over_channels(self._contributions(self._statistics, durations=1))
         narrow = by_rows(lambda part: np.nan_to_num(part, nan=0.0), narrow)
         if self.too_large is not None:
             most = narrow.dtype.type(highest(config.dtype))
             narrow = by_rows(lambda part, place: np.where(place.any(axis=1), most, part), narrow, self.too_large)
-        alarms = Alarms(self.alarms, by_rows(_height, self.scores), self.smear)
-        both = by_rows(np.minimum, self.alarms, self._above(narrow))
+        narrow = self._inside(narrow)
+        alarms = Alarms(over, by_rows(_height, scores), self.smear)
+        both = by_rows(np.minimum, over, self._above(narrow))
         labels = event_labels(alarms, config, sharp=Alarms(both, by_rows(_height, narrow), config.window))
-        return within(labels, both, excess(self._statistics["point"]), self.alarms)
+        return within(labels, both, excess(self._statistics["point"]), over)
 
     def _above(self, scores: Float[np.ndarray, " time"]) -> Int8[np.ndarray, " time"]:
         return by_rows(lambda part: (part > self.threshold).astype(np.int8), scores)
@@ -159,7 +154,12 @@ def why_together(prepared: Prepared) -> str | None:
 
 
 def searched(
-    arguments: Estimator, model: Model, backend: Backend, series: Series, prepared: Prepared | None = None
+    arguments: Estimator,
+    model: Model,
+    backend: Backend,
+    series: Series,
+    prepared: Prepared | None = None,
+    ignore: Ignore = (),
 ) -> Detection:
     """The search of the series that a model was fitted on with these arguments.
 
@@ -174,7 +174,7 @@ def searched(
     model = replace(model, config=replace(model.config, draws=0))
     models = tuple(replace(model, parameters=parameters) for parameters in apart)
     used, together = to_score(series, model), why_together(prepared) or ""
-    return of_rows(Searched(model, backend, used, model.config.kind, True, models, together), series)
+    return of_rows(Searched(model, backend, used, model.config.kind, True, models, together), series, ignore)
 
 
 def _height(scores: Float[np.ndarray, " step"]) -> Float[np.ndarray, " step"]:

@@ -26,6 +26,8 @@ class Row(NamedTuple):
     kind: str | None = None
     threshold: float | None = None
     events: int | None = None
+    dropped: int | None = None  # events that rules have left out
+    highest: float | None = None  # score, as a share of the threshold
     anomalous_steps: int | None = None
     roc_auc: float | None = None
     average_precision: float | None = None
@@ -47,6 +49,7 @@ class EventRow(NamedTuple):
     expected: float | None
     channels: tuple[str, ...]
     shares: tuple[float, ...]  # of the channels in the score
+    why: tuple[str, ...] = ()  # what rules say of it, where some are on
 
 
 def fitted_row(name: str, detector: VAEDetector, warnings: tuple[str, ...]) -> Row:

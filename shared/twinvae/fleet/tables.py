@@ -52,6 +52,7 @@ def write_tables(plan: Plan, folder: FleetFolder) -> Tables:
     summary = {
         "format": FORMAT, "version": VERSION, "series": fleet.height, "ok": succeeded,
         "failed": fleet.height - succeeded, "events": found.height, "series_with_events": found["series"].n_unique(),
+        "dropped": int(fleet["dropped"].sum()),
         "anomalous_steps": int(fleet["anomalous_steps"].sum()), "settings": dict(plan.settings),
         "input": input_digest(plan.files),
     }  # fmt: skip

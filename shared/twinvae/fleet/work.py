@@ -9,6 +9,7 @@ from twinvae.fleet.training import Member, fit_batch
 from twinvae.model.record import event_record
 from twinvae.process.notices import collected
 from twinvae.series.series import Series
+from twinvae.series.spans import rows_within
 
 
 class Settings(NamedTuple):
@@ -20,6 +21,7 @@ class Settings(NamedTuple):
     hyperparameters: dict[str, Any]  # those that are given
     train_rows: int | None  # the first rows, which are normal; None: all
     scores: bool  # whether the score of every step is wanted
+    ignore: list[list[Any]] | None = None  # spans that have no event: pairs of time stamps, or of row numbers
 
     def detector(self) -> VAEDetector:
         """An unfitted detector.
@@ -29,12 +31,18 @@ class Settings(NamedTuple):
         """
         return load_detector(self.backend)(preset=self.preset, seed=self.seed, **self.hyperparameters)
 
+    @property
+    def spans(self) -> list[tuple[Any, Any]]:
+        """The spans that have no event."""
+        return [(start, end) for start, end in self.ignore or ()]
+
     def training_part(self, table: Series) -> Series:
         """The rows of a series that its detector is fitted on.
 
         Raises:
-            ValueError: if the series has fewer rows than are to be fitted on.
+            ValueError: if the series has fewer rows than are to be fitted on, or the spans without events do not fit.
         """
+        rows_within(table, self.spans)
         if self.train_rows is not None and self.train_rows > len(table):
             raise ValueError(f"--train-rows is {self.train_rows}, the series has {len(table)} rows")
         return table.rows(slice(self.train_rows))
@@ -77,9 +85,9 @@ def _scored(settings: Settings, member: Member, table: Series) -> Result:
     try:
         with collected() as found:
             if settings.train_rows is None and is_asked_for(detector):
-                detection = searched(detector, detector.model_, detector.backend, table)
+                detection = searched(detector, detector.model_, detector.backend, table, ignore=settings.spans)
             else:
-                detection = detector.detect(table)
+                detection = detector.detect(table, ignore=settings.spans)
             events = detection.events
     except (TypeError, ValueError) as error:
         return Result(failed_row(name, error, len(table), (*member.warnings, *found)))
@@ -89,6 +97,8 @@ def _scored(settings: Settings, member: Member, table: Series) -> Result:
         kind=detection.name,
         threshold=detection.threshold,
         events=len(events),
+        dropped=sum(detection.dropped.values()),
+        highest=detection.highest,
         anomalous_steps=sum(event.end - event.start for event in events),
         roc_auc=measured.get("roc_auc"),
         average_precision=measured.get("average_precision"),
@@ -101,4 +111,4 @@ def _scored(settings: Settings, member: Member, table: Series) -> Result:
 def _event_row(name: str, record: dict[str, Any]) -> EventRow:
     channels = record["channels"]
     fields = record | {"series": name, "channels": tuple(channels), "shares": tuple(channels.values())}
-    return EventRow(**{field: fields[field] for field in EventRow._fields})
+    return EventRow(**{field: fields[field] for field in EventRow._fields if field in fields})

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from twinvae.config import HYPERPARAMETERS, Config, check_channels, check_seed, plain, resolve
+from twinvae.config import HYPERPARAMETERS, Config, check_channels, check_seed, plain, recorded, resolve
 from twinvae.files.checksum import checksum
 from twinvae.model import calibration_record
 from twinvae.model.model import Model
@@ -17,6 +17,7 @@ from twinvae.network.memory import check_draws
 from twinvae.network.net import Net
 from twinvae.process.notices import shortened, warn
 from twinvae.scoring.calibration import SINGLE_WINDOW, THRESHOLDS
+from twinvae.scoring.rules import Rules
 from twinvae.series.scaling import Scaler
 
 FORMAT = "twinvae"
@@ -45,7 +46,7 @@ def as_bytes(model: Model) -> bytes:
         "preset": model.preset,
         "overrides": plain({name: value for name, value in model.overrides.items() if name != "device"}),
         "seed": int(model.seed),
-        "config": asdict(replace(model.config, device="auto")),
+        "config": recorded(replace(model.config, device="auto")),
         "channels": model.channels,
         "thresholds": dict(model.thresholds),
         "calibration": calibrated,
@@ -156,6 +157,7 @@ def check(model: Model) -> None:
     if not isinstance(model.preset, str):
         raise ValueError("the name of the preset is not a word")
     resolve(model.preset, model.overrides)  # what they make may change with the preset; the saved config decides
+    Rules.of(model.config, channels)
     check_seed(model.seed)
     check_draws(model.config)
     if not all(isinstance(name, str) for name in channels):

@@ -16,7 +16,8 @@ def event_record(event: Event, series: Series) -> dict[str, Any]:
     """An event as it stands in events.json: rows [start, end), and the time stamps of the first, last and peak row.
 
     Of many channels, the first 20 have their share. The contributions of the first three are lists of at most 50
-    values of three digits, each the mean over `rows_per_value` rows (the last over what is left).
+    values of three digits, each the mean over `rows_per_value` rows (the last over what is left). `why` is what rules
+    say of the event, where some are on.
     """
     shares = list(event.channels.items())[:SHARES]
     record = vars(event) | {
@@ -28,6 +29,8 @@ def event_record(event: Event, series: Series) -> dict[str, Any]:
     for name in ("value", "expected"):
         record[name] = None if record[name] is None else _rounded(record[name], 7)
     del record["similar"], record["similar_start"]
+    if record["why"] is None:
+        del record["why"]
     if record["similar_distance"] is not None:
         record["similar_distance"] = _rounded(record["similar_distance"], 4)
     parts = record.pop("contributions")

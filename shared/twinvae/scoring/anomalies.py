@@ -15,6 +15,8 @@ class Mark(NamedTuple):
     score: float
     time: Any = None
     totals: Sequence[float] = ()  # of each channel; before the step, or after it where it is the last of an anomaly
+    deviations: Sequence[float] = ()  # of each channel from what was expected, if a rule asks for them
+    ignored: bool = False  # whether it lies in a span of time that has no event
 
 
 class Span(NamedTuple):

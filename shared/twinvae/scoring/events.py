@@ -52,6 +52,7 @@ class Event:  # noqa: PLW1641  (it holds a dict: no hash)
     similar_distance: float | None = None
     similar_start: int | None = None  # the time step at which the window around the peak begins
     similar: Float[np.ndarray, "step channel"] | None = None  # columns in the order of the series
+    why: tuple[str, ...] | None = None  # what of it the rules have asked for, in words; None if no rule is on
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Event):

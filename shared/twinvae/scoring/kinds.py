@@ -139,6 +139,12 @@ _TABLE = (
 SCORES: dict[Kind, Score] = {score.kind: score for score in _TABLE}
 
 
+def averages_over_time(kind: Kind) -> bool:
+    """Whether a score looks at many steps at once: then normal data have few independent ones, and keep no rate of
+    steps (`docs/thresholds.md`)."""
+    return SCORES[kind].averaged or kind in ("window", "divergence")
+
+
 def statistics_of(*kinds: Kind) -> tuple[Statistic, ...]:
     """The statistics that scores of these kinds are made of, each once."""
     return _each(name for kind in kinds for name in SCORES[kind].statistics)

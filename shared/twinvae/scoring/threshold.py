@@ -96,8 +96,14 @@ MEASURED_MARGIN = 3.0  # `docs/thresholds.md` has the false alarms of this margi
 MEASURED = 0.5  # false events in 10,000 normal steps
 
 
-def in_words(config: Config, value: float) -> str:
-    """What a threshold is, how many false alarms to expect of it, and what would change it: one sentence."""
+NOT_KEPT = "a rate of steps, which scores that average over time do not keep"
+
+
+def in_words(config: Config, value: float, *, keeps_rates: bool = True) -> str:
+    """What a threshold is, how many false alarms to expect of it, and what would change it: one sentence.
+
+    `keeps_rates` says whether the score is of a kind that keeps a rate of steps.
+    """
     rule, change = {
         "maximum": (f"{config.margin:g} times the largest score fitted on", "a lower margin finds more"),
         "fenced": (f"{config.margin:g} times the largest score fitted on, outliers aside", "a lower margin finds more"),
@@ -114,6 +120,8 @@ def in_words(config: Config, value: float) -> str:
             f"the threshold {value:.4g} lets normal rows like those fitted on begin {config.false_events} false "
             "alarms, within a factor of 3 to 10; another rate changes that"
         )
+    if config.threshold in ("quantile", "pot") and not keeps_rates:
+        rule = NOT_KEPT
     measured = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
     expected = f"about {MEASURED:g} in 10,000" if measured else "an unknown number in 10,000"
     return f"the threshold {value:.4g} is {rule}; expect {expected} normal rows to begin a false alarm; {change}"

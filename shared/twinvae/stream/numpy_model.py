@@ -52,6 +52,14 @@ class StreamModel:
         errors = [self._decoded_error(draw, last).copy() for draw in draws]
         return np.mean(errors, axis=0, out=self._error)
 
+    def deviation(self, window: Float[np.ndarray, " feature"], *, gaps: bool) -> Float[np.ndarray, " channel"]:
+        """By how much each channel of the last step exceeds what the posterior mean makes of it; NaN if it is NaN."""
+        if self._centring == "window":
+            window = self._centred(window, gaps)
+        self._decode(self._encode(self._refilled(window) if gaps else window)[: self._half])
+        expected = np.dot(self._last[0], self._back) + self._last[1]
+        return np.asarray(window[-self._channels :] - expected)
+
     def _centred(self, window: Float[np.ndarray, " feature"], gaps: bool) -> Float[np.ndarray, " feature"]:
         steps = window.reshape(-1, self._channels)
         if gaps:

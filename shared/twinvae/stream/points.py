@@ -4,6 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
+from jaxtyping import Float
+
+from twinvae.process.notices import shortened
 from twinvae.tables.dialect import counter_of, difference_of
 
 LineFormat = Literal["auto", "jsonl", "csv"]
@@ -24,6 +28,28 @@ class UnsuitedHeaderError(ValueError):
 def one_or_all(values: list[float]) -> float | list[float]:
     """The values as a point has them."""
     return values[0] if len(values) == 1 else values
+
+
+def values_of(point: Any, index: int, channels: Sequence[str]) -> Float[np.ndarray, " channel"]:
+    """A point as one float64 for each channel.
+
+    Raises:
+        TypeError, ValueError: if it holds no numbers, or other channels; the message names its index.
+    """
+    try:
+        array = np.asarray(point)
+        if array.dtype.kind not in "fiubO":
+            raise TypeError
+        values = array.astype(np.float64).reshape(-1)
+    except OverflowError:
+        raise ValueError(f"point {index} holds a number that is too large") from None
+    except (TypeError, ValueError):
+        raise TypeError(f"point {index} must hold real numbers, got {shortened(point)}") from None
+    if len(values) != len(channels) or array.ndim > 1:
+        got = f"{array.size} values" if array.ndim <= 1 else f"shape {array.shape}"
+        fitted = f"{len(channels)} ({shortened(', '.join(channels))})"
+        raise ValueError(f"point {index} has {got}, the detector was fitted on {fitted}")
+    return values
 
 
 class Counters:

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from twinvae.config import recorded
 from twinvae.files.atomic import write_bytes
 from twinvae.files.checksum import checksum
 from twinvae.model import calibration_record
 from twinvae.model.model import Model
+from twinvae.process.notices import shortened
 
 FORMAT = "twinvae stream"
+MOST_POINTS = 2**53  # an index from there on is none
 VERSION = 3  # 1 had no score of each channel; 2 no valleys between anomalies, nor the thresholds in the model's hash
 
 
@@ -69,6 +71,37 @@ def read(path: Path) -> dict[str, Any]:
     return state | arrays
 
 
+class Kept(NamedTuple):
+    """What a state says of the points so far."""
+
+    window: np.ndarray  # scaled, oldest first
+    parts: np.ndarray  # the score of each channel at the last point
+    index: int
+    label: int
+    score: float
+
+
+def checked(state: Mapping[str, Any], digest: str, window: np.ndarray, parts: np.ndarray) -> Kept:
+    """What a state says of the points so far, if it is one of the model with this digest, with arrays like these.
+
+    Raises:
+        KeyError, OverflowError, TypeError, ValueError: if it is not.
+    """
+    if state["model"] != digest:
+        raise ValueError("it belongs to another model or other rules: take those, or start without a state")
+    kept = Kept(
+        np.asarray(state["window"]), np.asarray(state["parts"]), state["index"], state["label"], float(state["score"])
+    )
+    for name, array, like in (("window", kept.window, window), ("parts", kept.parts, parts)):
+        if array.shape != like.shape or array.dtype != like.dtype:
+            raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, not {like.dtype} of {like.shape}")
+    if np.isinf(kept.window).any() or not np.isfinite(kept.parts).all():
+        raise ValueError("it holds values that are not finite")
+    if type(kept.index) is not int or not 0 <= kept.index < MOST_POINTS or kept.label not in (0, 1):
+        raise ValueError(f"the index {shortened(kept.index)} or the label {shortened(kept.label)} is none")
+    return kept
+
+
 def model_digest(model: Model) -> str:
     """A hash of all that decides what a stream makes of its points, to tell the state of one model from another's.
 
@@ -76,7 +109,7 @@ def model_digest(model: Model) -> str:
     """
     calibrated, arrays = calibration_record.record(model.calibration)
     settings = {
-        "config": {name: value for name, value in asdict(model.config).items() if name not in ("missing", "device")},
+        "config": {name: value for name, value in recorded(model.config).items() if name not in ("missing", "device")},
         "channels": model.channels,
         "seed": int(model.seed),
         "thresholds": dict(model.thresholds),

@@ -11,18 +11,19 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.config import Missing
+from twinvae.config import Missing, chosen_anew
 from twinvae.model import file as model_file
 from twinvae.model.model import Model
 from twinvae.process.notices import shortened
 from twinvae.scoring.gap_errors import divisors
 from twinvae.scoring.overflow import highest, limits
+from twinvae.scoring.rules import Rules
 from twinvae.scoring.statistics import latent_draws
+from twinvae.scoring.threshold import in_words
 from twinvae.stream import state as state_file
 from twinvae.stream.event_tracker import Change, EventTracker
 from twinvae.stream.numpy_model import StreamModel, windows_of
-
-MOST_POINTS = 2**53  # an index from there on is none
+from twinvae.stream.points import values_of
 
 
 class Step(NamedTuple):
@@ -52,7 +53,10 @@ class Stream:
     the next time step.
 
     A point that is refused does not count: the stream is as if it had not come. A value too large for the scores of its
-    windows is left out of them, and an anomaly at its point (`twinvae.scoring.overflow`).
+    windows, or outside its valid range, is left out of them, and an anomaly at its point (`twinvae.scoring.overflow`).
+
+    Rules say which events are kept (`twinvae.scoring.rules`), as far as a stream can know: what was expected is what
+    the window that ends at the peak makes of it, and an event is opened once it is one by what is known of it so far.
 
     `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first).
     The label says that this score exceeds `threshold`; the rows of a finished event, which knows more, may be others.
@@ -70,7 +74,9 @@ class Stream:
         self.threshold = float(model.thresholds["causal"])
         self._warm_up = model.calibration.warm_up.astype(config.dtype)
         self.warm_up = float(self._warm_up.mean())
-        self.tracker = EventTracker(model.channels, config)
+        self.tracker, self._rules = EventTracker(model.channels, config), Rules.of(config, model.channels)
+        self._ranges = np.array([self._rules.low, self._rules.high]) if self._rules.has_ranges else None
+        self._outside: tuple[int, ...] = ()  # channels of the last point whose value is outside its valid range
         self._shift, self._scale = np.asarray(model.scaler.shift), np.asarray(model.scaler.scale)
         self._limits, self._highest = limits(model.calibration, config.dtype), highest(config.dtype)
         one = float(self._shift[0]), float(self._scale[0]), 0.5 * float(self._limits[0])  # beyond, it is looked at
@@ -85,15 +91,20 @@ class Stream:
         self.reset()
 
     @classmethod
-    def load(cls, path: str | PathLike[str], *, missing: Missing | None = None) -> Self:
-        """The stream of a saved detector. `missing` takes the place of what it was fitted with.
+    def load(cls, path: str | PathLike[str], *, missing: Missing | None = None, **rules: Any) -> Self:
+        """The stream of a saved detector. `missing` and the rules of events take the place of what it was fitted with.
 
         Raises:
             ValueError: if the file is not a whole model of this version.
             OSError: if it cannot be read.
         """
         saved = model_file.read(Path(path))
-        return cls(replace(saved, config=replace(saved.config, missing=missing or saved.config.missing)))
+        return cls(replace(saved, config=replace(saved.config, **chosen_anew(missing=missing, **rules))))
+
+    @property
+    def basis(self) -> str:
+        """What its events rest on: one sentence."""
+        return in_words(self.config, self.threshold)
 
     def reset(self) -> None:
         """Starts again: no points, no events."""
@@ -113,22 +124,29 @@ class Stream:
         """
         return self.step(point).score
 
-    def step(self, point: Any, time: Any = None) -> Step:
+    def step(self, point: Any, time: Any = None, *, ignored: bool = False) -> Step:
         """Score, label and events of the next point. `time` goes into the events as it is.
+
+        `ignored` says that the point lies in a span of time that has no event, such as maintenance: an event whose peak
+        lies there is none.
 
         Raises:
             TypeError, ValueError: as `update`.
         """
         row = self.index % self.config.window
         self._write(point, row)
-        label, changes = 0, []
+        changes: list[Change] = []
         if self.index < self.config.window - 1:
-            score = self.warm_up
+            score, parts, label = self.warm_up, self._parts, 0
         else:
             score, parts = self._scores(row)
             label = int(score > self.threshold)
-            if label or not self.tracker.idle:
-                changes = self.tracker.update(self.index, label, score, parts, time)
+        label = label or int(bool(self._outside))
+        if label or not self.tracker.idle:
+            deviations = self._deviations(row) if label and self._rules.compares_values else ()
+            changes = self.tracker.update(
+                self.index, label, score, parts, time, deviations=deviations, outside=self._outside, ignored=ignored
+            )
         self.index, self.score, self.label = self.index + 1, score, label
         return Step(self.index - 1, score, label, changes)
 
@@ -149,6 +167,11 @@ class Stream:
             score = float(parts.sum() / len(parts))
         return score, parts
 
+    def _deviations(self, row: int) -> list[float]:
+        """By how much each value of the point exceeds what was expected, in the units of the series."""
+        gaps = self.index - self._gap < self.config.window
+        return list((self._model.deviation(self._windows[row], gaps=gaps) * self._scale).tolist())
+
     def _scores_in_gap(
         self, row: int, before: Float[np.ndarray, " channel"]
     ) -> tuple[float, Float[np.ndarray, " channel"]]:
@@ -167,40 +190,33 @@ class Stream:
         if self._one and isinstance(point, float):
             shift, scale, limit = self._one
             scaled = (point - shift) / scale
-        if scaled is None or not -limit <= scaled <= limit:
-            values = self._values(point)
+        outside: tuple[int, ...] = ()
+        if scaled is None or not -limit <= scaled <= limit or self._ranges is not None:
+            values = values_of(point, self.index, self.channels)
             with np.errstate(over="ignore"):
                 scaled = ((values - self._shift) / self._scale).astype(self.config.dtype)
-            if not (np.abs(scaled) <= self._limits).all():
-                scaled = self._unusual(values, scaled, row)
+            if self._ranges is not None:
+                outside = tuple(np.flatnonzero((values < self._ranges[0]) | (values > self._ranges[1])).tolist())
+            if outside or not (np.abs(scaled) <= self._limits).all():
+                scaled = self._unusual(values, scaled, row, outside)
+        self._outside = outside
         self._buffer[row] = scaled
         self._buffer[row + self.config.window] = scaled
 
-    def _values(self, point: Any) -> Float[np.ndarray, " channel"]:
-        """The point as one float64 for each channel."""
-        try:
-            array = np.asarray(point)
-            if array.dtype.kind not in "fiubO":
-                raise TypeError
-            values = array.astype(np.float64).reshape(-1)
-        except OverflowError:
-            raise ValueError(f"point {self.index} holds a number that is too large") from None
-        except (TypeError, ValueError):
-            raise TypeError(f"point {self.index} must hold real numbers, got {shortened(point)}") from None
-        if len(values) != len(self.channels) or array.ndim > 1:
-            got = f"{array.size} values" if array.ndim <= 1 else f"shape {array.shape}"
-            fitted = f"{len(self.channels)} ({shortened(', '.join(self.channels))})"
-            raise ValueError(f"point {self.index} has {got}, the detector was fitted on {fitted}")
-        return values
-
     def _unusual(
-        self, values: Float[np.ndarray, " channel"], scaled: Float[np.ndarray, " channel"], row: int
+        self,
+        values: Float[np.ndarray, " channel"],
+        scaled: Float[np.ndarray, " channel"],
+        row: int,
+        outside: tuple[int, ...],
     ) -> Float[np.ndarray, " channel"]:
-        """The scaled values, of which some are missing or too large, as they go into the buffer; or why they do not."""
+        """The scaled values, of which some are missing, too large or not valid, as they go into the buffer; or why they
+        do not."""
         if np.isinf(values).any():
             where = self._place(int(np.argmax(np.isinf(values))))
             raise ValueError(f"infinite value at {where}: remove it, or mark it as missing")
         missing, too_large = np.isnan(scaled), np.abs(scaled) > self._limits
+        too_large[list(outside)] = True
         where = self._place(int(np.argmax(missing)))
         if missing.any() and self.config.missing == "error":
             raise ValueError(
@@ -255,31 +271,17 @@ class Stream:
             ValueError: if it is the state of another model or damaged; the stream stays as it was.
         """
         try:
-            if state["model"] != self._digest:
-                raise ValueError("it belongs to another model: take that model, or start without a state")
-            window, parts = np.asarray(state["window"]), np.asarray(state["parts"])
-            for name, array, like in (
-                ("window", window, self._buffer[self.config.window :]),
-                ("parts", parts, self._parts),
-            ):
-                if array.shape != like.shape or array.dtype != like.dtype:
-                    here = f"{array.dtype} of shape {array.shape}"
-                    raise ValueError(f"{name} is {here}, not {like.dtype} of {like.shape}")
-            if np.isinf(window).any() or not np.isfinite(parts).all():
-                raise ValueError("it holds values that are not finite")
-            gaps = np.flatnonzero(np.isnan(window).any(axis=1))  # rows of the window
-            index, label, score = state["index"], state["label"], float(state["score"])
-            if type(index) is not int or not 0 <= index < MOST_POINTS or label not in (0, 1):
-                raise ValueError(f"the index {shortened(index)} or the label {shortened(label)} is none")
+            kept = state_file.checked(state, self._digest, self._buffer[self.config.window :], self._parts)
             self.tracker.restore(state["tracker"])
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
             raise ValueError(f"this state cannot be restored: {shortened(reason, 300)}") from None
-        rows = np.arange(index, index + self.config.window) % self.config.window
-        self._buffer[rows] = self._buffer[rows + self.config.window] = window
-        self._parts = parts.copy()
-        self._gap = index - self.config.window + int(gaps[-1]) if len(gaps) else -self.config.window
-        self.index, self.score, self.label = index, score, label
+        rows = np.arange(kept.index, kept.index + self.config.window) % self.config.window
+        self._buffer[rows] = self._buffer[rows + self.config.window] = kept.window
+        self._parts = kept.parts.copy()
+        gaps = np.flatnonzero(np.isnan(kept.window).any(axis=1))  # rows of the window
+        self._gap = kept.index - self.config.window + int(gaps[-1]) if len(gaps) else -self.config.window
+        self.index, self.score, self.label = kept.index, kept.score, kept.label
 
     def save_state(self, path: str | PathLike[str], **extra: Any) -> None:
         """Writes the state to a safetensors file, whole or not at all; see `twinvae.stream.state`.

@@ -1,21 +1,21 @@
 """`twinvae watch`: lines of points in, lines of scores and events out, as they come."""
 
-import json
 import math
 import signal
 import time as clock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO, NamedTuple
 
 from twinvae.process.notices import shortened
-from twinvae.stream.event_tracker import Change
+from twinvae.series.spans import lies_in
 from twinvae.stream.lines import LineReader
 from twinvae.stream.points import UnsuitedHeaderError
-from twinvae.stream.state import DamagedStateError
-from twinvae.stream.stream import MOST_POINTS, Step, Stream
+from twinvae.stream.results import events_json, result_line
+from twinvae.stream.state import MOST_POINTS, DamagedStateError
+from twinvae.stream.stream import Stream
 
 LONGEST_LINE = 2**20  # bytes: a longer one is a bad line, and is never in memory as a whole
 STATE_SECONDS = 1.0
@@ -31,6 +31,8 @@ class Summary(NamedTuple):
     bad_lines: int
     points_in_all: int
     open_event: bool
+    dropped: int = 0  # events that rules have left out
+    highest: float | None = None  # score, as a share of the threshold
 
 
 class Watch:
@@ -44,8 +46,9 @@ class Watch:
     is damaged is put aside, beside its place, and the stream starts anew.
 
     Each line is the next time step. Time stamps are passed on as they are: a jump in them is no gap. Where steps were
-    missed, lines without values stand for them. They also tell a log that was rotated from the one that the state has
-    seen: a line later than all of it is scored, wherever it stands.
+    missed, lines without values stand for them. Those within `ignore`, spans of moments, have no event. They also tell
+    a log that was rotated from the one that the state has seen: a line later than all of it is scored, wherever it
+    stands.
     """
 
     def __init__(
@@ -56,11 +59,12 @@ class Watch:
         state: Path | None,
         state_every: int,
         complain: Callable[[str, object], None],
+        ignore: Sequence[tuple[Any, Any]] = (),
     ) -> None:
         self._stream, self._reader, self._path, self._every = stream, reader, state, state_every
-        self._complain = complain
+        self._complain, self._ignore, self._highest = complain, ignore, 0.0
         self._lines = self._bad = self._alarms = self._events = self._without_score = 0
-        self._waiting = self._told_to_end = self._unsaved = False
+        self._waiting = self._told_to_end = self._unsaved = self._has_said_so = False
         self.interrupted = False  # whether Ctrl-C has ended it
         self._restored = 0  # lines that the saved state has seen
         self._time: Any = None  # the last time stamp
@@ -76,6 +80,7 @@ class Watch:
                 state.resolve().replace(kept := aside(state))  # a link stays
                 complain("note", f"{error}: it is {kept.name} now, and the stream starts anew")
         self._first = self._saved = stream.index
+        self._dropped_before = sum(stream.tracker.dropped.values())
         self._saved_at = clock.monotonic()
 
     def _restore(self, path: Path) -> None:
@@ -119,7 +124,7 @@ class Watch:
             if self._path is None:
                 changes = self._stream.tracker.finish()
                 if changes:
-                    out.write(f'{{"events": {_events(changes)}}}\n'.encode())
+                    out.write(f'{{"events": {events_json(changes)}}}\n'.encode())
                     out.flush()
             elif self._lines > skip:
                 self._save(self._path)
@@ -129,7 +134,11 @@ class Watch:
         points = in_all - self._first
         if self._bad and not points and not self._told_to_end:
             raise ValueError(f"none of the {self._bad} lines could be scored")
-        return Summary(points, self._alarms, self._events, self._without_score, self._bad, in_all, is_open)
+        dropped = sum(self._stream.tracker.dropped.values()) - self._dropped_before
+        highest = self._highest / self._stream.threshold if self._stream.threshold > 0 else None
+        return Summary(
+            points, self._alarms, self._events, self._without_score, self._bad, in_all, is_open, dropped, highest
+        )  # fmt: skip
 
     def _score(self, line: bytes, number: int) -> str:
         """What to write for a line; nothing if it is blank, a header or bad."""
@@ -140,7 +149,7 @@ class Watch:
             if point is None:
                 return ""
             self._saw(point.time)
-            step = self._stream.step(point.values, point.time)
+            step = self._stream.step(point.values, point.time, ignored=self._is_ignored(point.time, number))
         except UnsuitedHeaderError:
             raise
         except ValueError as error:
@@ -152,8 +161,21 @@ class Watch:
         self._time = point.time
         self._alarms += step.label
         self._without_score += math.isnan(step.score)
+        self._highest = max(self._highest, step.score)  # never a NaN: it compares as no larger
         self._events += sum(change.what == "open" for change in step.changes)
-        return _result(step, point.time)
+        return result_line(step, point.time)
+
+    def _is_ignored(self, time: Any, number: int) -> bool:
+        """Whether a point lies in a span that has no event; one without a time stamp is known by its index."""
+        if not self._ignore:
+            return False
+        try:
+            return lies_in(self._stream.index if time is None else time, self._ignore)
+        except ValueError as error:
+            if not self._has_said_so:
+                self._complain("note", f"line {number}: {error}: such lines are not ignored")
+            self._has_said_so = True
+            return False
 
     def _saw(self, time: Any) -> None:
         """Remembers the latest time stamp, also of a point that is refused: replayed it is no newer."""
@@ -274,18 +296,3 @@ def _as_number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _result(step: Step, time: Any) -> str:
-    stamp = "" if time is None else f', "time": {json.dumps(time)}'
-    events = f', "events": {_events(step.changes)}' if step.changes else ""
-    score = "null" if math.isnan(step.score) else repr(step.score)  # JSON has no NaN
-    return f'{{"index": {step.at}{stamp}, "score": {score}, "label": {step.label}{events}}}\n'
-
-
-def _events(changes: list[Change]) -> str:
-    records = []
-    for change in changes:
-        event = {name: value for name, value in vars(change.event).items() if value is not None}
-        records.append({"change": change.what, "number": change.number} | event)
-    return json.dumps(records)

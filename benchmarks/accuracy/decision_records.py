@@ -1,0 +1,132 @@
+"""The file of a decisions run: a record for each series, situation and method, with the counts that are added up."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import machine as host
+from benchmarks.errors import RunError
+from twinvae.files.atomic import write_text
+from twinvae.windowing.intervals import intervals
+
+FORMAT = "twinvae decisions"
+SCHEMA = 1
+
+Spans = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What alarms are worth on a series: counts, which are added up over a set."""
+
+    labelled: int
+    found: int  # of the labelled events, those that an alarm touches
+    alarms: int
+    true: int  # of the alarms, those that touch a label
+    normal: int  # steps
+    overlaps: tuple[float, ...]  # of each event found, the largest intersection over union with an alarm
+    delays: tuple[int, ...]  # of each event found, the steps to its first alarm
+
+
+@dataclass(frozen=True)
+class Rated:
+    """What a rate of false events came to on normal rows that were not fitted on; `refused` says why it was not."""
+
+    events: int = 0
+    steps: int = 0
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one method decided in one situation on one series.
+
+    The digest is one of the values and labels, and the code of what the method was, so that a record of another series
+    or another detector is known from this one."""
+
+    dataset: str
+    case: str  # the series
+    half: str
+    situation: str
+    method: str
+    digest: str
+    code: str
+    values: Judged | Rated
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What another record of the same measurement has as well."""
+        return self.dataset, self.case, self.situation, self.method, self.digest, self.code
+
+
+@dataclass
+class Decisions:
+    """A decisions run: what was measured, on which machine, and what went wrong."""
+
+    command: str
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    machine: dict[str, Any] = field(default_factory=host.facts)
+    versions: dict[str, str] = field(default_factory=host.versions)
+    records: list[Decision] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+def judged(labels: np.ndarray, alarms: Spans) -> Judged:
+    """Holds alarms against labels: an event is found if an alarm touches it, without any slack."""
+    events, overlaps, delays = intervals(labels), [], []
+    for start, end in events:
+        hits = [(a, b) for a, b in alarms if a < end and b > start]
+        if hits:
+            overlaps.append(max((min(end, b) - max(start, a)) / (max(end, b) - min(start, a)) for a, b in hits))
+            delays.append(max(0, min(a for a, _ in hits) - start))
+    true = sum(bool(labels[a:b].any()) for a, b in alarms)
+    normal = int(np.count_nonzero(labels == 0))
+    shares = tuple(float(f"{share:.4g}") for share in overlaps)
+    return Judged(len(events), len(overlaps), len(alarms), true, normal, shares, tuple(delays))
+
+
+def write(path: Path, run: Decisions) -> None:
+    """Writes the results file, a record on each line. It is there as a whole or not at all."""
+    facts = {"format": FORMAT, "schema": SCHEMA} | {
+        name: value for name, value in vars(run).items() if name != "records"
+    }
+    lines = [json.dumps(asdict(record)) for record in run.records]
+    write_text(path, json.dumps(facts, indent=1)[:-2] + ',\n "records": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n")
+
+
+def is_one(path: Path) -> bool:
+    """Whether a file holds results of this form, of whatever version."""
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8"))["format"] == FORMAT)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def read(path: Path) -> Decisions:
+    """Reads a results file.
+
+    Raises:
+        RunError: if it is none of this form.
+        OSError: if it cannot be read.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if (content["format"], content["schema"]) != (FORMAT, SCHEMA):
+            raise RunError(f"{path}: results in the form {content['schema']}, not {SCHEMA}: measure them anew")
+        facts = {name: content[name] for name in ("command", "created", "machine", "versions", "failures")}
+        return Decisions(records=[_record(record) for record in content["records"]], **facts)
+    except (ValueError, KeyError, TypeError):
+        raise RunError(f"{path}: not a file of {FORMAT}") from None
+
+
+def _record(record: dict[str, Any]) -> Decision:
+    values = record.pop("values")
+    if "refused" in values:
+        return Decision(values=Rated(**values), **record)
+    values |= {name: tuple(values[name]) for name in ("overlaps", "delays")}
+    return Decision(values=Judged(**values), **record)
