@@ -140,6 +140,23 @@ def test_a_long_window_of_many_channels_is_compared_by_few_of_its_values(
     assert (distances(view, known, window, bank) == 0).all()
 
 
+@pytest.mark.parametrize("view", VIEWS)
+def test_only_some_windows_are_read_at_a_time(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    known, read = series(300, 150), []
+    whole = bank_of(view, known, 64)
+    plain = neighbours.sliding_window_view
+
+    def watched(array: np.ndarray, window: int, axis: int) -> Any:
+        read.append(array.shape)
+        return plain(array, window, axis=axis)
+
+    monkeypatch.setattr(neighbours, "BLOCK_VALUES", 2**14)
+    monkeypatch.setattr(neighbours, "sliding_window_view", watched)
+    assert (bank_of(view, known, 64).values == whole.values).all()
+    assert (distances(view, known, 64, whole) == 0).all()
+    assert len(read) > 20
+
+
 def test_the_shape_of_a_window_of_800_channels_is_compared_at_all() -> None:
     step = np.arange(400)[:, None]
     known = np.sin(step / 5 + np.arange(800))

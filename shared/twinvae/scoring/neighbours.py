@@ -77,19 +77,33 @@ def _evenly(length: int, number: int) -> Int[np.ndarray, " number"]:
 
 
 def compared(
+    view: View, series: TimeByChannel, window: int, starts: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, "n value"]:
+    """The values of the windows that begin at these steps that are compared (`places`): of their `shape`, or as they
+    are. They are taken some windows at a time."""
+    at_once = _windows_at_once(view, window, series.shape[1])
+    parts = [_compared(view, series, window, starts[i : i + at_once]) for i in range(0, len(starts), at_once)]
+    return np.concatenate(parts)
+
+
+def _windows_at_once(view: View, window: int, channels: int) -> int:
+    kept, steps = map(len, places(view, window, channels))
+    return max(1, BLOCK_VALUES // max(MOST_WINDOWS, kept * (window if view == "shape" else steps)))
+
+
+def _compared(
     view: View, series: TimeByChannel, window: int, starts: Int[np.ndarray, " n"] | slice
 ) -> Float[np.ndarray, "n value"]:
-    """The values of some windows of a series that are compared (`places`): of their `shape`, or as they are."""
     channels, steps = places(view, window, series.shape[1])
+    read = np.arange(window) if view == "shape" else steps
     every = sliding_window_view(np.asarray(series), window, axis=0)
-    if len(channels) == series.shape[1]:
+    if len(channels) == series.shape[1] and len(read) == window:
         windows = np.ascontiguousarray(every[starts])  # so that sums are the same to the bit, wherever a window lies
     else:
-        windows = every[np.arange(len(every))[starts][:, None], channels]
+        windows = every[np.arange(len(every))[starts][:, None, None], channels[:, None], read]
     if view == "shape":
         windows = shape_of(windows)[0]
-    if len(steps) < window:
-        windows = windows[:, :, steps]
+        windows = windows if len(steps) == window else windows[:, :, steps]
     return windows.reshape(len(windows), -1)
 
 
@@ -155,19 +169,16 @@ def nearest(
     squares, present = values * values, there.astype(values.dtype)
     weights = np.concatenate([-2 * values, squares.sum(axis=1, keepdims=True)], axis=1).T
     apart = min(window, -(-int(bank.starts[-1] - bank.starts[0]) // 2))
-    windows, widest = count(len(series), window), window * len(places(view, window, series.shape[1])[0])
-    step = max(1, BLOCK_VALUES // max(*bank.values.shape, widest))
+    windows, step = count(len(series), window), _windows_at_once(view, window, series.shape[1])
     for begin in range(0, windows, step):
         rows = slice(begin, min(begin + step, windows))
-        mine = compared(view, series[begin : rows.stop + window - 1], window, slice(None))
+        mine = _compared(view, series[begin : rows.stop + window - 1], window, slice(None))
         here = np.ones((len(mine), len(weights)), mine.dtype)
         np.subtract(mine, centre, out=here[:, :-1])
         gaps = np.isnan(mine)
         complete = whole and not gaps.any()
-        if complete:
-            far = _product(
-                here, weights
-            )  # but for the square of the window itself, which is the same for all of the bank
+        if complete:  # far: but for the square of the window itself, which is the same for all of the bank
+            far = _product(here, weights)
         else:
             known = (~gaps).astype(mine.dtype)
             here = np.where(gaps, 0, here[:, :-1])
@@ -187,13 +198,11 @@ def nearest(
 
 
 def _product(left: Float[np.ndarray, "n value"], right: Float[np.ndarray, "value m"]) -> Float[np.ndarray, "n m"]:
-    """The matrix product, in tiles for which NumPy's library starts no threads.
+    """The matrix product, in tiles for which NumPy's library starts no threads; sizes are multiples of 16, as its own.
 
     On a busy machine its threads spend up to twenty times as long waiting for each other as the product takes in one.
     """
-    height = (
-        64 if left.shape[1] <= MOST_OF_ONE_THREAD // (64 * 16) else 16
-    )  # multiples of 16: what kernels are made for
+    height = 64 if left.shape[1] <= MOST_OF_ONE_THREAD // (64 * 16) else 16
     width = 16 * max(1, MOST_OF_ONE_THREAD // (height * left.shape[1]) // 16)
     result = np.empty((len(left), right.shape[1]), left.dtype)
     for row in range(0, len(left), height):
