@@ -23,7 +23,7 @@ from twinvae.scoring.statistics import block_statistics, block_windows, series_s
 from twinvae.windowing.fold import fold
 from twinvae.windowing.geometry import count
 from twinvae.windowing.slide import slide
-from vae_jax._vector import flatten, unflatten
+from vae_jax._vector import Vectors, flatten, unflatten
 from vae_jax.model import State, build, sample, to_state
 from vae_jax.runtime import _current, _settings, runtime
 
@@ -171,23 +171,23 @@ def bind(
 ) -> Callable[[Float[np.ndarray, "n window channel"]], Float[np.ndarray, " n"]]:
     """See `twinvae.network.backend.Backend.bind`."""
     with runtime(net, device) as named:
-        vector = jax.device_put(flatten(to_state(parameters)), named)
+        vectors = jax.device_put(flatten(to_state(parameters), net), named)
 
     def score(windows: Float[np.ndarray, "n window channel"]) -> Float[np.ndarray, " n"]:
         # The program runs where its parameters are: no need to name the device again, which takes longer than a window.
         with _settings(net):
-            return np.asarray(_window_program(net, len(windows))(vector, windows))
+            return np.asarray(_window_program(net, len(windows))(vectors, windows))
 
     return score
 
 
 @lru_cache(PROGRAMS)
-def _window_program(net: Net, number: int) -> Callable[[Array, np.ndarray], Array]:
+def _window_program(net: Net, number: int) -> Callable[[Vectors, np.ndarray], Array]:
     """The program that scores so many separate windows. One argument for all parameters halves what a call costs."""
 
     @jax.jit
-    def run(vector: Float[Array, " parameter"], windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
-        model = build(net, unflatten(vector, net))
+    def run(vectors: Vectors, windows: Float[Array, "n window channel"]) -> Float[Array, " n"]:
+        model = build(net, unflatten(vectors, net))
         x = seen(windows, net, jnp)[0].reshape(len(windows), -1)
         error = x - model.decode(model.encode(refilled(net, model, x, jnp))[0])
         return jnp.nanmean(error * error, axis=1) if net.masked else jnp.mean(error * error, axis=1)

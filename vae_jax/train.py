@@ -17,7 +17,7 @@ from twinvae.network.net import Net
 from twinvae.network.parameters import Parameters
 from twinvae.network.schedule import Chunk, ChunkTogether, placed
 from twinvae.windowing.geometry import power_of_two
-from vae_jax._vector import flatten, unflatten
+from vae_jax._vector import Vectors, flatten, unflatten
 from vae_jax.model import build, from_state, loss, to_state
 from vae_jax.runtime import _on_cpu, runtime
 from vae_jax.score import PROGRAMS, _compiling
@@ -30,7 +30,7 @@ UNROLL = 4  # steps that a GPU takes between two looks at how far it is
 class _Progress(NamedTuple):
     """What a step hands to the next."""
 
-    vector: Float[Array | np.ndarray, " parameter"]
+    vectors: Vectors  # of the parameters
     adam: optax.OptState
 
 
@@ -56,12 +56,12 @@ def train(
                 whole = _as_data(chunk)
                 run = _compiled(net, config.beta, config.learning_rate, len(values), *whole.starts.shape)
                 progress, terms = run(progress, values, whole)
-            yield progress.vector, terms, chunk.used
+            yield progress.vectors, terms, chunk.used
 
     with _compiling(net, len(series), config):
-        for vector, terms, used in _one_ahead(dispatched()):
+        for vectors, terms, used in _one_ahead(dispatched()):
             with runtime(net, config.device):
-                state = Trained(from_state(unflatten(np.asarray(vector), net)), np.asarray(terms)[:used])
+                state = Trained(from_state(unflatten(jax.device_get(vectors), net)), np.asarray(terms)[:used])
             yield state
 
 
@@ -114,8 +114,11 @@ def train_together(
         for known, part, steps in zip(terms, parts, used, strict=False):
             known.append(part[:steps].copy())
     with runtime(net, config.device):
-        vectors = np.asarray(progress.vector)
-    return [Trained(from_state(unflatten(v, net)), np.concatenate(t)) for v, t in zip(vectors, terms, strict=False)]
+        vectors = jax.device_get(progress.vectors)
+    return [
+        Trained(from_state(unflatten(of_one, net)), np.concatenate(known))
+        for of_one, known in zip(zip(*vectors, strict=True), terms, strict=False)
+    ]
 
 
 def _one_ahead(dispatched: Iterator[Any]) -> Iterator[Any]:
@@ -143,14 +146,14 @@ def _padded(chunk: ChunkTogether, members: int) -> ChunkTogether:
 
 
 def _start(net: Net, parameters: Parameters) -> _Progress:
-    vector = flatten(to_state(parameters))
-    return _Progress(vector, _adam(len(vector), net.dtype))
+    vectors = flatten(to_state(parameters), net)
+    return _Progress(vectors, _adam(tuple(len(vector) for vector in vectors), net.dtype))
 
 
 @functools.lru_cache(PROGRAMS)
-def _adam(size: int, dtype: str) -> optax.OptState:
+def _adam(sizes: tuple[int, ...], dtype: str) -> optax.OptState:
     """Adam's state before the first step: zeros, made on the host, where they need no programs of their own."""
-    shapes = jax.eval_shape(optax.adam(0.0).init, np.zeros(size, dtype))
+    shapes = jax.eval_shape(optax.adam(0.0).init, tuple(np.zeros(size, dtype) for size in sizes))
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
@@ -166,9 +169,9 @@ def _chunk_program(net: Net, beta: float, learning_rate: float) -> _Run:
     optimizer = optax.adam(learning_rate)
 
     def flat_loss(
-        vector: Array, windows: Array, weights: Array, noise: Array, beta: float | Array
+        vectors: Vectors, windows: Array, weights: Array, noise: Array, beta: float | Array
     ) -> tuple[Float[Array, ""], Float[Array, " term"]]:
-        return loss(net, build(net, unflatten(vector, net)), windows, weights, noise, beta)
+        return loss(net, build(net, unflatten(vectors, net)), windows, weights, noise, beta)
 
     def run(
         progress: _Progress, series: Float[Array, "time channel"], chunk: Chunk
@@ -177,16 +180,16 @@ def _chunk_program(net: Net, beta: float, learning_rate: float) -> _Run:
         dtype = series.dtype
 
         def step(index: Any, carry: tuple[_Progress, Array]) -> tuple[_Progress, Array]:
-            (vector, adam), terms = carry
+            (vectors, adam), terms = carry
             # The same as `twinvae.windowing.slide.slide`, which gathers single values where this copies windows.
             windows = jax.vmap(lambda start: jax.lax.dynamic_slice_in_dim(series, start, net.window))(starts[index])
             now = beta if beta_scale is None else beta * beta_scale[index].astype(dtype)
             gradient, parts = jax.grad(flat_loss, has_aux=True)(
-                vector, windows, weights[index].astype(dtype), noise[index].astype(dtype), now
+                vectors, windows, weights[index].astype(dtype), noise[index].astype(dtype), now
             )
-            update, adam = optimizer.update(gradient, adam, vector)
-            vector = vector + update
-            return _Progress(vector, adam), terms.at[index].set(parts)
+            updates, adam = optimizer.update(gradient, adam, vectors)
+            vectors = optax.apply_updates(vectors, updates)
+            return _Progress(vectors, adam), terms.at[index].set(parts)
 
         start = progress, jnp.zeros((len(starts), 1 + net.latent), dtype)
         if used is None:

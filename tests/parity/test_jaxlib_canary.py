@@ -128,8 +128,8 @@ def test_a_compiled_score_of_one_number_is_numpy_s() -> None:
 
     net = Net.of(Config(), 1)
     windows = np.random.default_rng(0).normal(size=(40_000, 50, 1)).astype(np.float32)
-    vector = jnp.asarray(flatten(to_state(draw(net, 0))))
-    score = partial(_window_program(net, 40_000), vector)
+    vectors = tuple(map(jnp.asarray, flatten(to_state(draw(net, 0)), net)))
+    score = partial(_window_program(net, 40_000), vectors)
     total = float(jax.jit(lambda array: jnp.sum(score(array)))(windows))
     assert total == pytest.approx(float(np.asarray(score(windows)).sum(dtype=np.float64)), rel=1e-4)
     slope = jax.jit(jax.grad(lambda array: jnp.sum(score(array))))(windows)

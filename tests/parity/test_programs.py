@@ -1,6 +1,7 @@
 """How many compiled programs JAX keeps: those of other lengths are shared, and those of other windows are let go."""
 
 import gc
+import re
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from twinvae.config import Config
 from twinvae.network.net import Net
 from twinvae.network.parameters import draw
 from twinvae.network.schedule import chunks
-from vae_jax import backend, score
+from vae_jax import _vector, backend, score, train
 
 
 def programs() -> int:
@@ -42,6 +43,34 @@ def test_padding_changes_no_bit_of_a_training(monkeypatch: pytest.MonkeyPatch, l
     padded = run()
     monkeypatch.setattr("vae_jax.train.power_of_two", lambda number: number)
     assert all((one == other).all() for one, other in zip(run(), padded, strict=True))
+
+
+def test_large_gradients_are_not_joined_and_small_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """XLA's code for it is a hundred times slower with two threads than with one."""
+    import jax
+
+    config = Config(window=8, hidden_dim=6, latent_dim=2, epochs=1, batch_size=4)
+    series, net = np.random.default_rng(0).normal(size=(40, 1)).astype(np.float32), Net.of(config, 1)
+    (chunk,) = chunks(33, config, 0)
+
+    def joined(large: int) -> tuple[list[int], list[np.ndarray]]:
+        monkeypatch.setattr("vae_jax._vector.LARGE", large)
+        jax.clear_caches()  # type: ignore[no-untyped-call]
+        for cached in (_vector._layout, train._compiled, train._adam):
+            cached.cache_clear()
+        text = str(jax.make_jaxpr(train._chunk_program(net, 0.5, 0.01))(train._start(net, draw(net, 0)), series, chunk))
+        sizes = [int(size) for size in re.findall(r"f32\[(\d+)\] = concatenate\[", text) if int(size) > 1 + net.latent]
+        *_, last = backend.train(net, draw(net, 0), series, iter([chunk]), config)
+        return sizes, [*last.parameters.values(), last.terms]
+
+    (all_sizes, all_bits), (small_sizes, small_bits), (none, bits) = joined(10**9), joined(47), joined(0)
+    assert (all_sizes, none) == ([sum(array.size for array in all_bits[:-1])], [])
+    assert small_sizes == [sum(array.size for array in all_bits[:-1] if array.size <= 47)]
+    for one, other, third in zip(all_bits, small_bits, bits, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(one, third, rtol=1e-4, atol=1e-6)
+    for cached in (_vector._layout, train._compiled, train._adam):
+        cached.cache_clear()
 
 
 @pytest.mark.slow
