@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Nothing is timed while tests run side by side, so what belongs to pytest-benchmark is off.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist worksteal --benchmark-disable
 
-.PHONY: demo test test-all lint types docs bench gpu clean
+.PHONY: demo test test-all lint types docs bench tutorial gpu clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -32,6 +32,10 @@ docs: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/pytest benchmarks
+
+# Puts code, results and pictures into docs/tutorial/en.md and ja.md, and makes their notebooks.
+tutorial: .venv/ready
+	$(BIN)/python docs/tutorial/pages.py
 
 # On a machine that is reached for minutes and has no network: with its own Python, from the source. WHEELS may name a
 # folder of wheels that are missing there, DEVICE=cpu rehearses the run where there is no GPU.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from twinvae.plots import figure, pictures
@@ -23,7 +24,7 @@ def kept_figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
 
     def keep(picture: Figure, *_: Any, **__: Any) -> None:
-        picture.canvas.draw()
+        FigureCanvasAgg(picture).draw()
         made.append(picture)
 
     monkeypatch.setattr(Figure, "savefig", keep)
@@ -58,7 +59,7 @@ def test_a_full_disk_is_still_an_error(tmp_path: Path) -> None:
 
 
 def test_characters_that_no_font_has_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figure, "WIDE_FONTS", ())
+    monkeypatch.setattr(figure, "wide_fonts", lambda: [])
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         draw(tmp_path / "a.png", "温度", "湿度 (%)")

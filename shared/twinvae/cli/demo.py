@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from twinvae.cli.options import chosen_backend, seed
+from twinvae.cli.options import add_language, chosen_backend, chosen_words, seed
 from twinvae.data.synthetic import LabelledSeries, noisy_sine
 from twinvae.detector.detection import Detection
 from twinvae.detector.detector import VAEDetector, load_detector
@@ -17,6 +17,7 @@ from twinvae.files.atomic import check_outputs, new_folder, write_text
 from twinvae.metrics.ranking import average_precision, roc_auc
 from twinvae.network.backend import BACKENDS, require_backend
 from twinvae.plots import pictures as plots
+from twinvae.plots.words import Words
 from twinvae.windowing.intervals import intervals
 
 PARTS = ("import", "compile", "train", "score")
@@ -29,6 +30,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--backend", choices=(*BACKENDS, "both"), help="default: the one installed, JAX first")
     add("--seed", type=seed, default=0, metavar="N")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures and summary.json")
+    add_language(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -36,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
     backends = BACKENDS if options.backend == "both" else (chosen_backend(options),)
     for name in backends:
         require_backend(name)
-    summary = run_demo(backends, options.seed, options.out)
+    summary = run_demo(backends, options.seed, options.out, chosen_words(options))
     if options.json:
         print(json.dumps(summary, indent=2))
         return
@@ -59,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"pictures and summary.json are in {options.out}")
 
 
-def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
+def run_demo(backends: Sequence[str], seed: int, out: Path, words: Words) -> dict[str, Any]:
     """Trains each backend on the tutorial's series, draws the pictures, and returns what `summary.json` holds.
 
     The pictures show the first backend. An OSError says that the folder cannot be written.
@@ -69,7 +71,7 @@ def run_demo(backends: Sequence[str], seed: int, out: Path) -> dict[str, Any]:
         series = noisy_sine(seed)
         done = {name: _run(name, seed, series) for name in backends}
         fitted = [detector for detector, _ in done.values()]
-        _draw(fitted[0], backends[0], series, out)
+        _draw(fitted[0], backends[0], series, out, words)
         summary = {
             "backends": {name: made for name, (_, made) in done.items()},
             "injected": [list(span) for span in intervals(series.labels)],
@@ -129,25 +131,29 @@ def _spans(found: Detection) -> list[tuple[int, int]]:
     return [(event.start, event.end) for event in found.events]
 
 
-def _draw(detector: VAEDetector, name: str, series: LabelledSeries, out: Path) -> None:
-    injected: dict[str, Any] = {"shaded": intervals(series.labels), "shaded_as": "injected anomaly"}
+def _draw(detector: VAEDetector, name: str, series: LabelledSeries, out: Path, words: Words) -> None:
+    injected: dict[str, Any] = {"shaded": intervals(series.labels), "shaded_as": words("injected anomaly")}
     normal, found = detector.detect(series.normal), detector.detect(series.anomalous)
-    plots.plot_series(out / "signal.png", found.series, title="Noisy sine with an injected anomaly", **injected)
+    title = words("Noisy sine with an injected anomaly")
+    plots.plot_series(out / "signal.png", found.series, title=title, **injected, words=words)
     hit = plots.windows_with(series.labels, detector.config_.window)
     plots.plot_latent(
         out / "latent.png", normal.latent, found.latent[hit],
-        title=f"Latent means by PCA ({name})", labels=("normal windows", "windows with the anomaly"),
+        title=words("Latent means by PCA ({backend})", backend=name),
+        labels=(words("normal windows"), words("windows with the anomaly")), words=words,
     )  # fmt: skip
     plots.plot_series(
-        out / "reconstruction_train.png", normal.series, title=f"Training series and its reconstruction ({name})",
-        reconstruction=normal.expected,
+        out / "reconstruction_train.png", normal.series,
+        title=words("Training series and its reconstruction ({backend})", backend=name),
+        reconstruction=normal.expected, words=words,
     )  # fmt: skip
     plots.plot_series(
-        out / "reconstruction_test.png", found.series, title=f"Series with the anomaly and its reconstruction ({name})",
-        reconstruction=found.expected, **injected,
+        out / "reconstruction_test.png", found.series,
+        title=words("Series with the anomaly and its reconstruction ({backend})", backend=name),
+        reconstruction=found.expected, **injected, words=words,
     )  # fmt: skip
     plots.plot_score(
         out / "score.png", found.series, found.scores, detector.threshold_,
-        title=f"Anomaly score, {detector.config_.kind} ({name})", ylabel="squared error",
-        shaded=_spans(found), shaded_as="detected event",
+        title=words("Anomaly score, {kind} ({backend})", kind=detector.config_.kind, backend=name),
+        ylabel=words(found.axis), shaded=_spans(found), shaded_as=words("detected event"), words=words,
     )  # fmt: skip

@@ -3,7 +3,16 @@
 import argparse
 from pathlib import Path
 
-from twinvae.cli.options import SERIES_FILE, add_detector, chosen_detector, count, read_series, reading
+from twinvae.cli.options import (
+    SERIES_FILE,
+    add_detector,
+    add_language,
+    chosen_detector,
+    chosen_words,
+    count,
+    read_series,
+    reading,
+)
 from twinvae.cli.text import events_text, print_result, quality_text, unusual_text
 from twinvae.data.datasets import DATASETS, load_dataset
 from twinvae.detector.detector import VAEDetector
@@ -36,6 +45,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     normal.add_argument("--train", type=Path, metavar="FILE2", help="fit on this file instead")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--parquet", action="store_true", help="write scores.parquet even if FILE is a CSV")
+    add_language(parser)
     add_detector(parser)
 
 
@@ -44,6 +54,7 @@ def run(options: argparse.Namespace) -> None:
     detector = chosen_detector(options)
     table, normal, train_rows, name = _series(options)
     suffix = ".parquet" if options.parquet or (options.file and options.file.suffix.lower() == ".parquet") else ".csv"
+    words = chosen_words(options)
     outputs = [options.out / output for output in (f"scores{suffix}", *DETECTION_FILES)]
     with new_folder(options.out):
         check_outputs(outputs, [options.file, options.train])
@@ -57,8 +68,9 @@ def run(options: argparse.Namespace) -> None:
         else:
             found = detector.search(table)
         summary = write_detection(
-            options.out, table, detector, found=found, train_rows=train_rows, name=name, scores_suffix=suffix
-        )
+            options.out, table, detector, found=found, train_rows=train_rows, name=name, scores_suffix=suffix,
+            words=words,
+        )  # fmt: skip
     print_result(
         options,
         summary,

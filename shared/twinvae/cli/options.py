@@ -1,6 +1,7 @@
 """Options that several commands share: their types, and what is made of them."""
 
 import argparse
+import os
 import re
 from collections.abc import Callable
 from dataclasses import fields
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, Config, check_seed, resolve
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
+from twinvae.plots.fonts import drawable
+from twinvae.plots.words import LANGUAGES, Words, language_of
 from twinvae.process.notices import shortened, warn
 
 if TYPE_CHECKING:
@@ -130,6 +133,11 @@ def add_cells(parser: argparse.ArgumentParser, group: "argparse._ArgumentGroup |
     add("--time-zone", metavar="ZONE", help="of local time stamps without an offset: Europe/Berlin")
 
 
+def add_language(parser: argparse.ArgumentParser) -> None:
+    """Which language the words in pictures are of."""
+    parser.add_argument("--lang", choices=tuple(LANGUAGES), help="of the words in pictures; default: the locale's")
+
+
 def reading(options: argparse.Namespace) -> dict[str, Any]:
     """The keyword arguments of `read_table` that say how a file is written."""
     return {name: getattr(options, name) for name in READING}
@@ -180,6 +188,11 @@ def chosen_detector(options: argparse.Namespace) -> "VAEDetector":
 
     given = {name: getattr(options, name) for name in HYPERPARAMETERS}
     return load_detector(chosen_backend(options))(preset=options.preset, seed=options.seed, **given)
+
+
+def chosen_words(options: argparse.Namespace) -> Words:
+    """The words of the chosen language, or of the locale's, if a font here draws them; else English ones."""
+    return drawable(LANGUAGES[options.lang or language_of(os.environ)])
 
 
 def read_series(path: Path, options: argparse.Namespace) -> "Series":

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from twinvae.cli.options import count, number, seed
+from twinvae.cli.options import add_language, chosen_words, count, number, seed
 from twinvae.cli.text import print_result
 from twinvae.data.injection import ANOMALY_KINDS
 from twinvae.data.signals import SIGNAL_KINDS
@@ -26,6 +26,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--anomalies", type=count, metavar="N", help="default: 2 to 4, one of each kind at least")
     add("--magnitude", type=number, default=1.0, metavar="X", help="size; default: 1")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the CSV and its picture")
+    add_language(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace) -> None:
         return
     from twinvae.plots.pictures import plot_series
 
+    words = chosen_words(options)
     series = generate(**arguments)
     path = series_file(options.out, series)
     names, picture = series_names(series), path.with_suffix(".png")
@@ -54,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
         write_series(path, series)
         plot_series(
             picture, Series(series.values, names), title=series.name, train_rows=options.train_rows,
-            shaded=intervals(series.labels), shaded_as="anomaly",
+            shaded=intervals(series.labels), shaded_as=words("anomaly"), words=words,
         )  # fmt: skip
     events = [
         event._asdict() | {"channels": [name for name, hit in zip(names, event.channels, strict=True) if hit]}

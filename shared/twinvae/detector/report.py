@@ -20,6 +20,7 @@ from twinvae.metrics.ranking import average_precision, roc_auc
 from twinvae.model.record import event_record
 from twinvae.plots import pictures as plots
 from twinvae.plots.events import plot_events
+from twinvae.plots.words import ENGLISH, Words
 from twinvae.process.notices import warn
 from twinvae.scoring.severity import Stretch
 from twinvae.series.series import Series
@@ -55,6 +56,7 @@ def write_detection(
     name: str,
     scores_suffix: str,
     found: Detection | None = None,
+    words: Words = ENGLISH,
 ) -> dict[str, Any]:
     """Writes what was found in a table: scores, pictures, the model, and last events.json; returns what that holds.
 
@@ -107,27 +109,29 @@ def write_detection(
         train_rows = step(train_rows - 1) + 1 if train_rows else 0
     spans = [(event.start, event.end) for event in events]
     ordered = replace(series, values=series.values[:, order], names=tuple(names[index] for index in order))
-    common: dict[str, Any] = {"shaded": spans, "shaded_as": f"detected event ({len(events)})"}
+    shaded_as = words("detected event ({events})", events=len(events))
+    common: dict[str, Any] = {"shaded": spans, "shaded_as": shaded_as, "words": words}
     plots.plot_series(out / "signal.png", ordered, title=name, train_rows=train_rows, **common)
     plots.plot_series(
-        out / "reconstruction.png", ordered, title=f"{name}: reconstruction",
+        out / "reconstruction.png", ordered, title=words("{title}: reconstruction", title=name),
         reconstruction=expected[:, order], train_rows=train_rows, **common,
     )  # fmt: skip
     plots.plot_score(
         out / "score.png", ordered, scores, found.threshold,
-        title=f"{name}: anomaly score, {found.name}",
-        ylabel=found.axis, **common,
+        title=words("{title}: anomaly score, {kind}", title=name, kind=found.name),
+        ylabel=words(found.axis), **common,
     )  # fmt: skip
     if events:
         plot_events(
             out / "events.png", series, expected, contributions, events,
-            title=name, threshold=found.threshold, margin=detector.config_.window,
+            title=name, threshold=found.threshold, margin=detector.config_.window, words=words,
         )  # fmt: skip
     hit = plots.windows_with(labels, detector.config_.window)
     if not hit.all():
         plots.plot_latent(
-            out / "latent.png", found.latent[~hit], found.latent[hit], title=f"{name}: latent means by PCA",
-            labels=("other windows", "windows with a detected event"),
+            out / "latent.png", found.latent[~hit], found.latent[hit],
+            title=words("{title}: latent means by PCA", title=name),
+            labels=(words("other windows"), words("windows with a detected event")), words=words,
         )  # fmt: skip
     written = [name for name, place in _places(out).items() if place != before.get(name)]
     _remove_former(out, written)

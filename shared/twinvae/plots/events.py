@@ -23,6 +23,7 @@ from twinvae.plots.figure import (
     short_stamps,
     show_values_in_full,
 )
+from twinvae.plots.words import ENGLISH, Words
 from twinvae.scoring.events import Event
 from twinvae.series.series import Series
 
@@ -45,6 +46,7 @@ def plot_events(
     title: str,
     threshold: float,
     margin: int,
+    words: Words = ENGLISH,
 ) -> None:
     """The six highest events in the order of time, each with `margin` steps before and after it.
 
@@ -54,69 +56,91 @@ def plot_events(
     """
     names = series.names
     shown = sorted(sorted(events, key=lambda event: -event.score)[:MOST_EVENTS], key=lambda event: event.start)
-    more = f" (the highest {len(shown)} of {len(events)})" if len(shown) < len(events) else ""
+    heading = words("{title}: why each event", title=title)
+    if len(shown) < len(events):
+        heading += words(" (the highest {shown} of {all})", shown=len(shown), all=len(events))
     columns = 1 if len(shown) == 1 else 2
     rows = -(-len(shown) // columns)
     lines, strips = min(len(names), MOST_LINES), min(len(names), MOST_ROWS)
     heights = [1.0] * lines + [0.3 + 0.17 * strips]
     size = (11.0 if columns == 1 else 15.0, rows * (1.2 + 1.15 * sum(heights)) + 0.7)
-    with new_figure(path, f"{title}: why each event{more}", *size) as figure:
+    with new_figure(path, heading, *size) as figure:
         grid = figure.subfigures(rows, columns, squeeze=False, wspace=0.03, hspace=0.04).flat
         for part, event in zip(grid, shown, strict=False):
             *axes, strip = part.subplots(lines + 1, 1, sharex=True, height_ratios=heights)
             order = [names.index(name) for name in list(event.channels)[:strips]]
             begin, end = max(0, event.start - margin), min(len(series), event.end + margin)
             for axis, channel in zip(axes, order, strict=False):
-                draw_line(axis, series.values[begin:end, channel], begin=begin, color=BLUE, label="measured")
+                draw_line(axis, series.values[begin:end, channel], begin=begin, color=BLUE, label=words("measured"))
                 draw_line(
-                    axis, reconstruction[begin:end, channel], begin=begin, color=RED, linestyle="--", label="expected"
+                    axis,
+                    reconstruction[begin:end, channel],
+                    begin=begin,
+                    color=RED,
+                    linestyle="--",
+                    label=words("expected"),
                 )
-                _draw_similar(axis, event, channel, begin, end)
+                _draw_similar(axis, event, channel, begin, end, words)
                 if len(names) > 1:
                     name_channel(axis, names[channel], 60)
                 else:
-                    axis.set_ylabel("value")
+                    axis.set_ylabel(words("value"))
             for axis in axes:
-                axis.axvspan(event.start - 0.5, event.end - 0.5, color=ORANGE, alpha=0.3, linewidth=0, label="event")
-                axis.axvline(event.peak, color=BLACK, linestyle=":", linewidth=1.0, label="highest score")
+                axis.axvspan(
+                    event.start - 0.5, event.end - 0.5, color=ORANGE, alpha=0.3, linewidth=0, label=words("event")
+                )
+                axis.axvline(event.peak, color=BLACK, linestyle=":", linewidth=1.0, label=words("highest score"))
                 axis.spines[["top", "right"]].set_visible(False)
                 axis.margins(x=0)
                 show_values_in_full(axis)
-                hatch_holes(axis, series, begin, end)
-            _strip(strip, part, begin, contributions[begin:end, order], [names[channel] for channel in order])
+                hatch_holes(axis, series, words, begin, end)
+            _strip(strip, part, begin, contributions[begin:end, order], [names[channel] for channel in order], words)
             for edge in (event.start - 0.5, event.end - 0.5):
                 strip.axvline(edge, color=ORANGE, linewidth=1.5)
             _label_time(strip, series)
-            part.suptitle(literal(_headline(event, series, threshold)), x=0.01, ha="left", fontsize="medium")
+            part.suptitle(literal(_headline(event, series, threshold, words)), x=0.01, ha="left", fontsize="medium")
 
 
-def _draw_similar(axis: "Axes", event: Event, channel: int, begin: int, end: int) -> None:
+def _draw_similar(axis: "Axes", event: Event, channel: int, begin: int, end: int, words: Words) -> None:
     """The training window that is most like the one around the peak, where the picture shows its steps."""
     if event.similar is None or event.similar_start is None or np.isnan(event.similar[:, channel]).any():
         return
     first, last = max(begin, event.similar_start), min(end, event.similar_start + len(event.similar))
     line = event.similar[first - event.similar_start : last - event.similar_start, channel]
-    draw_line(axis, line, begin=first, color=GREY, linestyle="-.", label="most similar in training")
+    draw_line(axis, line, begin=first, color=GREY, linestyle="-.", label=words("most similar in training"))
 
 
-def _headline(event: Event, series: Series, threshold: float) -> str:
-    since = f", from {series.stamp(event.start)}" if series.has_stamps else ""
+def _headline(event: Event, series: Series, threshold: float, words: Words) -> str:
     row = int if series.grid is None else series.grid.row
-    text = f"rows [{row(event.start)}, {row(event.end)}){since}: score {_number(event.score)}"
+    text = words("rows [{start}, {end})", start=row(event.start), end=row(event.end))
+    if series.has_stamps:
+        text += words(", from {stamp}", stamp=series.stamp(event.start))
+    text += words(": score {score}", score=_number(event.score))
     if threshold > 0:
-        text += f", {_number(event.score / threshold)} times the threshold"
+        text += words(", {times} times the threshold", times=_number(event.score / threshold))
     first, share = next(iter(event.channels.items()))
     if event.expected is not None:
-        value = "no value" if event.value is None else _number(event.value)
-        of = f"{elided(first, 16)} ({share:.0%}) " if len(event.channels) > 1 else ""
-        text += f"\nat the highest score: {of}{value}, expected {_number(event.expected)}"
+        text += words(
+            "\nat the highest score: {channel}{value}, expected {expected}",
+            channel=f"{elided(first, 16)} ({share:.0%}) " if len(event.channels) > 1 else "",
+            value=words("no value") if event.value is None else _number(event.value),
+            expected=_number(event.expected),
+        )
     if event.similar_row is not None:
-        text += f"; most like the window at row {event.similar_row} of training (distance {event.similar_distance:.2g})"
+        text += words(
+            "; most like the window at row {row} of training (distance {distance:.2g})",
+            row=event.similar_row, distance=event.similar_distance,
+        )  # fmt: skip
     return text
 
 
 def _strip(
-    axis: "Axes", part: Any, begin: int, values: Float[np.ndarray, "time channel"], names: Sequence[str]
+    axis: "Axes",
+    part: Any,
+    begin: int,
+    values: Float[np.ndarray, "time channel"],
+    names: Sequence[str],
+    words: Words,
 ) -> None:
     """A row for each channel: what it adds at each step, the darker the more."""
     size = -(-len(values) // MOST_POINTS)
@@ -129,7 +153,7 @@ def _strip(
     else:
         axis.set_yticks([])
     bar = part.colorbar(image, ax=axis, pad=0.01, aspect=8)
-    bar.set_label("score" if len(names) == 1 else "adds", fontsize="small")
+    bar.set_label(words("score" if len(names) == 1 else "adds"), fontsize="small")
     bar.ax.tick_params(labelsize="small")
     bar.outline.set_visible(False)
 

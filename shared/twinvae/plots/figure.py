@@ -16,6 +16,8 @@ import numpy as np
 from jaxtyping import Float
 
 from twinvae.files.atomic import replacing
+from twinvae.plots.fonts import wide_fonts
+from twinvae.plots.words import Words
 from twinvae.process.notices import one_line, shortened, warn
 from twinvae.series.series import Series
 
@@ -30,13 +32,6 @@ LONGEST_NAME, LONGEST_TITLE = 90, 100  # columns of text in a picture of 11 inch
 MOST_HOLES = 500  # shorter stretches without rows are a break in the line alone
 
 Intervals = Sequence[tuple[int, int]]
-
-
-# What draws Japanese, Chinese and Korean, where the system has it; the first font stays matplotlib's own.
-WIDE_FONTS = (
-    "Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans", "IPAexGothic", "IPAGothic", "TakaoGothic", "VL Gothic",
-    "Hiragino Sans", "Yu Gothic", "MS Gothic", "Meiryo", "WenQuanYi Zen Hei", "Microsoft YaHei", "SimHei",
-)  # fmt: skip
 
 
 @contextmanager
@@ -56,7 +51,7 @@ def new_figure(path: Path, title: str, width: float, height: float) -> Iterator[
         with matplotlib.rc_context(), catch_warnings(record=True) as said:
             simplefilter("always")
             matplotlib.rcdefaults()
-            matplotlib.rcParams["font.family"] = ["DejaVu Sans", *_wide_fonts()]
+            matplotlib.rcParams["font.family"] = ["DejaVu Sans", *wide_fonts()]
             figure = Figure(figsize=(width, height), layout="constrained")
             yield figure
             handles = (zip(*axis.get_legend_handles_labels(), strict=True) for axis in figure.axes)
@@ -71,7 +66,10 @@ def new_figure(path: Path, title: str, width: float, height: float) -> Iterator[
         warn(f"{path}: the picture could not be drawn ({type(error).__name__}: {shortened(one_line(error))})")
         return
     if any("missing from font" in str(warning.message) for warning in said):
-        warn("no font here has all characters of the names: boxes stand in the pictures; install Noto Sans CJK, say")
+        warn(
+            "no font here has all characters of the names: boxes stand in the pictures; "
+            "install Noto Sans CJK, say, or for Japanese pip install 'twinvae[ja]'"
+        )
 
 
 def show_values_in_full(axis: "Axes") -> None:
@@ -82,13 +80,6 @@ def show_values_in_full(axis: "Axes") -> None:
 def literal(text: str) -> str:
     """The text as it stands: for matplotlib a pair of $ would make a formula of what is between."""
     return text.replace("$", r"\$")
-
-
-def _wide_fonts() -> list[str]:
-    from matplotlib.font_manager import get_font_names
-
-    installed = set(get_font_names())
-    return [name for name in WIDE_FONTS if name in installed]
 
 
 @contextmanager
@@ -153,14 +144,14 @@ def shade(axis: "Axes", intervals: Intervals, label: str) -> None:
         )
 
 
-def hatch_holes(axis: "Axes", series: Series, begin: int = 0, end: int | None = None) -> None:
+def hatch_holes(axis: "Axes", series: Series, words: Words, begin: int = 0, end: int | None = None) -> None:
     """Hatches the steps from `begin` to `end` that have no row, where they are wide enough to be seen."""
     last = len(series) if end is None else end
     absent = [] if series.grid is None else series.grid.absent
     shown = [(max(start, begin), min(stop, last)) for start, stop in absent]
     wide = [(start, stop) for start, stop in shown if stop - start > (last - begin) / MOST_HOLES]
     for index, (start, stop) in enumerate(wide):
-        label = "no rows" if index == 0 else None
+        label = words("no rows") if index == 0 else None
         axis.axvspan(start - 0.5, stop - 0.5, facecolor="none", edgecolor=GREY, hatch="///", linewidth=0.0, label=label)
 
 
@@ -170,15 +161,15 @@ def mark_end(axis: "Axes", rows: int, label: str) -> None:
         axis.axvline(rows, color=GREY, linestyle=":", label=label)
 
 
-def label_time(axis: "Axes", series: Series) -> None:
+def label_time(axis: "Axes", series: Series, words: Words) -> None:
     """Writes the time stamps of a series along an axis that shows all of it, or its row numbers if it has none."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     if not series.has_stamps:
-        axis.set_xlabel("time step")
+        axis.set_xlabel(words("time step"))
         axis.xaxis.set_major_formatter("{x:,.0f}")
         return
-    axis.set_xlabel(f"time, from {elided(series.stamp(0), 40)}")
+    axis.set_xlabel(words("time, from {first}", first=elided(series.stamp(0), 40)))
     tick, last = short_stamps(series), len(series) - 1
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(min(round(x), last)) if x >= 0 else ""))

@@ -19,6 +19,7 @@ from twinvae.plots.figure import (
     new_axes,
     shade,
 )
+from twinvae.plots.words import ENGLISH, Words
 from twinvae.series.series import Series
 
 MOST_POINTS = 4000  # of a kind in the latent space
@@ -33,22 +34,23 @@ def plot_series(
     shaded_as: str = "",
     reconstruction: Float[np.ndarray, "time channel"] | None = None,
     train_rows: int = 0,
+    words: Words = ENGLISH,
 ) -> None:
     """The first eight channels over time, intervals shaded, and the reconstruction over them if there is one."""
     shown = min(len(series.names), 8)
-    with new_axes(path, title + _how_many(shown, series), shown, 3.0 if shown == 1 else 1.7) as axes:
+    with new_axes(path, title + _how_many(shown, series, words), shown, 3.0 if shown == 1 else 1.7) as axes:
         for channel, axis in enumerate(axes):
-            draw_line(axis, series.values[:, channel], color=BLUE, label="series")
+            draw_line(axis, series.values[:, channel], color=BLUE, label=words("series"))
             if reconstruction is not None:
-                draw_line(axis, reconstruction[:, channel], color=RED, linestyle="--", label="reconstruction")
+                draw_line(axis, reconstruction[:, channel], color=RED, linestyle="--", label=words("reconstruction"))
             shade(axis, shaded, shaded_as)
-            hatch_holes(axis, series)
-            mark_end(axis, train_rows, "end of the training part")
+            hatch_holes(axis, series, words)
+            mark_end(axis, train_rows, words("end of the training part"))
             if series.names == ("0",):
-                axis.set_ylabel("value")
+                axis.set_ylabel(words("value"))
             else:
                 name_channel(axis, series.names[channel])
-        label_time(axes[-1], series)
+        label_time(axes[-1], series, words)
 
 
 def plot_score(
@@ -61,23 +63,24 @@ def plot_score(
     ylabel: str,
     shaded: Intervals,
     shaded_as: str,
+    words: Words = ENGLISH,
 ) -> None:
     """The score of a series with its threshold and the detected events, on a logarithmic axis."""
     from matplotlib.ticker import LogLocator
 
     with new_axes(path, title, 1, 3.0) as (axis,):
         floor = max(float(np.nanmin(scores)), threshold * 1e-5, 1e-30)
-        draw_line(axis, np.maximum(scores, floor), color=BLUE, label="score")
-        axis.axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
+        draw_line(axis, np.maximum(scores, floor), color=BLUE, label=words("score"))
+        axis.axhline(threshold, color=RED, linestyle="--", label=words("threshold {value:.3g}", value=threshold))
         shade(axis, shaded, shaded_as)
-        hatch_holes(axis, series)
+        hatch_holes(axis, series, words)
         axis.set_yscale("log")
         decades = np.log10(max(float(np.nanmax(scores)), threshold) / floor)
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5) if decades < 2 else "auto"))
         axis.yaxis.set_minor_formatter("{x:g}" if decades < 2 else "")
         axis.set_ylabel(ylabel)
-        label_time(axis, series)
+        label_time(axis, series, words)
 
 
 def plot_detection(
@@ -90,34 +93,35 @@ def plot_detection(
     labelled: Intervals,
     detected: Intervals,
     train_rows: int = 0,
+    words: Words = ENGLISH,
 ) -> None:
     """The channels with labelled anomalies shaded, the score with its threshold, and both kinds of events as bars."""
     shown = min(len(series.names), 4)
     ratios = [2.0] * (shown + 1) + [0.7]
-    with new_axes(path, title + _how_many(shown, series), shown + 2, 1.7, ratios=ratios) as (*axes, score, bars):
+    with new_axes(path, title + _how_many(shown, series, words), shown + 2, 1.7, ratios=ratios) as (*axes, score, bars):
         for channel, axis in enumerate(axes):
-            draw_line(axis, series.values[:, channel], color=BLUE, label="series")
+            draw_line(axis, series.values[:, channel], color=BLUE, label=words("series"))
             if len(series.names) > 1:
                 name_channel(axis, series.names[channel])
             else:
-                axis.set_ylabel("value")
-        draw_line(score, scores, color=BLACK, label="score")
-        score.axhline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.3g}")
-        score.set_ylabel("score")
+                axis.set_ylabel(words("value"))
+        draw_line(score, scores, color=BLACK, label=words("score"))
+        score.axhline(threshold, color=RED, linestyle="--", label=words("threshold {value:.3g}", value=threshold))
+        score.set_ylabel(words("score"))
         if np.nanmax(scores) > 20 * threshold > 0:  # else a large peak would hide what happens at the threshold
             score.set_yscale("symlog", linthresh=threshold)
-            score.set_ylabel("score (log above\nthe threshold)")
+            score.set_ylabel(words("score (log above\nthe threshold)"))
         score.set_ylim(bottom=min(0.0, float(np.nanmin(scores))))
         for axis in (*axes, score):
-            shade(axis, labelled, "labelled anomaly")
-            hatch_holes(axis, series)
-            mark_end(axis, train_rows, "end of the fitted rows")
+            shade(axis, labelled, words("labelled anomaly"))
+            hatch_holes(axis, series, words)
+            mark_end(axis, train_rows, words("end of the fitted rows"))
         for row, (events, color) in enumerate(((labelled, ORANGE), (detected, RED))):
             spans = [(start - 0.5, end - start) for start, end in events]
             bars.broken_barh(spans, (row - 0.35, 0.7), facecolors=color, edgecolors=color, linewidth=1.5)
-        bars.set_yticks([0, 1], ["labelled", "detected"])
+        bars.set_yticks([0, 1], [words("labelled"), words("detected")])
         bars.set_ylim(1.6, -0.6)
-        label_time(bars, series)
+        label_time(bars, series, words)
 
 
 def plot_latent(
@@ -127,6 +131,7 @@ def plot_latent(
     *,
     title: str,
     labels: tuple[str, str],
+    words: Words = ENGLISH,
 ) -> None:
     """The latent means in the plane of the two largest principal components of the normal ones."""
     with new_axes(path, title, 1, 5.0, width=6.5) as (axis,):
@@ -139,8 +144,8 @@ def plot_latent(
                 some = points[:: max(1, len(points) // MOST_POINTS)]
                 x, y = ((some - normal.mean(axis=0)) @ plane).T
                 axis.scatter(x, y, s=size, alpha=alpha, color=color, marker=marker, linewidths=0, label=label)
-        axis.set_xlabel(f"component 1 ({variance[0]:.0%} of the variance)")
-        axis.set_ylabel(f"component 2 ({variance[1]:.0%} of the variance)")
+        axis.set_xlabel(words("component 1 ({share:.0%} of the variance)", share=variance[0]))
+        axis.set_ylabel(words("component 2 ({share:.0%} of the variance)", share=variance[1]))
 
 
 def principal_components(
@@ -156,12 +161,13 @@ def principal_components(
     total = float(variances.sum())
     for index, direction in enumerate(directions.T[::-1][:2]):
         plane[:, index] = direction * np.sign(direction[np.abs(direction).argmax()])
-        share[index] = float(variances[-1 - index]) / total if total > 0 else 0.0
+        share[index] = max(0.0, float(variances[-1 - index]) / total) if total > 0 else 0.0
     return plane, share
 
 
-def _how_many(shown: int, series: Series) -> str:
-    return f" (channels {shown} of {len(series.names)})" if shown < len(series.names) else ""
+def _how_many(shown: int, series: Series, words: Words) -> str:
+    every = len(series.names)
+    return words(" (channels {shown} of {all})", shown=shown, all=every) if shown < every else ""
 
 
 def windows_with(labels: Integer[np.ndarray, " time"], window: int) -> np.ndarray:

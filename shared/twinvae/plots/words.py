@@ -1,0 +1,97 @@
+"""The words in pictures, in English and in Japanese: one table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of a language. A call with the English words gives those of the language, its parts filled in."""
+
+    language: str
+    of_english: Mapping[str, str] = field(repr=False)
+
+    def __call__(self, english: str, **parts: object) -> str:
+        """The words for these English ones, which stay as they are where the table has none."""
+        words = self.of_english.get(english, english)
+        return words.format(**parts) if parts else words
+
+
+ENGLISH = Words("en", {})
+JAPANESE = Words("ja", {
+    # What most pictures have.
+    "series": "時系列",
+    "value": "値",
+    "score": "異常度",
+    "threshold {value:.3g}": "しきい値 {value:.3g}",
+    "reconstruction": "再構成",
+    "time step": "時刻（ステップ）",
+    "time, from {first}": "時刻（{first} から）",
+    "no rows": "欠落した行",
+    "end of the training part": "学習区間の終わり",
+    "anomaly": "異常",
+    "detected event": "検知したイベント",
+    "detected event ({events})": "検知したイベント（{events} 件）",
+    " (channels {shown} of {all})": "（{all} チャネルのうち {shown}）",
+    "{title}: reconstruction": "{title}：再構成",
+    "{title}: anomaly score, {kind}": "{title}：異常度（{kind}）",
+    # Labels beside what was detected.
+    "labelled": "ラベル",
+    "detected": "検知",
+    "labelled anomaly": "ラベルの異常",
+    "end of the fitted rows": "学習区間の終わり",
+    "score (log above\nthe threshold)": "異常度（しきい値\nより上は対数）",
+    # The latent space.
+    "{title}: latent means by PCA": "{title}：潜在平均の主成分分析（PCA）",
+    "component 1 ({share:.0%} of the variance)": "第 1 主成分（寄与率 {share:.0%}）",
+    "component 2 ({share:.0%} of the variance)": "第 2 主成分（寄与率 {share:.0%}）",
+    "other windows": "その他の窓",
+    "windows with a detected event": "検知したイベントを含む窓",
+    # Why each event is one.
+    "{title}: why each event": "{title}：各イベントの理由",
+    " (the highest {shown} of {all})": "（{all} 件のうち上位 {shown} 件）",
+    "measured": "測定値",
+    "expected": "再構成",
+    "event": "イベント",
+    "highest score": "異常度の最大点",
+    "most similar in training": "学習データで最も似た窓",
+    "adds": "寄与",
+    "rows [{start}, {end})": "行 [{start}, {end})",
+    ", from {stamp}": "、{stamp} から",
+    ": score {score}": "：異常度 {score}",
+    ", {times} times the threshold": "（しきい値の {times} 倍）",
+    "\nat the highest score: {channel}{value}, expected {expected}":
+        "\n最大点：{channel}測定値 {value}、再構成 {expected}",
+    "no value": "なし",
+    "; most like the window at row {row} of training (distance {distance:.2g})":
+        "；最も似た窓は学習データの行 {row} から（距離 {distance:.2g}）",
+    # Units of scores.
+    "squared error": "二乗誤差",
+    "squared error (training deviations)": "二乗誤差（学習データの標準偏差が単位）",
+    "(error / largest training error)²": "（誤差 / 学習時の最大誤差）²",
+    "(distance / largest in training)⁴": "（距離 / 学習時の最大距離）⁴",
+    "share of the largest in training": "学習時の最大値に対する比",
+    "nats per value": "値あたりのナット（nat）",
+    "nats": "ナット（nat）",
+    "deviations above what is usual here": "普段の値からの隔たり（標準偏差が単位）",
+    # `twinvae demo`.
+    "injected anomaly": "加えた異常",
+    "Noisy sine with an injected anomaly": "異常を加えた雑音入りの正弦波",
+    "Latent means by PCA ({backend})": "潜在平均の主成分分析（PCA、{backend}）",
+    "normal windows": "正常な窓",
+    "windows with the anomaly": "異常を含む窓",
+    "Training series and its reconstruction ({backend})": "学習した時系列とその再構成（{backend}）",
+    "Series with the anomaly and its reconstruction ({backend})": "異常を含む時系列とその再構成（{backend}）",
+    "Anomaly score, {kind} ({backend})": "異常度（{kind}、{backend}）",
+})  # fmt: skip
+LANGUAGES: Mapping[str, Words] = {words.language: words for words in (ENGLISH, JAPANESE)}
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """The language that the environment asks for, by LC_ALL, LC_MESSAGES or LANG, if there is a table of it; else en.
+
+    The first of them that is set decides, as POSIX has it.
+    """
+    locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := environment.get(name))), "")
+    language = locale.replace("-", "_").replace(".", "_").partition("_")[0].lower()
+    return language if language in LANGUAGES else ENGLISH.language
