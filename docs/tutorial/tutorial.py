@@ -75,7 +75,7 @@ z_torch = mean_torch + torch.exp(0.5 * log_variance_torch) * torch.tensor(noise)
 print(tuple(z_torch.shape))
 
 # %% sample-jax
-z_jax = mean_jax + jnp.exp(0.5 * log_variance_jax) * noise
+z_jax = mean_jax + jnp.exp(0.5 * log_variance_jax) * jnp.asarray(noise)
 compare(z_torch.detach(), z_jax)
 
 # %% decoder-torch
@@ -107,7 +107,7 @@ def loss_jax(model, x, noise, beta=2.0):
     return (squared_error + beta * kl) / len(x)
 
 
-before_jax = loss_jax(model_jax, x_jax, noise)
+before_jax = loss_jax(model_jax, x_jax, jnp.asarray(noise))
 print(f"loss of a window: {before_jax:.3f}")
 
 # %% step-torch
@@ -119,9 +119,9 @@ print(f"loss of a window: {after_torch.item():.3f}")
 
 # %% step-jax
 adam_jax = nnx.Optimizer(model_jax, optax.adam(1e-3), wrt=nnx.Param)
-gradient = nnx.jit(nnx.grad(loss_jax))(model_jax, x_jax, noise)
+gradient = nnx.jit(nnx.grad(loss_jax))(model_jax, x_jax, jnp.asarray(noise))
 adam_jax.update(model_jax, gradient)
-after_jax = loss_jax(model_jax, x_jax, noise)
+after_jax = loss_jax(model_jax, x_jax, jnp.asarray(noise))
 print(f"loss of a window: {after_jax:.3f}")
 
 
