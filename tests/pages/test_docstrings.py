@@ -17,7 +17,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 def listed() -> dict[str, Any]:
     """The classes and functions of the page, by their names; of a module those that it defines."""
-    found = {}
+    found: dict[str, Any] = {}
     for kind, name in re.findall(r"^\.\. auto(class|function|exception|module):: ([\w.]+)$", API, re.M):
         if kind == "module":
             module = importlib.import_module(name)
