@@ -37,7 +37,7 @@ def rated(
     found, unit = dict(thresholds), config.false_events
     both = [seen, held_out(apart, blocks(len(prepared.scaled), len(apart)))] if apart else [seen]
     for name in sorted((*KINDS, SINGLE_WINDOW), key=lambda name: name != config.kind):  # that may be refused first
-        tails = [tail(_scores(name, prepared, calibration, each), max(APART, config.window)) for each in both]
+        tails = [tail(_scores(name, prepared, calibration, each), max(APART, config.window), rate) for each in both]
         why = next((why for known in tails if (why := why_not(known, rate, unit)) is not None), None)
         if why is None:
             found[name] = max(threshold_of(known, rate) for known in tails)
