@@ -65,7 +65,8 @@ def test_bad_lines_are_reported_counted_and_do_not_matter(saved: Path) -> None:
     opened = sum(event["change"] == "open" for line in lines for event in line.get("events", []))
     assert json.loads(err[-1]) == {
         "points": 24, "alarms": sum(line["label"] for line in lines[:24]), "events": opened, "without_score": 0,
-        "bad_lines": 6, "points_in_all": 24, "open_event": False,
+        "bad_lines": 6, "points_in_all": 24, "open_event": False, "dropped": 0,
+        "highest": max(line["score"] for line in lines[:24]) / Stream.load(saved).threshold,
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import in_a_fresh_process
 from twinvae.config import KINDS
-from twinvae.detector import detection
+from twinvae.detector import scored
 from twinvae.detector.report import write_detection
 from twinvae.detector.score_files import scores_frame
 from twinvae.scoring.events import Event
@@ -49,7 +49,7 @@ def test_the_events_of_a_series_take_one_pass_of_the_network(
 ) -> None:
     detector = detector_class(**SMALL, margin=1.0).fit(PLAIN)
     expected = [detector.contributions(SPIKE, kind=kind), detector.reconstruct(SPIKE)]
-    monkeypatch.setattr(detection, "SHORT", 2**18 if short else 0)
+    monkeypatch.setattr(scored, "SHORT", 2**18 if short else 0)
     calls = counted(detector)
     events = detector.events(SPIKE, kind=kind)
     assert events
@@ -67,7 +67,7 @@ def test_a_long_series_is_asked_for_no_more_than_is_wanted(
     detector_class: Any, counted: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     detector = detector_class(**SMALL).fit(PLAIN)
-    monkeypatch.setattr(detection, "SHORT", 0)
+    monkeypatch.setattr(scored, "SHORT", 0)
     calls = counted(detector)
     detector.decision_function(SPIKE, kind="causal")
     detector.reconstruct(SPIKE)

@@ -8,6 +8,7 @@ import pytest
 from twinvae.config import Config
 from twinvae.process.settings import Rate
 from twinvae.scoring.event_rate import LEAST_PEAKS, Tail, how_sure, tail, threshold_of, too_rare, why_not
+from twinvae.windowing.intervals import intervals
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,11 @@ def test_what_cannot_be_promised_is_refused_in_words() -> None:
     assert too_rare(1000, 1e-4, "1/year") is None
     assert how_sure(1000, 1e-3) == "within a factor of 3"
     assert how_sure(1000, 9e-4).startswith("extrapolated")
+
+
+def test_a_frequent_rate_takes_the_tail_of_as_many_peaks_as_it_asks_for() -> None:
+    """Of scores that come in runs of 50 steps, the highest start with 20 peaks let 24 of 100 events begin."""
+    scores = np.repeat(np.exp(np.random.default_rng(0).exponential(size=1000)), 50)
+    rate = 100 / len(scores)
+    limit = threshold_of(tail(scores, 20, rate), rate)
+    assert len(intervals((scores > limit).astype(np.int8), merge_gap=20)) == pytest.approx(100, rel=0.3)

@@ -10,6 +10,7 @@ from tests.conftest import detector_of
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, autocorrelation_time, false_alarms
 
 SMALL: dict[str, Any] = {"preset": "standard", "window": 10, "hidden_dim": 4, "latent_dim": 2, "epochs": 2}
+SMALL["kind"] = "point"
 
 
 def dependent(steps: int, memory: float, seed: int) -> np.ndarray:

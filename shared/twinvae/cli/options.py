@@ -256,10 +256,11 @@ def spans_of(options: argparse.Namespace, series: "Series") -> tuple[tuple[Any, 
     """
     from twinvae.series.spans import rows_within
 
-    spans = ignored_spans(options)
+    if not (spans := ignored_spans(options)):
+        return ()
     with _naming(options.ignore):
         found = rows_within(series, spans)
-    if spans and not found:
+    if not found:
         last = series.stamp(len(series) - 1)
         warn(f"{options.ignore}: none of its {len(spans)} spans lies in the series, from {series.stamp(0)} to {last}")
     return spans

@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
         counts = f"{seen.points} points, {unknown}{seen.alarms} alarms, {seen.events} events{still}"
         left_out = f", {seen.dropped} more left out by rules" if seen.dropped else ""
         complain("note", f"{counts}{left_out}, {seen.bad_lines} bad lines")
-        if not seen.events and seen.highest is not None:
+        if seen.points and not seen.events and seen.highest is not None:
             complain("note", f"{stream.basis}; the highest score is {seen.highest:.2g} of it")
     if watch.interrupted:
         raise KeyboardInterrupt

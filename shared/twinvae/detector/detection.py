@@ -39,7 +39,7 @@ class Detection(Scored):
 
     @property
     def _rests_on(self) -> str:
-        return in_words(self.model.config, self.threshold, keeps_rates=not averages_over_time(self.kind))
+        return in_words(self.model.config, self.threshold, self.kind)
 
     @property
     def highest(self) -> float | None:

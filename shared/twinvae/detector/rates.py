@@ -41,7 +41,7 @@ def rated(
     own = own_starts(memory, scaled, config.window)
     both = [with_distances(VIEWS, scaled, each, config.window, memory, own) for each in both]
     for name in sorted((*KINDS, SINGLE_WINDOW), key=lambda name: name != config.kind):  # that may be refused first
-        tails = [tail(_scores(name, prepared, calibration, each), max(APART, config.window)) for each in both]
+        tails = [tail(_scores(name, prepared, calibration, each), max(APART, config.window), rate) for each in both]
         why = next((why for known in tails if (why := why_not(known, rate, unit)) is not None), None)
         if why is None:
             found[name] = max(threshold_of(known, rate) for known in tails)

@@ -157,8 +157,8 @@ def check(model: Model) -> None:
     if not isinstance(model.preset, str):
         raise ValueError("the name of the preset is not a word")
     resolve(model.preset, model.overrides)  # what they make may change with the preset; the saved config decides
-    Rules.of(model.config, channels)
     check_seed(model.seed)
     check_draws(model.config)
     if not all(isinstance(name, str) for name in channels):
         raise ValueError("the channel names are not a list of words")
+    Rules.of(model.config, channels)

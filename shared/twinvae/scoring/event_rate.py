@@ -24,9 +24,10 @@ class Tail(NamedTuple):
     steps: int  # of how many steps
 
 
-def tail(scores: Float[np.ndarray, " n"], apart: int) -> Tail:
-    """The tail of some scores: the highest start that leaves 20 peaks at least `apart` steps from each other, else the
-    one that leaves most. NaN parts its neighbours as any low score does.
+def tail(scores: Float[np.ndarray, " n"], apart: int, rate: float = 0.0) -> Tail:
+    """The tail of some scores: the highest start that leaves 20 peaks at least `apart` steps from each other, and as
+    many as such a rate of events a step asks for, else the one that leaves most. NaN parts its neighbours as any low
+    score does.
 
     Stretches of `apart` steps whose highest score lies beyond the fence of the logarithms (`fenced_maximum`) are left
     out: they may hold anomalies.
@@ -39,7 +40,7 @@ def tail(scores: Float[np.ndarray, " n"], apart: int) -> Tail:
         if len(runs) > best.peaks:
             excess = sum(float(kept[begin:end].max()) - float(start) for begin, end in runs)
             best = Tail(float(start), len(runs), excess, len(kept))
-        if best.peaks >= LEAST_PEAKS:
+        if best.peaks >= max(LEAST_PEAKS, rate * len(kept)):
             break
     return best
 

@@ -1,12 +1,14 @@
 """Thresholds from the scores of normal data. A step is an anomaly if its score is strictly above the threshold."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.config import Config
+from twinvae.config import Config, Kind
 from twinvae.files.out_of_core import by_rows, kept, median, quantiles
+from twinvae.scoring.kinds import averages_over_time
 
 MAD_TO_DEVIATION = 1.482602218505602  # 1 / the 0.75 quantile of N(0, 1): makes a MAD estimate sigma
 TAIL = 0.98  # peaks over threshold: the quantile where the tail begins, as Siffer et al. 2017
@@ -93,17 +95,12 @@ def peaks_over_threshold(scores: Float[np.ndarray, " n"], rate: float) -> float:
 
 
 MEASURED_MARGIN = 3.0  # `docs/thresholds.md` has the false alarms of this margin
-MEASURED = 0.5  # false events in 10,000 normal steps
-
-
+MEASURED: Mapping[str, float] = {"ensemble": 0.5, "multiscale": 0.5, "causal": 1.0}  # false events, 10,000 normal steps
 NOT_KEPT = "a rate of steps, which scores that average over time do not keep"
 
 
-def in_words(config: Config, value: float, *, keeps_rates: bool = True) -> str:
-    """What a threshold is, how many false alarms to expect of it, and what would change it: one sentence.
-
-    `keeps_rates` says whether the score is of a kind that keeps a rate of steps.
-    """
+def in_words(config: Config, value: float, kind: Kind) -> str:
+    """What the threshold of a score is, how many false alarms to expect of it, and what would change it."""
     rule, change = {
         "maximum": (f"{config.margin:g} times the largest score fitted on", "a lower margin finds more"),
         "fenced": (f"{config.margin:g} times the largest score fitted on, outliers aside", "a lower margin finds more"),
@@ -120,8 +117,9 @@ def in_words(config: Config, value: float, *, keeps_rates: bool = True) -> str:
             f"the threshold {value:.4g} lets normal rows like those fitted on begin {config.false_events} false "
             "alarms, within a factor of 3 to 10; another rate changes that"
         )
-    if config.threshold in ("quantile", "pot") and not keeps_rates:
+    if config.threshold in ("quantile", "pot") and averages_over_time(kind):
         rule = NOT_KEPT
-    measured = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
-    expected = f"about {MEASURED:g} in 10,000" if measured else "an unknown number in 10,000"
+    is_largest = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
+    measured = is_largest and kind in MEASURED
+    expected = f"about {MEASURED[kind]:g} in 10,000" if measured else "an unknown number in 10,000"
     return f"the threshold {value:.4g} is {rule}; expect {expected} normal rows to begin a false alarm; {change}"

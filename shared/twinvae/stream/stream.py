@@ -104,7 +104,7 @@ class Stream:
     @property
     def basis(self) -> str:
         """What its events rest on: one sentence."""
-        return in_words(self.config, self.threshold)
+        return in_words(self.config, self.threshold, "causal")
 
     def reset(self) -> None:
         """Starts again: no points, no events."""
