@@ -18,12 +18,14 @@ from twinvae.plots.words import ENGLISH, JAPANESE, Words
 from twinvae.series.series import Series
 from twinvae.windowing.intervals import intervals
 
+WIDTH = 8.0  # inches: narrower than those of the commands, for a column of text
+
 # Beside those of the commands' pictures.
 MORE = {
     "A noisy sine, and the same with a spike": "雑音入りの正弦波と、異常を加えたもの",
     "normal": "正常",
     "with a spike": "異常あり",
-    "Windows of 50 steps, each one step after the other (every tenth is shown)":
+    "Windows, each one step after the other (every tenth is shown)":
         "長さ 50 の窓を 1 ステップずつずらす（図は 10 個おき）",
     "window": "窓",
     "start of the window": "窓の開始位置",
@@ -32,6 +34,7 @@ MORE = {
     "loss": "損失",
     "2 × KL": "2 × KL",
     "The latent means in the plane of the first two components": "潜在平均を第 1・第 2 主成分の平面で見る",
+    "Both series and their reconstruction": "2 本の時系列とその再構成",
     "Normal series": "正常な時系列",
     "Series with the spike": "異常を加えた時系列",
     "The score of each step": "各ステップの異常度",
@@ -75,7 +78,7 @@ class Figures:
 
     def series(self, normal: np.ndarray, anomalous: np.ndarray, labels: np.ndarray) -> Picture:
         def write(path: Path, words: Words) -> None:
-            with new_axes(path, words("A noisy sine, and the same with a spike"), 1, 3.0) as (axis,):
+            with new_axes(path, words("A noisy sine, and the same with a spike"), 1, 3.0, width=WIDTH) as (axis,):
                 draw_line(axis, anomalous, color=RED, label=words("with a spike"))
                 draw_line(axis, normal, color=BLUE, label=words("normal"))
                 shade(axis, intervals(labels), words("injected anomaly"))
@@ -85,8 +88,8 @@ class Figures:
 
     def windows(self, series: np.ndarray, window: int) -> Picture:
         def write(path: Path, words: Words) -> None:
-            title = words("Windows of 50 steps, each one step after the other (every tenth is shown)")
-            with new_axes(path, title, 2, 1.7) as (above, below):
+            title = words("Windows, each one step after the other (every tenth is shown)")
+            with new_axes(path, title, 2, 1.7, width=WIDTH) as (above, below):
                 shown = 120
                 draw_line(above, series[:shown], color=BLUE, label=words("series"))
                 starts = range(0, shown - window + 1, 10)
@@ -103,7 +106,7 @@ class Figures:
 
     def training(self, history: dict[str, Any]) -> Picture:
         def write(path: Path, words: Words) -> None:
-            with new_axes(path, words("The loss of a window in each epoch"), 1, 3.0) as (axis,):
+            with new_axes(path, words("The loss of a window in each epoch"), 1, 3.0, width=WIDTH) as (axis,):
                 epochs = 1 + np.arange(len(history["loss"]))
                 axis.plot(epochs, history["loss"], color=BLACK, label=words("loss"))
                 error = history["reconstruction"]
@@ -128,7 +131,7 @@ class Figures:
         self, normal: np.ndarray, of_normal: np.ndarray, anomalous: np.ndarray, expected: np.ndarray, labels: np.ndarray
     ) -> Picture:
         def write(path: Path, words: Words) -> None:
-            with new_axes(path, words("reconstruction"), 2, 1.9) as axes:
+            with new_axes(path, words("Both series and their reconstruction"), 2, 1.9, width=WIDTH) as axes:
                 titles = words("Normal series"), words("Series with the spike")
                 for axis, title, values, drawn in zip(
                     axes, titles, (normal, anomalous), (of_normal, expected), strict=True
@@ -154,7 +157,8 @@ class Figures:
 
     def draws(self, scores: list[float], without_noise: float) -> Picture:
         def write(path: Path, words: Words) -> None:
-            with new_axes(path, words("One window, scored with 1,000 draws of the noise"), 1, 3.0) as (axis,):
+            title = words("One window, scored with 1,000 draws of the noise")
+            with new_axes(path, title, 1, 3.0, width=WIDTH) as (axis,):
                 axis.hist(scores, bins=40, color=BLUE, alpha=0.6)
                 axis.axvline(without_noise, color=RED, linestyle="--", label=words("without noise"))
                 _name_axes(axis, words("mean squared error"), words("draws"))

@@ -24,7 +24,7 @@ def kept_figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
 
     def keep(picture: Figure, *_: Any, **__: Any) -> None:
-        FigureCanvasAgg(picture).draw()
+        FigureCanvasAgg(picture).draw()  # type: ignore[no-untyped-call]
         made.append(picture)
 
     monkeypatch.setattr(Figure, "savefig", keep)

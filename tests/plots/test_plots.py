@@ -32,6 +32,13 @@ def test_principal_components_of_one_dimension_have_an_empty_second() -> None:
     np.testing.assert_allclose(share, [1.0, 0.0])
 
 
+def test_a_share_of_the_variance_is_not_below_0() -> None:
+    points = np.random.default_rng(0).normal(size=(300, 1)) + np.array([0.0, 1.0])
+    for seed in range(20):
+        rotated = points @ np.random.default_rng(seed).normal(size=(2, 4))
+        assert not np.signbit(plots.principal_components(rotated)[1]).any()
+
+
 def test_windows_with_a_label_are_those_that_cover_it() -> None:
     labels = np.zeros(10, dtype=np.int8)
     labels[4] = 1

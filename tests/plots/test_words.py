@@ -112,7 +112,7 @@ def test_japanese_pictures_have_every_glyph_and_no_overlap(
     made: list[tuple[str, list[tuple[str, Any]], Any]] = []
 
     def keep(figure: Figure, path: Path, **_: Any) -> None:
-        FigureCanvasAgg(figure).draw()
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
         made.append((path.name, [(text.get_text(), text.get_window_extent()) for text in texts(figure)], figure.bbox))
 
     monkeypatch.setattr(Figure, "savefig", keep)
