@@ -65,7 +65,7 @@ _TABLE = (
     ),
     Score(
         "reconstruction", ("reconstruction",), formulas.reconstruction,
-        "the squared difference of the value and the average drawing (the dashed line above)",
+        "the squared difference of the value and the average drawing (the expected value in pictures)",
         "short spikes, one clean event",
     ),
     Score(
