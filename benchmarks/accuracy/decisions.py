@@ -7,7 +7,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,7 +77,8 @@ def decisions(
         run.records = read(json).records
     for line in missing:
         print(line, flush=True)
-    with processes(jobs) as each:
+    with processes(jobs) as pool:
+        each: Any = pool  # of tasks and outcomes of our own
         for method in (*(f"vae_{name}" for name in backends), *(_peers() if peers else ())):
             for situation in situations or SITUATIONS:
                 if situation in OURS and not method.startswith("vae_"):
@@ -158,9 +159,12 @@ def _decided(task: Task, values: np.ndarray, dataset: Dataset) -> Iterator[tuple
 def _fitted(method: str) -> Callable[[np.ndarray, np.ndarray], Spans]:
     """What finds events in values after a fit on others: our detector, or a peer at its usual threshold."""
     if method in BASELINES:
-        return lambda fitted, values: (
-            BASELINES[method].run(*map(np.nan_to_num, (fitted, values)), period(np.nan_to_num(fitted[:, 0])), 0).alarms
-        )
+
+        def run(fitted: np.ndarray, values: np.ndarray) -> Spans:
+            known = np.nan_to_num(fitted)
+            return BASELINES[method].run(known, np.nan_to_num(values), period(known[:, 0]), 0).alarms
+
+        return run
     detector = load_detector(method.removeprefix("vae_"))()
     return lambda fitted, values: [(one.start, one.end) for one in detector.fit(fitted).events(values)]
 

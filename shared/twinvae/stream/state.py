@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,8 @@ def read(path: Path) -> dict[str, Any]:
     return state | arrays
 
 
-class Kept(NamedTuple):
+@dataclass(frozen=True)
+class Kept:
     """What a state says of the points so far."""
 
     window: np.ndarray  # scaled, oldest first

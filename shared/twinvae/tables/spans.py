@@ -22,7 +22,7 @@ def read_spans(path: Path, **how: Any) -> tuple[tuple[Any, Any], ...]:
     Raises:
         ValueError: if the file cannot be read, a column is not there, or a cell is no time stamp.
     """
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in how.items()}
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in how.items()}
     dialect = Dialect(**given)
     frame = read_frame(path, dialect)
     columns = {name.strip().lower(): name for name in frame.columns}
