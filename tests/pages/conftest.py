@@ -41,6 +41,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {"sensors": (1500, 0, True), "today": (1500, 1, True), "normal": (1000, 2, False)}
     for name, (rows, seed, spike) in (files | {"normal-week": (1000, 3, False)}).items():
         _frame(waves(rows, seed, spike=spike)).write_csv(folder / f"{name}.csv")
+    (folder / "maintenance.csv").write_text("start,end\n2026-01-01 20:00,2026-01-01 22:00\n", encoding="utf-8")
     pl.DataFrame({"value": waves(10_500, 4)[:, 0]}).write_csv(folder / "long.csv")
     (folder / "machines").mkdir()
     parts = {f"pump-{index}": waves(1300, 10 + index, spike=True)[:, 0] for index in range(2)}

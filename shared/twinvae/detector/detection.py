@@ -27,7 +27,15 @@ from twinvae.windowing.intervals import intervals
 
 @dataclass(frozen=True, eq=False)
 class Detection(Scored):
-    """One series and what a fitted model says of it: see `Scored`, and the events that the rules have kept."""
+    """One series and what a fitted model says of it: see `Scored`, and the events that the rules have kept.
+
+    >>> import numpy as np
+    >>> from vae_jax import VAEDetector
+    >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+    >>> found = VAEDetector(window=24, epochs=5).fit(normal).detect(normal + 5.0 * (np.arange(500) == 250))
+    >>> found.scores.shape, found.expected.shape, bool(found.labels[250])
+    ((500,), (500, 1), True)
+    """
 
     ignored: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)  # steps [start, end) that have no event
 

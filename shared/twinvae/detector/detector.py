@@ -228,14 +228,9 @@ class VAEDetector(Fitted):
         return Stream(self._fitted)
 
     def _detection(
-        self,
-        series: Any,
-        kind: Kind | None = None,
-        *,
-        explained: bool = False,
-        scored: bool = True,
+        self, series: Any, kind: Kind | None = None, *, explained: bool = False, scored: bool = True,
         ignore: Ignore = (),
-    ) -> Detection:
+    ) -> Detection:  # fmt: skip
         """The detection of a series; it warns of what the user should know, of the scores only if they are wanted."""
         model = self._fitted
         chosen = model.config.kind if kind is None else kind

@@ -64,8 +64,10 @@ class Stream:
 
     >>> from vae_jax import VAEDetector
     >>> detector = VAEDetector(window=24, epochs=5).fit(np.sin(np.arange(500) / 6))
-    >>> [detector.stream().update(point) == detector.calibration_.warm_up for point in (0.0, 0.2)]
-    [True, True]
+    >>> stream = detector.stream()
+    >>> scores = [stream.update(point) for point in np.sin(np.arange(30) / 6)]
+    >>> scores[0] == stream.warm_up, stream.index, stream.label
+    (True, 30, 0)
     """
 
     def __init__(self, model: Model) -> None:
@@ -172,9 +174,7 @@ class Stream:
         gaps = self.index - self._gap < self.config.window
         return list((self._model.deviation(self._windows[row], gaps=gaps) * self._scale).tolist())
 
-    def _scores_in_gap(
-        self, row: int, before: Float[np.ndarray, " channel"]
-    ) -> tuple[float, Float[np.ndarray, " channel"]]:
+    def _scores_in_gap(self, row: int, before: np.ndarray) -> tuple[float, Float[np.ndarray, " channel"]]:
         """`_scores` where a value of this point is missing: `contributions`, one step of it."""
         parts, missing = self._parts, np.isnan(self._buffer[row])
         self._bound(parts)
@@ -204,20 +204,16 @@ class Stream:
         self._buffer[row + self.config.window] = scaled
 
     def _unusual(
-        self,
-        values: Float[np.ndarray, " channel"],
-        scaled: Float[np.ndarray, " channel"],
-        row: int,
+        self, values: Float[np.ndarray, " channel"], scaled: Float[np.ndarray, " channel"], row: int,
         outside: tuple[int, ...],
-    ) -> Float[np.ndarray, " channel"]:
+    ) -> Float[np.ndarray, " channel"]:  # fmt: skip
         """The scaled values, of which some are missing, too large or not valid, as they go into the buffer; or why they
         do not."""
-        if np.isinf(values).any():
-            where = self._place(int(np.argmax(np.isinf(values))))
-            raise ValueError(f"infinite value at {where}: remove it, or mark it as missing")
-        missing, too_large = np.isnan(scaled), np.abs(scaled) > self._limits
+        infinite, missing, too_large = np.isinf(values), np.isnan(scaled), np.abs(scaled) > self._limits
         too_large[list(outside)] = True
-        where = self._place(int(np.argmax(missing)))
+        where = f"point {self.index}, channel {self.channels[int(np.argmax(infinite if infinite.any() else missing))]}"
+        if infinite.any():
+            raise ValueError(f"infinite value at {where}: remove it, or mark it as missing")
         if missing.any() and self.config.missing == "error":
             raise ValueError(
                 f'missing value at {where}: fill it, or use missing="mask" (--missing mask), which leaves it out, or '
@@ -232,14 +228,9 @@ class Stream:
             self._gap, self._too_large = self.index, too_large
         return scaled
 
-    def _place(self, channel: int) -> str:
-        return f"point {self.index}, channel {self.channels[channel]}"
-
     def _bound(self, parts: Float[np.ndarray, " channel"]) -> None:
         """Makes what overflows, or is not a number, the highest score, in place."""
         np.copyto(parts, self._highest, where=~(parts <= self._highest))
-
-    # Copies and restarts.
 
     __copy__ = deepcopy
 
