@@ -144,9 +144,9 @@ def test_a_long_window_of_many_channels_is_compared_by_few_of_its_values(
 def test_only_some_windows_are_read_at_a_time(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     known, read = series(300, 150), []
     whole = bank_of(view, known, 64)
-    plain = neighbours.sliding_window_view
+    plain = np.lib.stride_tricks.sliding_window_view
 
-    def watched(array: np.ndarray, window: int, axis: int) -> Any:
+    def watched(array: np.ndarray, window: int, axis: int) -> np.ndarray:
         read.append(array.shape)
         return plain(array, window, axis=axis)
 
