@@ -96,7 +96,8 @@ class EventTracker:
             parts = self._with_counts(index, label, parts, () if ignored else outside)
         if label and self.idle:
             self._totals[:] = 0.0
-        before = Mark(index, score, time, self._totals.tolist() if label else (), deviations, ignored)
+        known = deviations if self._rules.compares_values else ()  # a state holds no more than the rules need
+        before = Mark(index, score, time, self._totals.tolist() if label else (), known, ignored)
         self._totals += parts
         after = before._replace(totals=self._totals.tolist()) if label else before
         self._keep(self._run.end() if outside or not label else self._alarm(before, after))
