@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from twinvae.config import Config
@@ -76,6 +76,11 @@ def test_the_closed_events_are_those_of_the_batch_also_after_a_restart(
     merge_gap=st.integers(0, 4),
     cut=st.integers(0, 60),
     share=st.integers(0, 2**31),
+)  # fmt: skip
+@example(  # a value outside its range has the highest score there is, beside which a sum forgets all others
+    scores=[0.1] * 10 + [1.5, 1.5, 30.0, 0.1, 0.1],
+    asked={"at_least": "", "min_length": 1, "direction": "both", "min_deviation": "a=0.5", "valid_range": "b=:1"},
+    merge_gap=0, cut=0, share=1,
 )  # fmt: skip
 def test_the_rules_keep_what_they_keep_of_the_batch_also_after_a_restart(
     scores: list[float], asked: dict[str, Any], merge_gap: int, cut: int, share: int

@@ -12,6 +12,7 @@ from twinvae.config import Config
 from twinvae.process.notices import shortened
 from twinvae.scoring.anomalies import Anomalies, Mark, Span
 from twinvae.scoring.events import Event
+from twinvae.scoring.overflow import highest
 from twinvae.scoring.rules import Candidate, Rules, dropped_by, reasons
 
 RECORDS = 1024  # beginnings of an anomaly that are remembered; see `EventTracker`
@@ -49,6 +50,7 @@ class EventTracker:
         self._gap, self._rules = config.merge_gap, Rules.of(config, names)
         self._counts_more = self._rules.at_least.of > 1 or self._rules.has_ranges
         self._width = len(self._names) * (1 + self._counts_more) + self._counts_more
+        self._highest = highest(config.dtype)  # the score of a value outside its range
         self._run = Anomalies(config.least_height, config.window, only_past=True)
         self.clear()
 
@@ -93,7 +95,7 @@ class EventTracker:
         if not label and self.idle:
             return []
         if self._counts_more:
-            parts = self._with_counts(index, label, parts, () if ignored else outside)
+            parts = self._with_counts(index, label, parts, outside, ignored)
         if label and self.idle:
             self._totals[:] = 0.0
         known = deviations if self._rules.compares_values else ()  # a state holds no more than the rules need
@@ -124,17 +126,19 @@ class EventTracker:
         return ended
 
     def _with_counts(
-        self, index: int, label: int, parts: Float[np.ndarray, " channel"], outside: Sequence[int]
+        self, index: int, label: int, parts: Float[np.ndarray, " channel"], outside: Sequence[int], ignored: bool
     ) -> Float[np.ndarray, " total"]:
-        """What is added to the totals."""
+        """What is added to the totals: a value outside its range is counted, since its score would swallow all others."""
         if label:
             self._recent.append(index)
         while self._recent and self._recent[0] <= index - self._rules.at_least.of:
             self._recent.popleft()
         counts = np.zeros(1 + len(self._names))
         counts[0] = len(self._recent) >= self._rules.at_least.number
-        counts[[1 + channel for channel in outside]] = 1.0
-        return np.concatenate([parts, counts])
+        valid = np.array(parts, np.float64)
+        valid[list(outside)] = 0.0
+        counts[[1 + channel for channel in outside]] = float(not ignored)
+        return np.concatenate([valid, counts])
 
     def _with_pending(self, span: Span) -> Span:
         """An anomaly, with what is pending before it."""
@@ -161,15 +165,21 @@ class EventTracker:
             one = Candidate(length, 0, np.nan)
         else:
             totals = np.subtract(span.last.totals, span.first.totals)
-            channel = int(np.argmax(totals[:count]))
+            channel = int(np.argmax(self._parts(span)))
             deviation = span.peak.deviations[channel] if span.peak.deviations else np.nan
             outside = tuple(np.flatnonzero(totals[count + 1 :] > 0).tolist())
             has_lasted = not self._counts_more or bool(totals[count] > 0)
             one = Candidate(length, channel, deviation, has_lasted, outside, span.peak.ignored)
         return dropped_by(self._rules, one), one
 
+    def _parts(self, span: Span) -> Float[np.ndarray, " channel"]:
+        """What each channel has added to the score of an anomaly."""
+        totals, count = np.subtract(span.last.totals, span.first.totals), len(self._names)
+        parts = np.maximum(totals[:count], 0.0)
+        return parts + self._highest * totals[count + 1 :] if self._counts_more else parts
+
     def _event(self, span: Span) -> Event:
-        parts = np.maximum(np.subtract(span.last.totals, span.first.totals)[: len(self._names)], 0.0)
+        parts = self._parts(span)
         shares = parts / parts.sum() if parts.any() else np.full_like(parts, 1 / len(parts))
         channels = {self._names[i]: float(shares[i]) for i in np.argsort(-shares, kind="stable")}
         first, last, peak = span
