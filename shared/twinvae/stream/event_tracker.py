@@ -128,7 +128,7 @@ class EventTracker:
     def _with_counts(
         self, index: int, label: int, parts: Float[np.ndarray, " channel"], outside: Sequence[int], ignored: bool
     ) -> Float[np.ndarray, " total"]:
-        """What is added to the totals: a value outside its range is counted, since its score would swallow all others."""
+        """What is added to the totals: a value outside its range is counted, since its score would swallow the rest."""
         if label:
             self._recent.append(index)
         while self._recent and self._recent[0] <= index - self._rules.at_least.of:
