@@ -95,14 +95,15 @@ def test_score_of_normal_data_says_how_often_it_alarms(
     model, normal = tmp_path / "m.safetensors", tmp_path / "normal.csv"
     pl.read_csv(sensors).slice(100, 50).write_csv(normal)
     fit = ["fit", sensors, "--model", model, "--train-rows", "100", "--columns", "a,b", "--threshold", "quantile"]
-    assert cli.main([str(argument) for argument in (*fit, "--quantile", "0.9", *QUICK)]) == 0
+    rate = ("--quantile", "0.9", "--kind", "point")
+    assert cli.main([str(argument) for argument in (*fit, *rate, *QUICK)]) == 0
     score = ["score", normal, "--model", model, "--out", tmp_path / "s.csv", "--normal"]
     assert cli.main([str(argument) for argument in score]) == 0
     assert "false alarms: asked for 0.1 of the steps, found" in capsys.readouterr().out
     assert cli.main([*map(str, score), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)["false_alarms"]
-    labels = pl.read_csv(tmp_path / "s.csv")["label"].to_numpy()[9:-9]
-    assert (found["steps"], found["alarms"]) == (len(labels), labels.sum())
+    said = json.loads(capsys.readouterr().out)
+    found, scores = said["false_alarms"], pl.read_csv(tmp_path / "s.csv")["score"].to_numpy()[9:-9]
+    assert (found["steps"], found["alarms"]) == (len(scores), (scores > said["threshold"]).sum())
 
 
 def test_detect_reads_and_writes_parquet(sensors: Path, tmp_path: Path) -> None:

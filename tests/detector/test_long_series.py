@@ -62,13 +62,22 @@ def same(one: Any, other: Any) -> bool:
 
 CASES: dict[str, tuple[dict[str, Any], np.ndarray]] = {
     "auto": ({"window": None, "batch_size": 256}, series_of(1)[:, 0]),
-    "float32, held out": ({"validation_fraction": 0.2, "threshold": "quantile"}, series_of(2).astype(np.float32)),
+    "float32, held out": (
+        {"validation_fraction": 0.2, "threshold": "quantile", "kind": "point"},
+        series_of(2).astype(np.float32),
+    ),
     "masks, trim, held out": (
         {"missing": "mask", "trim": 0.1, "threshold": "robust", "validation_fraction": 0.2},
         series_of(3, holes=True),
     ),
     "interpolated, draws, columns first": (
-        {"missing": "interpolate", "scaling": "robust", "draws": 2, "threshold": "pot"},
+        {
+            "missing": "interpolate",
+            "scaling": "robust",
+            "draws": 2,
+            "threshold": "pot",
+            "kind": "point",
+        },
         np.asfortranarray(series_of(2, holes=True)),
     ),
 }
@@ -94,9 +103,9 @@ def test_results_are_those_of_the_series_in_memory(detector_class: Any, case: st
         result = disk.contributions(large, kind=kind)
         assert same(memory.contributions(series, kind=kind), result)
         assert on_disk(result)
-    events = memory.events(series)
-    assert events, "or the comparison says nothing"
-    assert events == disk.events(large)
+    events = [memory.events(series, kind=kind) for kind in (None, "ensemble")]
+    assert any(events), "or the comparison says nothing"
+    assert events == [disk.events(large, kind=kind) for kind in (None, "ensemble")]
     assert memory.false_alarms(series) == disk.false_alarms(large)
     for duplicate in (copy.deepcopy(disk), pickle.loads(pickle.dumps(disk))):
         assert same(duplicate.decision_scores_, memory.decision_scores_)
