@@ -11,7 +11,7 @@ from benchmarks.accuracy.sets import DEV, REPORT
 from benchmarks.accuracy.tables import Rows
 
 Table = tuple[list[str], Rows]
-MEAN = "mean of sets"
+MEAN = "mean of all sets"
 BACKENDS = "torch - jax"
 CONTROL = "random"  # no peer: what nothing may fall below
 TITLES = {

@@ -45,7 +45,7 @@ def run() -> Accuracy:
 def test_a_half_has_the_means_of_its_series_and_the_gap_to_the_best_peer(run: Accuracy) -> None:
     columns, table = halves.by_set(run, "report")
     rows = [dict(zip(columns, cells, strict=True)) for cells in table]
-    assert [(row["set"], row["series"]) for row in rows] == [("one", "1"), ("two", "1"), ("mean of sets", "2")]
+    assert [(row["set"], row["series"]) for row in rows] == [("one", "1"), ("two", "1"), ("mean of all sets", "2")]
     assert [row["vae_jax"] for row in rows] == ["0.600 ± 0.141", "0.900 ± 0.141", "0.750 ± 0.141"]
     assert [row["torch - jax"] for row in rows] == ["+0.002"] * 3
     assert [row["best peer"] for row in rows] == ["sub-sequence PCA 0.750", "z-score 0.800", "sub-sequence PCA 0.475"]
@@ -179,7 +179,7 @@ def test_a_page_is_filled_between_its_marks_and_the_rest_stays(run: Accuracy, tm
     assert text.startswith("above\n")
     assert text.endswith("<!-- end -->below")
     assert "old" not in text
-    assert "| mean of sets | 0.750 ± 0.141 | 0.752 ± 0.141 | sub-sequence PCA 0.475 | +0.275 |" in text
+    assert "| mean of all sets | 0.750 ± 0.141 | 0.752 ± 0.141 | sub-sequence PCA 0.475 | +0.275 |" in text
     assert main(["pages", str(results), str(page)]) == 0
     assert page.read_text() == text
 

@@ -99,7 +99,7 @@ def test_score_of_normal_data_says_how_often_it_alarms(
     assert cli.main([str(argument) for argument in (*fit, *rate, *QUICK)]) == 0
     score = ["score", normal, "--model", model, "--out", tmp_path / "s.csv", "--normal"]
     assert cli.main([str(argument) for argument in score]) == 0
-    assert "false alarms: asked for 0.1 of the steps, found" in capsys.readouterr().out
+    assert "share of steps in alarm: asked for 0.1, found" in capsys.readouterr().out
     assert cli.main([*map(str, score), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     found, scores = said["false_alarms"], pl.read_csv(tmp_path / "s.csv")["score"].to_numpy()[9:-9]

@@ -26,7 +26,7 @@ def test_a_file_of_which_nothing_is_known_is_searched(
     said = capsys.readouterr()
     assert said.err == ""
     assert "2400 rows were searched by 3 models" in said.out
-    assert "no event, but the most unusual beside them" in said.out
+    assert "below the threshold, the most unusual (severity 50" in said.out
     summary = json.loads((tmp_path / "out" / "events.json").read_text())
     assert (summary["kind"], summary["train_rows"]) == ("search", 0)
     (event,) = summary["events"]
@@ -46,7 +46,7 @@ def test_without_events_it_is_said_how_near_the_highest_score_comes(
     file.write_text("\n".join(["value", *map(str, spiked_wave(1200, ()).tolist())]))
     assert cli.main(["detect", str(file), "--train-rows", "800", "--out", str(tmp_path / "out"), *QUICK]) == 0
     said = capsys.readouterr().out
-    assert "no events\nno event, but the most unusual (severity 50 is the threshold" in said
+    assert "no events\nbelow the threshold, the most unusual (severity 50 is the threshold" in said
     assert "the threshold" in said
     assert "the highest score" in said
 

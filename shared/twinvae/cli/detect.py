@@ -27,9 +27,11 @@ from twinvae.series.series import Series
 from twinvae.tables.table import read_table
 
 WHOLE = (
-    "fitted on the whole file: its anomalies count as normal, and nothing in it can exceed its own largest score by a "
-    "margin; see --train-rows, or name no score, threshold or preset, and the file is searched"
+    "fitted on the whole file: its anomalies count as normal{trimmed}; see --train-rows, or name no score, threshold, "
+    "margin, trim or preset, and the file is searched"
 )
+UNTRIMMED = ", and nothing in it can exceed its own largest score by a margin"
+TRIMMED = ", and its most unusual {:.3g} % do not count for the threshold"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +69,8 @@ def run(options: argparse.Namespace) -> None:
             detector.fit(normal)
         elif train_rows or not is_asked_for(detector):
             if not train_rows:
-                warn(WHOLE)
+                trimmed = TRIMMED.format(100 * trim) if (trim := detector.trim) else UNTRIMMED
+                warn(WHOLE.format(trimmed=trimmed))
             _fit_on_a_part(detector, normal)
         else:
             found = detector.search(table, ignore=ignore)

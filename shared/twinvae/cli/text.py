@@ -74,8 +74,9 @@ def unusual_text(stretches: Sequence[dict[str, Any]]) -> str:
     if not others:
         return ""
     severities = {"severity": [f"{one['severity']:.0f}" for one in others]}
-    beside = "no event, but the most unusual" + (" beside them" if len(others) < len(stretches) else "")
-    return f"{beside} (severity 50 is the threshold, 100 the most):\n" + _spans(others, severities)
+    return "below the threshold, the most unusual (severity 50 is the threshold, 100 the most):\n" + _spans(
+        others, severities
+    )
 
 
 def _spans(events: Sequence[dict[str, Any]], more: Mapping[str, Sequence[str]]) -> str:
@@ -98,12 +99,12 @@ def quality_text(measured: Mapping[str, Any]) -> str:
 
 def false_alarms_text(rate: "FalseAlarms") -> str:
     """How often normal data alarm."""
-    asked = "asked for: no rate" if rate.asked is None else f"asked for {rate.asked:.3g} of the steps"
+    asked = "none asked for" if rate.asked is None else f"asked for {rate.asked:.3g}"
     return (
-        f"false alarms: {asked}, found {rate.found:.3g} (95 % interval {_tiny(rate.low)} to {_tiny(rate.high)}): "
-        f"{rate.alarms} of {rate.steps} steps in {rate.runs} runs\n"
         f"false events in 10,000 steps: {_asked(rate.events_asked)}found {rate.events_found:.3g} "
         f"(95 % interval {_tiny(rate.events_low)} to {_tiny(rate.events_high)}): {rate.events} events\n"
+        f"share of steps in alarm: {asked}, found {rate.found:.3g} (95 % interval {_tiny(rate.low)} to "
+        f"{_tiny(rate.high)}): {rate.alarms} of {rate.steps} steps away from the ends, in {rate.runs} runs\n"
     )
 
 

@@ -51,7 +51,8 @@ class Searched(Detection):
         few = f" {known.stretches} stretches are few to say what is usual: trust the order more than the events;"
         return (
             f"{rows} rows were searched {how};{few if known.stretches < FEW else ''} expect about "
-            f"{FALSE_EVENTS * rows / 1e4:.1g} false alarms; a part known to be normal (train_rows) would make it surer"
+            f"{FALSE_EVENTS * rows / 1e4:.1g} false alarms; a part known to be normal (train_rows, --train-rows) "
+            "would make it surer"
         )
 
     @property

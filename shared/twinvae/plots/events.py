@@ -128,7 +128,7 @@ def _headline(event: Event, series: Series, threshold: float, words: Words) -> s
         )
     if event.similar_row is not None:
         text += words(
-            "; most like the window at row {row} of training (distance {distance:.2g})",
+            "\nmost like the window at row {row} of training (distance {distance:.2g})",
             row=event.similar_row, distance=event.similar_distance,
         )  # fmt: skip
     return text

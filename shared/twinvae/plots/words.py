@@ -63,8 +63,8 @@ JAPANESE = Words("ja", {
     "\nat the highest score: {channel}{value}, expected {expected}":
         "\n最大点：{channel}測定値 {value}、再構成 {expected}",
     "no value": "なし",
-    "; most like the window at row {row} of training (distance {distance:.2g})":
-        "；最も似た窓は学習データの行 {row} から（距離 {distance:.2g}）",
+    "\nmost like the window at row {row} of training (distance {distance:.2g})":
+        "\n学習データで最も似た窓は行 {row} から（距離 {distance:.2g}）",
     # Units of scores.
     "squared error": "二乗誤差",
     "squared error (training deviations)": "二乗誤差（学習データの標準偏差が単位）",
