@@ -221,6 +221,7 @@ def check_aeon(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]
     return partial(check_estimator, raise_exceptions=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["error", "mask"])
 def test_aeon_passes_its_own_checks(check_aeon: Any, detector_class: Any, missing: str) -> None:
     small = {"window": 5, "hidden_dim": 4, "latent_dim": 2, "epochs": 2}

@@ -157,6 +157,7 @@ def test_methods_are_ranked_on_each_series_and_equals_share_their_places() -> No
     assert [row[-2] for row in tables.summary(run, "set", methods, [])] == ["2.25", "1.50", "2.25"]
 
 
+@pytest.mark.slow
 def test_thresholds_are_measured_on_what_was_held_out(folder: Path, tmp_path: Path, capsys: Any) -> None:
     next(folder.glob("002*")).unlink()
     file = tmp_path / "t.json"

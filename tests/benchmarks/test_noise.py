@@ -88,6 +88,7 @@ def without_pictures(page: str) -> str:
     return re.sub(r"base64,[^\"]+", "", page)
 
 
+@pytest.mark.slow
 def test_a_page_can_be_made_again_from_its_file(tmp_path: Path) -> None:
     results = results_of(cases=("fit", "map"))
     page = write_report(results, tmp_path / "a.json", tmp_path / "a").read_text()

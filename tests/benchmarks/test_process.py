@@ -140,6 +140,7 @@ def test_a_process_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert "\n" not in answer["reason"]
 
 
+@pytest.mark.slow
 def test_a_measurement_in_a_fresh_process(tmp_path: Path) -> None:
     job = Job("recompile", "torch-eager", 1, "cpu", 0, "cold", True)
     answer = run.measure_in_process(job, tmp_path, 120.0)
@@ -153,6 +154,7 @@ def test_a_measurement_in_a_fresh_process(tmp_path: Path) -> None:
 gpu_seen = functools.cache(run.gpu_seen)  # asks another process
 
 
+@pytest.mark.slow
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", ["torch-eager", "jax-run"])
 def test_a_measurement_on_a_gpu(tmp_path: Path, name: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tests.conftest import unchecked
 from tests.helpers.command import QUICK, failure, misuse
 from twinvae.cli import main as cli
 from twinvae.data import datasets
@@ -19,7 +20,8 @@ DEMO_PICTURES = ("signal.png", "latent.png", "reconstruction_train.png", "recons
 
 
 def test_demo_of_both_backends_finds_the_spike_and_agrees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["demo", "--backend", "both", "--seed", "3", "--out", str(tmp_path / "new" / "demo")]) == 0
+    with unchecked():
+        assert cli.main(["demo", "--backend", "both", "--seed", "3", "--out", str(tmp_path / "new" / "demo")]) == 0
     out = tmp_path / "new" / "demo"
     summary = json.loads((out / "summary.json").read_text())
     for name in ("jax", "torch"):
@@ -157,6 +159,7 @@ def test_rows_without_a_value_near_them_have_empty_scores(
     assert scores["score"][120:130].null_count() == 0
 
 
+@pytest.mark.slow
 def test_the_public_series_is_found_with_the_defaults(tmp_path: Path) -> None:
     assert cli.main(["detect", "--dataset", "ucr-135", "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "events.json").read_text())

@@ -33,6 +33,7 @@ def test_the_learning_rate_falls_with_the_values_of_a_window(channels: int, wind
     assert suitable(config, series, window=False, epochs=False, learning_rate=False) == config
 
 
+@pytest.mark.slow
 def test_a_given_learning_rate_and_that_of_other_presets_stay(detector_class: Any) -> None:
     wide = np.random.default_rng(0).normal(size=(40, 2000))
     for arguments in ({"learning_rate": 1e-6}, {"preset": "standard", "learning_rate": 1e-6}):

@@ -321,6 +321,7 @@ def test_the_command_takes_long_files(tmp_path: Path, capsys: pytest.CaptureFixt
 # Disk and memory.
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_no_file(tmp_path: Path) -> None:
     np.save(tmp_path / "long.npy", series_of(1))
     write_parquet(tmp_path / "long.parquet", series_of(1))

@@ -37,6 +37,7 @@ def test_the_lower_of_two_spikes_has_its_event_with_its_own_ends(name: str) -> N
     assert [event.peak for event in events] == pytest.approx([start + 1 for start, _ in intervals(labels)], abs=3)
 
 
+@pytest.mark.slow
 def test_forty_spikes_of_mixed_heights_are_forty_events_of_the_stream_and_hardly_fewer_of_the_default() -> None:
     heights = 10 ** np.random.default_rng(1).uniform(0.5, 2, 40)
     series, labels = spikes(40, 240, heights)

@@ -12,6 +12,7 @@ QUICK: dict[str, Any] = {"window": 16, "hidden_dim": 16, "latent_dim": 4, "epoch
 NORMAL, FRESH = spiked_wave(3000, ()), spiked_wave(3000, (1000,), seed=1)
 
 
+@pytest.mark.slow
 def test_events_on_new_normal_data_are_about_as_many_as_were_asked_for(detector_class: Any, tmp_path: Path) -> None:
     detector = detector_class(**QUICK, false_events="30/10000steps").fit(NORMAL)
     rate = detector.false_alarms(spiked_wave(3000, (), seed=1))

@@ -71,6 +71,7 @@ def test_a_need_is_what_the_training_takes(backend_name: str) -> None:
         need(detector, np.ones(3))
 
 
+@pytest.mark.slow
 def test_a_batch_keeps_to_its_annotations(backend_name: str) -> None:
     jaxtyping.config.update("jaxtyping_disable", False)
     members = fit_batch(

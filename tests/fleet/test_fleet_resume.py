@@ -20,6 +20,7 @@ class Killed(BaseException):
     """Ends the run at once."""
 
 
+@pytest.mark.slow
 def test_wherever_it_is_killed_a_resumed_run_ends_as_one_that_was_not(
     fleet: Fleet, sensors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
