@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
             detector.fit(normal)
         elif train_rows or not is_asked_for(detector):
             if not train_rows:
-                trimmed = TRIMMED.format(100 * trim) if (trim := detector.trim) else UNTRIMMED
+                trimmed = TRIMMED.format(100 * trim) if (trim := options.trim) else UNTRIMMED
                 warn(WHOLE.format(trimmed=trimmed))
             _fit_on_a_part(detector, normal)
         else:
