@@ -26,14 +26,14 @@ MORE = {
     "normal": "正常",
     "with a spike": "異常あり",
     "Windows, each one step after the other (every tenth is shown)":
-        "長さ 50 の窓を 1 ステップずつずらす（図は 10 個おき）",
+        "長さ 50 の窓を 1 ステップずつずらす（図は 10 個ごとに 1 つ）",
     "window": "窓",
     "start of the window": "窓の開始位置",
     "The loss of a window in each epoch": "エポックごとの損失（窓あたり）",
     "epoch": "エポック",
     "loss": "損失",
     "2 × KL": "2 × KL",
-    "The latent means in the plane of the first two components": "潜在平均を第 1・第 2 主成分の平面で見る",
+    "The latent means in the plane of the first two components": "潜在変数の平均を第 1・第 2 主成分の平面で見る",
     "Both series and their reconstruction": "2 本の時系列とその再構成",
     "Normal series": "正常な時系列",
     "Series with the spike": "異常を加えた時系列",
@@ -150,7 +150,7 @@ class Figures:
             pictures.plot_score(
                 path, Series.of(score), score, threshold, title=words("The score of each step"),
                 ylabel=words("squared error"), shaded=intervals(labels), shaded_as=words("injected anomaly"),
-                words=words,
+                width=WIDTH, words=words,
             )  # fmt: skip
 
         return self._picture(write)
@@ -170,7 +170,7 @@ class Figures:
             pictures.plot_detection(
                 path, found.series, found.scores, found.threshold, title=words("Blood pressure (UCR 135)"),
                 labelled=intervals(dataset.labels), detected=[(event.start, event.end) for event in found.events],
-                train_rows=dataset.train_rows, words=words,
+                train_rows=dataset.train_rows, width=WIDTH, words=words,
             )  # fmt: skip
 
         return self._picture(write)
@@ -179,7 +179,8 @@ class Figures:
         def write(path: Path, words: Words) -> None:
             plot_events(
                 path, found.series, found.expected, found.contributions, found.events,
-                title=words("Blood pressure (UCR 135)"), threshold=found.threshold, margin=150, words=words,
+                title=words("Blood pressure (UCR 135)"), threshold=found.threshold, margin=40, width=WIDTH,
+                words=words,
             )  # fmt: skip
 
         return self._picture(write)

@@ -93,6 +93,31 @@ def test_a_value_far_from_zero_is_written_in_full(tmp_path: Path, monkeypatch: p
     assert all(float(label.get_text()) > 9e5 for label in axis.get_yticklabels())
 
 
+@pytest.mark.parametrize(("lowest", "highest"), [(1e-5, 5.0), (2e-6, 3e-6), (0.01, 9.0), (3.0, 2e6)])
+def test_the_labels_of_a_score_are_all_decimals_or_all_powers_of_ten(
+    lowest: float, highest: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = kept_figures(monkeypatch)
+    scores = np.geomspace(lowest, highest, 50)
+    pictures.plot_score(
+        tmp_path / "a.png", Series.of(scores), scores, highest / 2, title="t", ylabel="y", shaded=[], shaded_as="",
+    )  # fmt: skip
+    axis = made[0].axes[0]
+    written = [label.get_text() for kind in ("major", "minor") for label in axis.get_yticklabels(which=kind)]
+    assert any(written)
+    assert len({"10^" in label for label in written if label}) == 1
+    assert not any("e" in label for label in written if "10^" not in label)
+
+
+def test_both_axes_of_the_latent_space_have_one_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = kept_figures(monkeypatch)
+    points = np.random.default_rng(0).normal(size=(50, 2)) * [1, 9]
+    pictures.plot_latent(tmp_path / "a.png", points, points[:5], title="t", labels=("a", "b"))
+    axis = made[0].axes[0]
+    x, y = axis.transData.transform([(0, 0), (1, 1)]).T
+    assert x[1] - x[0] == pytest.approx(y[1] - y[0])
+
+
 def test_a_picture_that_fails_while_it_is_written_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

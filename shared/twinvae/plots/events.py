@@ -13,6 +13,7 @@ from twinvae.plots.figure import (
     GREY,
     ORANGE,
     RED,
+    WIDTH,
     draw_line,
     elided,
     envelope,
@@ -46,6 +47,7 @@ def plot_events(
     title: str,
     threshold: float,
     margin: int,
+    width: float = WIDTH,
     words: Words = ENGLISH,
 ) -> None:
     """The six highest events in the order of time, each with `margin` steps before and after it.
@@ -63,7 +65,7 @@ def plot_events(
     rows = -(-len(shown) // columns)
     lines, strips = min(len(names), MOST_LINES), min(len(names), MOST_ROWS)
     heights = [1.0] * lines + [0.3 + 0.17 * strips]
-    size = (11.0 if columns == 1 else 15.0, rows * (1.2 + 1.15 * sum(heights)) + 0.7)
+    size = (width if columns == 1 else width * 15 / 11, rows * (1.2 + 1.15 * sum(heights)) + 0.7)
     with new_figure(path, heading, *size) as figure:
         grid = figure.subfigures(rows, columns, squeeze=False, wspace=0.03, hspace=0.04).flat
         for part, event in zip(grid, shown, strict=False):
@@ -71,6 +73,7 @@ def plot_events(
             order = [names.index(name) for name in list(event.channels)[:strips]]
             begin, end = max(0, event.start - margin), min(len(series), event.end + margin)
             for axis, channel in zip(axes, order, strict=False):
+                _draw_similar(axis, event, channel, begin, end, words)
                 draw_line(axis, series.values[begin:end, channel], begin=begin, color=BLUE, label=words("measured"))
                 draw_line(
                     axis,
@@ -80,7 +83,6 @@ def plot_events(
                     linestyle="--",
                     label=words("expected"),
                 )
-                _draw_similar(axis, event, channel, begin, end, words)
                 if len(names) > 1:
                     name_channel(axis, names[channel], 60)
                 else:
@@ -102,12 +104,15 @@ def plot_events(
 
 
 def _draw_similar(axis: "Axes", event: Event, channel: int, begin: int, end: int, words: Words) -> None:
-    """The training window that is most like the one around the peak, where the picture shows its steps."""
+    """The training window that is most like the one around the peak, where the picture shows its steps.
+
+    It is drawn first and thick, so that it is seen where the other lines cover it.
+    """
     if event.similar is None or event.similar_start is None or np.isnan(event.similar[:, channel]).any():
         return
     first, last = max(begin, event.similar_start), min(end, event.similar_start + len(event.similar))
     line = event.similar[first - event.similar_start : last - event.similar_start, channel]
-    draw_line(axis, line, begin=first, color=GREY, linestyle="-.", label=words("most similar in training"))
+    draw_line(axis, line, begin=first, color=GREY, linewidth=3.5, label=words("most similar in training"))
 
 
 def _headline(event: Event, series: Series, threshold: float, words: Words) -> str:

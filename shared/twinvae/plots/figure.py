@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, RED, GREY, BLACK = "#0072B2", "#E69F00", "#D55E00", "#7F7F7F", "#000000"
 
+WIDTH = 11.0  # inches
 BINS = 1000  # of a series of more than four times as many steps: about the pixels that a picture is wide
 LONGEST_NAME, LONGEST_TITLE = 90, 100  # columns of text in a picture of 11 inches
 MOST_HOLES = 500  # shorter stretches without rows are a break in the line alone
@@ -57,7 +58,7 @@ def new_figure(path: Path, title: str, width: float, height: float) -> Iterator[
             handles = (zip(*axis.get_legend_handles_labels(), strict=True) for axis in figure.axes)
             legend = {label: handle for pairs in handles for handle, label in pairs}
             figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend), frameon=False)
-            figure.suptitle(literal(elided(title, int(LONGEST_TITLE * width / 11))), x=0.01, ha="left")
+            figure.suptitle(literal(elided(title, int(LONGEST_TITLE * width / WIDTH))), x=0.01, ha="left")
             with replacing(path) as temporary:
                 figure.savefig(temporary, format="png", dpi=110)
     except OSError:
@@ -84,7 +85,7 @@ def literal(text: str) -> str:
 
 @contextmanager
 def new_axes(
-    path: Path, title: str, rows: int, height: float, *, width: float = 11.0, ratios: Sequence[float] | None = None
+    path: Path, title: str, rows: int, height: float, *, width: float = WIDTH, ratios: Sequence[float] | None = None
 ) -> Iterator[list["Axes"]]:
     """Gives the axes of a new figure: `rows` below each other, each `height` inches on average, with one x axis."""
     with new_figure(path, title, width, height * rows + 0.8) as figure:
@@ -96,13 +97,21 @@ def new_axes(
         yield axes
 
 
-def draw_line(axis: "Axes", values: Float[np.ndarray, " time"], *, begin: int = 0, color: str, **style: Any) -> None:
+def draw_line(
+    axis: "Axes",
+    values: Float[np.ndarray, " time"],
+    *,
+    begin: int = 0,
+    color: str,
+    linewidth: float = 1.1,
+    **style: Any,
+) -> None:
     """Draws values from the step `begin` on; of a long series, the band from the least to the largest of each part.
 
     A line through so many points would be a block that hides all that lies under it.
     """
     if len(values) <= 4 * BINS:
-        axis.plot(np.arange(begin, begin + len(values)), values, color=color, linewidth=1.1, **style)
+        axis.plot(np.arange(begin, begin + len(values)), values, color=color, linewidth=linewidth, **style)
         return
     size = -(-len(values) // BINS)
     low, high = envelope(values, size)

@@ -10,6 +10,7 @@ from twinvae.plots.figure import (
     BLUE,
     ORANGE,
     RED,
+    WIDTH,
     Intervals,
     draw_line,
     hatch_holes,
@@ -63,22 +64,26 @@ def plot_score(
     ylabel: str,
     shaded: Intervals,
     shaded_as: str,
+    width: float = WIDTH,
     words: Words = ENGLISH,
 ) -> None:
     """The score of a series with its threshold and the detected events, on a logarithmic axis."""
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 
-    with new_axes(path, title, 1, 3.0) as (axis,):
+    with new_axes(path, title, 1, 3.0, width=width) as (axis,):
         floor = max(float(np.nanmin(scores)), threshold * 1e-5, 1e-30)
         draw_line(axis, np.maximum(scores, floor), color=BLUE, label=words("score"))
         axis.axhline(threshold, color=RED, linestyle="--", label=words("threshold {value:.3g}", value=threshold))
         shade(axis, shaded, shaded_as)
         hatch_holes(axis, series, words)
         axis.set_yscale("log")
-        decades = np.log10(max(float(np.nanmax(scores)), threshold) / floor)
-        axis.yaxis.set_major_formatter("{x:g}")
+        top = max(float(np.nanmax(scores)), threshold)
+        decades = np.log10(top / floor)
         axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5) if decades < 2 else "auto"))
-        axis.yaxis.set_minor_formatter("{x:g}" if decades < 2 else "")
+        plain = 1e-4 <= floor and top < 1e6  # else some labels would be 1e-05 and others 0.001
+        axis.yaxis.set_major_formatter("{x:g}" if plain else LogFormatterSciNotation())
+        minor = "{x:g}" if plain else LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
+        axis.yaxis.set_minor_formatter(minor if decades < 2 else "")
         axis.set_ylabel(ylabel)
         label_time(axis, series, words)
 
@@ -93,12 +98,14 @@ def plot_detection(
     labelled: Intervals,
     detected: Intervals,
     train_rows: int = 0,
+    width: float = WIDTH,
     words: Words = ENGLISH,
 ) -> None:
     """The channels with labelled anomalies shaded, the score with its threshold, and both kinds of events as bars."""
     shown = min(len(series.names), 4)
     ratios = [2.0] * (shown + 1) + [0.7]
-    with new_axes(path, title + _how_many(shown, series, words), shown + 2, 1.7, ratios=ratios) as (*axes, score, bars):
+    heading = title + _how_many(shown, series, words)
+    with new_axes(path, heading, shown + 2, 1.7, width=width, ratios=ratios) as (*axes, score, bars):
         for channel, axis in enumerate(axes):
             draw_line(axis, series.values[:, channel], color=BLUE, label=words("series"))
             if len(series.names) > 1:
@@ -144,6 +151,7 @@ def plot_latent(
                 some = points[:: max(1, len(points) // MOST_POINTS)]
                 x, y = ((some - normal.mean(axis=0)) @ plane).T
                 axis.scatter(x, y, s=size, alpha=alpha, color=color, marker=marker, linewidths=0, label=label)
+        axis.set_aspect("equal", adjustable="datalim")  # else a ring would be drawn as an ellipse
         axis.set_xlabel(words("component 1 ({share:.0%} of the variance)", share=variance[0]))
         axis.set_ylabel(words("component 2 ({share:.0%} of the variance)", share=variance[1]))
 
