@@ -80,7 +80,7 @@ def plot_score(
         top = max(float(np.nanmax(scores)), threshold)
         decades = np.log10(top / floor)
         axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5) if decades < 2 else "auto"))
-        plain = 1e-4 <= floor and top < 1e6  # else some labels would be 1e-05 and others 0.001
+        plain = floor >= 1e-4 and top < 1e6  # else some labels would be 1e-05 and others 0.001
         axis.yaxis.set_major_formatter("{x:g}" if plain else LogFormatterSciNotation())
         minor = "{x:g}" if plain else LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf))
         axis.yaxis.set_minor_formatter(minor if decades < 2 else "")
