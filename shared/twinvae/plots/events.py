@@ -112,7 +112,7 @@ def _draw_similar(axis: "Axes", event: Event, channel: int, begin: int, end: int
         return
     first, last = max(begin, event.similar_start), min(end, event.similar_start + len(event.similar))
     line = event.similar[first - event.similar_start : last - event.similar_start, channel]
-    draw_line(axis, line, begin=first, color=GREY, linewidth=3.5, label=words("most similar in training"))
+    draw_line(axis, line, begin=first, color=GREY, linewidth=3.0, alpha=0.5, label=words("most similar in training"))
 
 
 def _headline(event: Event, series: Series, threshold: float, words: Words) -> str:
