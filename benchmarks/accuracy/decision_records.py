@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import machine as host
-from benchmarks.errors import RunError
-from twinvae.files.atomic import write_text
+from benchmarks.accuracy.record_files import read_run, write_run
 from twinvae.windowing.intervals import intervals
 
 FORMAT = "twinvae decisions"
@@ -92,11 +91,7 @@ def judged(labels: np.ndarray, alarms: Spans) -> Judged:
 
 def write(path: Path, run: Decisions) -> None:
     """Writes the results file, a record on each line. It is there as a whole or not at all."""
-    facts = {"format": FORMAT, "schema": SCHEMA} | {
-        name: value for name, value in vars(run).items() if name != "records"
-    }
-    lines = [json.dumps(asdict(record)) for record in run.records]
-    write_text(path, json.dumps(facts, indent=1)[:-2] + ',\n "records": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n")
+    write_run(path, FORMAT, SCHEMA, run)
 
 
 def is_one(path: Path) -> bool:
@@ -114,14 +109,12 @@ def read(path: Path) -> Decisions:
         RunError: if it is none of this form.
         OSError: if it cannot be read.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if (content["format"], content["schema"]) != (FORMAT, SCHEMA):
-            raise RunError(f"{path}: results in the form {content['schema']}, not {SCHEMA}: measure them anew")
+
+    def make(content: dict[str, Any]) -> Decisions:
         facts = {name: content[name] for name in ("command", "created", "machine", "versions", "failures")}
         return Decisions(records=[_record(record) for record in content["records"]], **facts)
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{path}: not a file of {FORMAT}") from None
+
+    return read_run(path, FORMAT, SCHEMA, make)
 
 
 def _record(record: dict[str, Any]) -> Decision:

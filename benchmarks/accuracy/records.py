@@ -1,16 +1,14 @@
 """The numbers of an accuracy run: a record for each series, method, seed and metric, and the means over them."""
 
-import json
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import machine as host
-from benchmarks.errors import RunError
-from twinvae.files.atomic import write_text
+from benchmarks.accuracy.record_files import read_run, write_run
 
 FORMAT = "twinvae accuracy"
 SCHEMA = 2
@@ -202,13 +200,9 @@ def shown(summary: Summary | None, metric: str, *, spread: bool = True) -> str:
 
 def write(path: Path, run: Accuracy) -> None:
     """Writes the results file, a record on each line. It is there as a whole or not at all."""
-    facts = {"format": FORMAT, "schema": SCHEMA} | {
-        name: value for name, value in vars(run).items() if name != "records"
-    }
-    facts["units"] = {name: metric.unit for name, metric in METRICS.items()}
-    facts["mean_ranks"] = {dataset: run.mean_ranks(dataset) for dataset in run.datasets}  # by VUS-PR
-    lines = [json.dumps(asdict(record)) for record in run.records]
-    write_text(path, json.dumps(facts, indent=1)[:-2] + ',\n "records": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n")
+    units = {name: metric.unit for name, metric in METRICS.items()}
+    mean_ranks = {dataset: run.mean_ranks(dataset) for dataset in run.datasets}  # by VUS-PR
+    write_run(path, FORMAT, SCHEMA, run, units=units, mean_ranks=mean_ranks)
 
 
 def read(path: Path) -> Accuracy:
@@ -218,12 +212,10 @@ def read(path: Path) -> Accuracy:
         RunError: if it is none of this form.
         OSError: if it cannot be read.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if (content["format"], content["schema"]) != (FORMAT, SCHEMA):
-            raise RunError(f"{path}: results in the form {content['schema']}, not {SCHEMA}: measure them anew")
+
+    def make(content: dict[str, Any]) -> Accuracy:
         facts = {name: content[name] for name in ("command", "created", "machine", "versions", "failures", "notes")}
         records = [Record(**record) for record in content["records"]]
         return Accuracy(seeds=tuple(content["seeds"]), records=records, **facts)
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{path}: not a file of {FORMAT}") from None
+
+    return read_run(path, FORMAT, SCHEMA, make)
