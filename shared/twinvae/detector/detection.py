@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int8
@@ -24,6 +25,13 @@ from twinvae.scoring.severity import MOST_UNUSUAL, Stretch, nearest_to_events, s
 from twinvae.scoring.threshold import in_words
 from twinvae.windowing.intervals import intervals
 
+# What a detection has computed that is the same whatever its threshold is.
+WITHOUT_THRESHOLDS = frozenset({
+    "scaled", "too_large", "outside", "rules", "contributions", "scores", "expected", "latent", "usual",
+    "gap_warnings", "warnings", "_left_out", "_standardised", "_distances_of_shapes", "_own_starts", "_statistics",
+    "_net",
+})  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class Detection(Scored):
@@ -38,6 +46,24 @@ class Detection(Scored):
     """
 
     ignored: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)  # steps [start, end) that have no event
+
+    def at(self, times: float) -> Self:
+        """The same detection with so many times its threshold, and that of every other score. The series is not scored
+        again: what does not depend on thresholds is shared.
+
+        >>> import numpy as np
+        >>> from vae_jax import VAEDetector
+        >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+        >>> found = VAEDetector(window=24, epochs=5).fit(normal).detect(normal + 5.0 * (np.arange(500) == 250))
+        >>> [len(found.at(times).events) for times in (1.0, 1e9)], found.at(2.0).threshold == 2.0 * found.threshold
+        ([1, 0], True)
+        """
+        other = self._at(times)
+        vars(other).update((name, value) for name, value in vars(self).items() if name in WITHOUT_THRESHOLDS)
+        return other
+
+    def _at(self, times: float) -> Self:
+        return replace(self, model=self.model.at(times))
 
     @property
     def basis(self) -> str:

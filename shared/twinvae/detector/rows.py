@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -28,6 +28,9 @@ class DetectionOfRows(Detection):
 
     whole: Detection  # on the grid
     grid: Grid
+
+    def _at(self, times: float) -> Self:
+        return replace(self, whole=self.whole.at(times))
 
     @property
     def threshold(self) -> float:

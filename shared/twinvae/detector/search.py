@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -41,6 +42,10 @@ class Searched(Detection):
 
     held_out: tuple[Model, ...] = ()
     together: str = ""  # why there are none
+    times: float = 1.0  # the threshold of a search
+
+    def _at(self, times: float) -> Self:
+        return replace(super()._at(times), times=self.times * times)
 
     @property
     def _rests_on(self) -> str:
@@ -58,7 +63,7 @@ class Searched(Detection):
     @property
     def threshold(self) -> float:
         """What a score must exceed to be an alarm; it does not depend on the series."""
-        return score_of(HELD_OUT if self.held_out else SEEN)
+        return self.times * score_of(HELD_OUT if self.held_out else SEEN)
 
     @property
     def name(self) -> str:

@@ -1,8 +1,8 @@
 """A fitted model: all that scoring needs, and how it was made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -36,6 +36,14 @@ class Model:
     scaler: Scaler
     thresholds: dict[str, float]  # of each kind of score, and of a single window
     calibration: Calibration
+
+    def at(self, times: float) -> Self:
+        """The same model with so many times its thresholds and, where one sets them, so many times its margin."""
+        thresholds = {kind: times * value for kind, value in self.thresholds.items()}
+        config = self.config
+        if config.threshold in ("maximum", "fenced") and not config.false_events:
+            config = replace(config, margin=times * config.margin)
+        return replace(self, config=config, thresholds=thresholds)
 
     def alarms(self, scores: Float[np.ndarray, " time"], kind: Kind) -> Int8[np.ndarray, " time"]:
         """1 where a score of this kind is strictly above its threshold, else 0."""
