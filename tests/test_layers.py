@@ -15,7 +15,7 @@ FLOOR = {
     "metrics": 2, "network": 2, "tables": 2,
     "scoring": 3,
     "model": 4,
-    "stream": 5, "plots": 5,
+    "stream": 5, "plots": 5, "pages": 5,
     "detector": 6,
     "data": 7, "adapters": 7,
     "fleet": 8,
@@ -54,7 +54,7 @@ def rooms() -> list[str]:
 def test_every_room_and_file_has_its_floor() -> None:
     found = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"}
     assert found - {"__init__", "__pycache__"} == set(FLOOR)
-    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 20
+    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 21
 
 
 @pytest.mark.parametrize("room", rooms())
