@@ -1,0 +1,336 @@
+"""The figures of a detection's page: channels, score, what each channel adds, and the latent plane.
+
+A source called `detail` holds all that the page knows of a line; `page.js` puts what is in view into `shown`, as many
+points as a screen has. Colours of Okabe and Ito, on white and on black: those of axes come from the page's style.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from twinvae.files.out_of_core import TimeByChannel
+from twinvae.pages.clock import Clock
+from twinvae.pages.shown import Shown
+from twinvae.pages.thinning import bins, kept_rows
+from twinvae.plots.figure import elided
+from twinvae.plots.pictures import principal_components
+from twinvae.plots.words import Words
+from twinvae.windowing.intervals import intervals
+
+if TYPE_CHECKING:
+    from bokeh.models import ColumnDataSource, Range1d
+    from bokeh.plotting import figure
+
+BLUE, RED, ORANGE, GREY, GREEN = "#2a7fc0", "#d55e00", "#e69f00", "#8a8f98", "#009e73"
+HEIGHT, SCORE_HEIGHT, OVERVIEW_HEIGHT = 150, 190, 80  # pixels
+LEFT = 84  # pixels for the labels of the vertical axes, so that all figures align
+MOST_VALUES = 2**20  # of all channels together; above it a page holds extremes, and rows near events
+MOST_NEAR = 0.5  # of the rows that are kept: those near events
+FLOOR = 1e-5  # of the threshold: what is lower is drawn there
+MOST_CELLS, BINS, FINE_BINS, MOST_FINE = 200_000, 600, 120, 60  # of what each channel adds
+MOST_HATCHED = 400  # stretches without values, the widest of them
+TOOLTIP_DIGITS = "%0.5g"
+LONGEST_NAME = 40
+
+
+@dataclass
+class Panel:
+    """A line over time: its figure, all that is known of it, and what of it is in view."""
+
+    figure: "figure"
+    detail: "ColumnDataSource"
+    shown: "ColumnDataSource"
+    floor: float | None = None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the page's script is given of it."""
+        return {"figure": self.figure, "detail": self.detail, "shown": self.shown, "floor": self.floor}
+
+
+@dataclass
+class Drawing:
+    """The figures of a page, which share an axis of time, the events, and a selection of windows."""
+
+    shown: Shown
+    clock: Clock
+    words: Words
+    x: "Range1d" = field(init=False)
+    events: "ColumnDataSource" = field(init=False)
+    windows: "ColumnDataSource" = field(init=False)
+
+    def __post_init__(self) -> None:
+        from bokeh.models import ColumnDataSource, Range1d
+
+        first, last = self.clock.edges(0, len(self.shown.series))
+        self.x = Range1d(first, last, bounds=(first, last), min_interval=(last - first) / len(self.shown.series) * 4)
+        self.events = ColumnDataSource(
+            {"left": [], "right": [], "event": [], "color": [], "hatch": []}, name="event strips"
+        )
+        plane, share = principal_components(self.shown.latent)
+        places = (self.shown.latent - self.shown.latent.mean(axis=0)) @ plane
+        inside = np.zeros(len(self.shown.series), np.int8)
+        for event in self.shown.found:
+            inside[event.start : event.end] = 1
+        rows = np.minimum(self.shown.latent_rows, len(self.shown.series) - 1)
+        scores = np.maximum(np.nan_to_num(self.shown.scores[rows]), self.floor)
+        self.share = share
+        self.windows = ColumnDataSource({
+            "x": self.clock.at(rows), "row": rows, "score": scores, "first": places[:, 0], "second": places[:, 1],
+            "color": np.where(inside[rows], RED, BLUE), "marker": np.where(inside[rows], "triangle", "circle"),
+        })  # fmt: skip
+
+    @property
+    def floor(self) -> float:
+        """The lowest score that is drawn."""
+        known = self.shown.scores[~np.isnan(self.shown.scores)]
+        threshold = self.shown.levels[self.shown.level].threshold
+        lowest = float(known[known > 0].min()) if (known > 0).any() else 1.0
+        return max(lowest, threshold * FLOOR, 1e-30)
+
+    def channel(self, channel: int) -> Panel:
+        """A channel, what was expected of it, and the events."""
+        shown = self.shown
+        both = np.stack([shown.series.values[:, channel], shown.expected[:, channel]], axis=1)
+        panel = self._panel(both, ("value", "expected"), elided(shown.series.names[channel], LONGEST_NAME), HEIGHT)
+        self._hatch(panel.figure, both[:, 0])
+        line = {"source": panel.shown, "x": "x"}
+        panel.figure.line(
+            **line, y="expected", color=RED, line_dash=[6, 3], line_width=1.5, legend_label=self.words("expected")
+        )
+        measured = panel.figure.line(
+            **line, y="value", color=BLUE, line_width=1.3, legend_label=self.words("measured"), name="line"
+        )
+        self._finish(panel, measured, [("measured", "@value"), ("expected", "@expected"), ("score", "@score")])
+        return panel
+
+    def score(self) -> Panel:
+        """The score, the threshold, and windows that can be selected here and in the latent plane."""
+        from bokeh.models import BoxSelectTool, Span
+
+        title = self.words("score ({kind}): {unit}", kind=self.shown.kind, unit=self.words(self.shown.unit))
+        panel = self._panel(self.shown.scores[:, None], ("value",), title, SCORE_HEIGHT, y_axis_type="log")
+        panel.floor = self.floor
+        threshold = self.shown.levels[self.shown.level].threshold
+        panel.figure.scatter(
+            source=self.windows, x="x", y="score", size=5, color="color", marker="marker", alpha=0.0,
+            selection_alpha=1.0, nonselection_alpha=0.0, hover_alpha=0.0,
+        )  # fmt: skip
+        line = panel.figure.line(
+            source=panel.shown, x="x", y="value", color=BLUE, line_width=1.3, legend_label=self.words("score"),
+            name="line",
+        )  # fmt: skip
+        panel.figure.add_layout(
+            Span(location=threshold, dimension="width", line_color=RED, line_dash="dashed", line_width=2,
+                 name="threshold"),
+        )  # fmt: skip
+        panel.figure.line([], [], color=RED, line_dash="dashed", legend_label=self.words("threshold"))
+        panel.figure.add_tools(
+            BoxSelectTool(dimensions="width", description=self.words("select a stretch"), name="stretch")
+        )
+        self._finish(panel, line, [("score", "@value")])
+        return panel
+
+    def overview(self, channel: int) -> Panel:
+        """All of one channel, with a frame around what is in view that can be dragged."""
+        from bokeh.models import RangeTool
+
+        values = np.asarray(self.shown.series.values[:, [channel]])
+        panel = self._panel(values, ("value",), "", OVERVIEW_HEIGHT, alone=True)
+        panel.figure.line(source=panel.shown, x="x", y="value", color=BLUE)
+        tool = RangeTool(x_range=self.x)
+        tool.overlay.fill_color, tool.overlay.fill_alpha, tool.overlay.line_color = GREY, 0.25, GREY
+        panel.figure.add_tools(tool)
+        panel.figure.yaxis.visible = False
+        panel.figure.ygrid.visible = False
+        return panel
+
+    def added(self, channels: Sequence[int]) -> "figure":
+        """What each channel adds to the score: coarsely over all, finely around events."""
+        from bokeh.models import ColorBar, LogColorMapper, LogTicker
+
+        shown, rows = self.shown, len(self.shown.series)
+        names = [elided(shown.series.names[channel], 16) for channel in channels]
+        plot = self._figure(self.words("what each channel adds to the score"), 40 + max(60, 18 * len(names)))
+        threshold = shown.levels[shown.level].threshold
+        mapper = LogColorMapper(
+            palette=[f"{BLUE}{alpha:02x}" for alpha in range(0, 256, 4)], low=max(threshold * 1e-3, 1e-30),
+            high=max(threshold, float(np.nanmax(shown.scores, initial=0.0)), 1e-29), nan_color="#00000000",
+        )  # fmt: skip
+        parts = [(0, rows, BINS)]
+        strongest = sorted(shown.found, key=lambda event: -event.score)[:MOST_FINE]
+        parts += [
+            (max(0, event.start - shown.window), min(rows, event.end + shown.window), FINE_BINS) for event in strongest
+        ]
+        images, left, width = [], [], []
+        cells = 0
+        for start, end, number in parts:
+            if cells > MOST_CELLS:
+                break
+            first, last = self.clock.edges(start, end)
+            places = np.linspace(first, last, min(number, end - start) + 1)
+            edges = np.clip(np.ceil(self.clock.rows_at(places)), start, end).astype(np.int64)
+            edges[-1] = end
+            image = bins(shown.contributions, edges)[list(channels)]
+            images.append(np.maximum(image, mapper.low)[::-1])
+            left.append(first)
+            width.append(last - first)
+            cells += image.size
+        plot.image(
+            image=images, x=left, y=[0] * len(images), dw=width, dh=[len(names)] * len(images), color_mapper=mapper
+        )
+        plot.y_range.start, plot.y_range.end = 0, len(names)
+        plot.yaxis.ticker = [len(names) - index - 0.5 for index in range(len(names))]
+        plot.yaxis.major_label_overrides = {len(names) - index - 0.5: name for index, name in enumerate(names)}
+        plot.grid.visible = False
+        plot.add_layout(
+            ColorBar(color_mapper=mapper, ticker=LogTicker(desired_num_ticks=4), height=10, padding=2,
+                     background_fill_alpha=0.0),
+            "below",
+        )  # fmt: skip
+        return plot
+
+    def latent(self) -> "figure":
+        """Where windows lie in the plane of the two largest principal components."""
+        from bokeh.plotting import figure
+
+        plot = figure(
+            height=380, sizing_mode="stretch_width", match_aspect=True, tools="pan,box_zoom,box_select,lasso_select,reset",
+            active_drag="box_select", toolbar_location="above",
+            x_axis_label=self.words("component 1 ({share:.0%} of the variance)", share=self.share[0]),
+            y_axis_label=self.words("component 2 ({share:.0%} of the variance)", share=self.share[1]),
+        )  # fmt: skip
+        plot.toolbar.logo = None
+        plot.scatter(
+            source=self.windows, x="first", y="second", size=7, color="color", marker="marker", fill_alpha=0.5,
+            line_alpha=0.0, nonselection_fill_alpha=0.08, selection_fill_alpha=1.0,
+        )  # fmt: skip
+        for color, marker, label in (
+            (BLUE, "circle", "other windows"), (RED, "triangle", "windows with a detected event"),
+        ):  # fmt: skip
+            plot.scatter([], [], color=color, marker=marker, size=7, legend_label=self.words(label))
+        _light_legend(plot)
+        return plot
+
+    def give_to_script(self, channels: Sequence[Panel], score: Panel, overview: Panel) -> None:
+        """Hands all that `page.js` works with to it, under the name `page`."""
+        from bokeh.models import ColumnDataSource, CustomJS, Span
+
+        clock = ColumnDataSource({"row": self.clock.rows.astype(np.float64), "place": self.clock.places})
+        (threshold,) = score.figure.select({"type": Span, "name": "threshold"})
+        given = {
+            "x": self.x, "clock": clock, "panels": [panel.record for panel in channels], "score": score.record,
+            "overview": overview.record, "events": self.events, "windows": self.windows, "threshold": threshold,
+        }  # fmt: skip
+        self.x.js_on_change("start", CustomJS(args=given, code="", name="page"))
+
+    # What figures over time share.
+
+    def _figure(self, title: str, height: int, *, alone: bool = False, **options: Any) -> "figure":
+        from bokeh.models import PanTool, Range1d, ResetTool, WheelZoomTool
+        from bokeh.plotting import figure
+
+        x = Range1d(self.x.start, self.x.end) if alone else self.x
+        plot = figure(
+            height=height, sizing_mode="stretch_width", x_range=x, tools="", min_border_left=LEFT, min_border_right=12,
+            x_axis_type="datetime" if self.clock.kind == "time" else "linear", toolbar_location=None, title=title or None,
+            **options,
+        )  # fmt: skip
+        plot.xaxis[0].ticker.desired_num_ticks = 5
+        plot.yaxis[0].ticker.desired_num_ticks = 4
+        if self.clock.kind != "time":
+            plot.xaxis[0].formatter.use_scientific = False
+        if not alone:
+            drag = PanTool(dimensions="width")
+            plot.add_tools(drag, WheelZoomTool(dimensions="width", modifiers={"ctrl": True}), ResetTool())
+            plot.toolbar.active_drag = drag
+            plot.toolbar.active_scroll = "auto"
+        return plot
+
+    def _panel(
+        self, values: TimeByChannel, names: tuple[str, ...], title: str, height: int, *, alone: bool = False,
+        **options: Any,
+    ) -> Panel:  # fmt: skip
+        from bokeh.models import ColumnDataSource
+
+        most = max(4000, MOST_VALUES // max(1, self.shown.series.values.shape[1]))
+        rows = kept_rows(values, most, self._near(int(MOST_NEAR * most)))
+        kept = np.asarray(values[rows])
+        detail = {name: _plain(kept[:, index]) for index, name in enumerate(names)}
+        if len(rows) < len(values):
+            detail["row"] = rows.astype(np.int32)
+        columns: dict[str, Any] = {name: [] for name in ("x", "row", "stamp", "score", *names)}
+        plot = self._figure(title, height, alone=alone, **options)
+        panel = Panel(plot, ColumnDataSource(detail), ColumnDataSource(columns))
+        plot.vstrip(
+            source=self.events, x0="left", x1="right", fill_color="color", fill_alpha=0.28, line_color="color",
+            line_alpha=0.9, hatch_pattern="hatch", hatch_color="color", hatch_alpha=0.6,
+            nonselection_fill_alpha=0.2, selection_fill_alpha=0.5,
+        )  # fmt: skip
+        if self.shown.train_rows:
+            from bokeh.models import BoxAnnotation
+
+            first, last = self.clock.edges(0, self.shown.train_rows)
+            plot.add_layout(
+                BoxAnnotation(left=first, right=last, fill_color=GREY, fill_alpha=0.1, line_color=GREY,
+                              line_dash="dotted", level="underlay")
+            )  # fmt: skip
+        return panel
+
+    def _near(self, most: int) -> list[tuple[int, int]]:
+        """The stretches around the strongest events, at most so many rows in all."""
+        found: list[tuple[int, int]] = []
+        for event in sorted(self.shown.events, key=lambda event: -event.score):
+            stretch = event.start - 2 * self.shown.window, event.end + 2 * self.shown.window
+            most -= stretch[1] - stretch[0]
+            if most < 0:
+                break
+            found.append(stretch)
+        return found
+
+    def _hatch(self, plot: "figure", values: Float[np.ndarray, " row"]) -> None:
+        """Hatches where the channel has no values, and where rows are absent."""
+        unknown = intervals(np.isnan(values).astype(np.int8))
+        widest = sorted(unknown, key=lambda span: span[0] - span[1])[:MOST_HATCHED]
+        sides = [self.clock.edges(start, end) for start, end in widest]
+        sides += [tuple(self.clock.at([row, row + 1]).tolist()) for row in self.shown.absent[:MOST_HATCHED]]
+        if sides:
+            left, right = zip(*sides, strict=True)
+            plot.vstrip(
+                x0=list(left), x1=list(right), fill_alpha=0.0, line_alpha=0.0, hatch_pattern="/", hatch_color=GREY,
+                hatch_alpha=0.6, hatch_scale=8, legend_label=self.words("no values"),
+            )  # fmt: skip
+
+    def _finish(self, panel: Panel, line: Any, tips: Sequence[tuple[str, str]]) -> None:
+        from bokeh.models import CrosshairTool, HoverTool
+
+        first = ("row", "@row{0}") if self.clock.kind == "row" else ("time", "@stamp")
+        panel.figure.add_tools(
+            HoverTool(
+                renderers=[line], mode="vline", line_policy="nearest", point_policy="snap_to_data",
+                tooltips=[(self.words(name), f"{column}{{{TOOLTIP_DIGITS}}}" if name not in ("time", "row") else column)
+                          for name, column in (first, *tips)],
+                formatters={column: "printf" for _, column in tips},
+            ),
+            CrosshairTool(dimensions="height", line_color=GREY),
+        )  # fmt: skip
+        _light_legend(panel.figure)
+
+
+def _light_legend(plot: "figure") -> None:
+    plot.legend.orientation = "horizontal"
+    plot.legend.background_fill_alpha = 0.0
+    plot.legend.border_line_alpha = 0.0
+    plot.legend.padding = plot.legend.margin = 0
+    plot.legend.label_text_font_size = "0.8rem"
+    plot.add_layout(plot.legend[0], "above")
+
+
+def _plain(values: Float[np.ndarray, " row"]) -> np.ndarray:
+    """The values in single precision where nobody could see the difference."""
+    single = values.astype(np.float32)
+    spread = np.nanstd(values) if not np.isnan(values).all() else 0.0
+    return single if np.nanmax(np.abs(values - single), initial=0.0) <= 1e-4 * spread else values.astype(np.float64)
