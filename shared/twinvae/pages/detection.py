@@ -13,7 +13,7 @@ from twinvae.plots.words import ENGLISH, Words
 from twinvae.scoring.events import Event
 from twinvae.scoring.severity import severity
 
-FIRST = 3  # channels that are shown at once
+FIRST, MOST_PANELS = 3, 12  # channels that are shown at first, and at once
 MOST_ADDED = 60  # channels whose part in the score is drawn
 NAMED = 3  # channels of an event in the table
 LONGEST_NAME, LONGEST_TITLE = 40, 100
@@ -23,31 +23,31 @@ def detection_page(shown: Shown, words: Words = ENGLISH) -> str:
     """Returns the page of a detection: one file of HTML, which needs no other and no network."""
     clock, order = clock_of(shown.series), shown.order
     drawing = Drawing(shown, clock, words)
-    channels = [drawing.channel(channel) for channel in order]
+    details = [drawing.detail(channel) for channel in order]
+    channels = [drawing.channel(*one) for one in list(zip(order, details, strict=True))[:MOST_PANELS]]
     for panel in channels[FIRST:]:
         panel.figure.visible = False
-    score, overview = drawing.score(), drawing.overview(order[0])
+    score, overview = drawing.score(), drawing.overview(details[0])
     models = {"overview": overview.figure} | {f"channel-{place}": one.figure for place, one in enumerate(channels)}
     models |= {"score": score.figure, "latent": drawing.latent()}
     if len(order) > 1:
         models["added"] = drawing.added(order[:MOST_ADDED])
-    drawing.give_to_script(channels, score, overview)
+    drawing.give_to_script(details, channels, score, overview)
     places, scripts = figures(models)
-    stacked = ["overview", *(f"channel-{place}" for place in range(len(order))), "score"]
+    stacked = ["overview", *(f"channel-{place}" for place in range(len(channels))), "score"]
     stacked += ["added"] if "added" in models else []
     title = elided(shown.title, LONGEST_TITLE)
     parts = [
         _answer(shown, words),
-        f'<h2>{words("Threshold")}</h2>', _threshold(shown, words),
-        f'<h2>{words("Events")}</h2>', _events(shown, clock, words),
+        f'<h2>{words("Events")}</h2>', _threshold(shown, words), _events(shown, clock, words),
         f'<h2 id="series">{words("The series")}</h2>', _controls(shown, order, words),
-        *(f'<div class="plot" role="img" aria-label="{_described(name, shown, order, words)}">{places[name]}</div>'
+        *(f'<div class="plot" role="img" aria-label="{_described(name, words)}">{places[name]}</div>'
           for name in stacked),
         f'<h2>{words("Windows in the latent plane")}</h2>',
         f'<p class="note">{words("Each point is a window of {steps} rows; neighbours in the plane look alike. What is selected here is selected in the score, and the other way round.", steps=shown.window)}</p>',
         f'<div class="plot" role="img" aria-label="{words("windows in the latent plane")}">{places["latent"]}</div>',
         f'<h2>{words("Labels")}</h2>', _labels(shown, words),
-        data("facts", _facts(shown, clock, order)), data("words", _said(words)), scripts, script("page.js"),
+        data("facts", _facts(shown, clock, order) | {"hatched": [drawing.hatched(channel) for channel in order]}), data("words", _said(words)), scripts, script("page.js"),
     ]  # fmt: skip
     return document(title, parts, language=words.language, head=bokeh(), style=_STYLE)
 
@@ -168,8 +168,8 @@ def _controls(shown: Shown, order: list[int], words: Words) -> str:
             for place, name in enumerate(names)
         )
         parts.append(
-            f'<details><summary>{words("Channels: {shown} of {all} are shown", shown=FIRST, all=len(names))}</summary>'
-            f'<div class="controls"><button id="all">{words("all channels")}</button>'
+            f'<details><summary>{words("Choose among {all} channels, at most {most} at once", all=len(names), most=MOST_PANELS)}</summary>'
+            f'<div class="controls"><button id="all">{words("the first {number}", number=min(MOST_PANELS, len(names)))}</button>'
             f'<button id="few">{words("the first three")}</button></div><div id="channels">{boxes}</div></details>'
         )
     return "".join(parts)
@@ -194,7 +194,8 @@ def _facts(shown: Shown, clock: Clock, order: list[int]) -> dict[str, object]:
     names = [shown.series.names[channel] for channel in order]
     stamp = shown.series.stamp
     return {
-        "rows": len(shown.series), "window": shown.window, "first": FIRST, "channels": names, "level": shown.level,
+        "rows": len(shown.series), "window": shown.window, "first": FIRST, "channels": names,
+        "titles": [elided(name, LONGEST_NAME) for name in names], "level": shown.level,
         "clock": clock.record, "absent": list(shown.absent), "source": dict(shown.source),
         "levels": [
             {"threshold": one.threshold, "events": one.events, "option": one.option, "expected": one.expected}
@@ -222,12 +223,12 @@ def _said(words: Words) -> dict[str, str]:
     }
 
 
-def _described(name: str, shown: Shown, order: list[int], words: Words) -> str:
-    kind, _, place = name.partition("-")
+def _described(name: str, words: Words) -> str:
+    kind = name.partition("-")[0]
     text = {
         "overview": words("the whole series"), "score": words("the score and the threshold over time"),
         "added": words("what each channel adds to the score"),
-    }.get(kind) or words("channel {name} over time", name=shown.series.names[order[int(place)]])  # fmt: skip
+    }.get(kind) or words("a channel over time, measured and expected")  # fmt: skip
     return escape(text, quote=True)
 
 

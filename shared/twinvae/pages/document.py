@@ -40,10 +40,18 @@ def figures(models: Mapping[str, "Model"]) -> tuple[dict[str, Html], Html]:
 
     They are of one document: ranges and sources that they share stay shared.
     """
-    from bokeh.embed import components
+    from bokeh.document import Document
 
-    script, places = components(dict(models))
-    return {name: Html(place) for name, place in places.items()}, Html(script)
+    page = Document()
+    with page.models.freeze():  # else all models are walked through again for each of them
+        for model in models.values():
+            page.add_root(model)
+    places = {name: Html(f'<div id="figure-{escape(name)}"></div>') for name in models}
+    roots = {model.id: f"figure-{name}" for name, model in models.items()}
+    item = {"docid": "page", "roots": roots, "root_ids": list(roots)}
+    content = data("figures", {"documents": {"page": page.to_json(deferred=False)}, "items": [item]})
+    put = "{const it=JSON.parse(document.getElementById('figures').textContent);Bokeh.embed.embed_items(it.documents,it.items)}"
+    return places, Html(f"{content}<script>{put}</script>")
 
 
 def script(name: str) -> Html:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.files.out_of_core import TimeByChannel
+from twinvae.files.out_of_core import TimeByChannel, by_rows
 from twinvae.pages.clock import Clock
 from twinvae.pages.shown import Shown
 from twinvae.pages.thinning import bins, kept_rows
@@ -44,11 +44,15 @@ class Panel:
     detail: "ColumnDataSource"
     shown: "ColumnDataSource"
     floor: float | None = None
+    hatched: "ColumnDataSource | None" = None
 
     @property
     def record(self) -> dict[str, Any]:
         """What the page's script is given of it."""
-        return {"figure": self.figure, "detail": self.detail, "shown": self.shown, "floor": self.floor}
+        return {
+            "figure": self.figure, "detail": self.detail, "shown": self.shown, "floor": self.floor,
+            "hatched": self.hatched,
+        }  # fmt: skip
 
 
 @dataclass
@@ -91,12 +95,24 @@ class Drawing:
         lowest = float(known[known > 0].min()) if (known > 0).any() else 1.0
         return max(lowest, threshold * FLOOR, 1e-30)
 
-    def channel(self, channel: int) -> Panel:
-        """A channel, what was expected of it, and the events."""
+    def detail(self, channel: int) -> "ColumnDataSource":
+        """All that the page knows of a channel, and what was expected of it."""
         shown = self.shown
-        both = np.stack([shown.series.values[:, channel], shown.expected[:, channel]], axis=1)
-        panel = self._panel(both, ("value", "expected"), elided(shown.series.names[channel], LONGEST_NAME), HEIGHT)
-        self._hatch(panel.figure, both[:, 0])
+        return self._detail(
+            np.stack([shown.series.values[:, channel], shown.expected[:, channel]], axis=1), ("value", "expected")
+        )
+
+    def channel(self, channel: int, detail: "ColumnDataSource") -> Panel:
+        """A channel, what was expected of it, and the events. The script may put another one in its place."""
+        from bokeh.models import ColumnDataSource
+
+        panel = self._panel(detail, elided(self.shown.series.names[channel], LONGEST_NAME), HEIGHT)
+        panel.figure.xaxis.visible = False
+        panel.hatched = ColumnDataSource({"left": [], "right": []})
+        panel.figure.vstrip(
+            source=panel.hatched, x0="left", x1="right", fill_alpha=0.0, line_alpha=0.0, hatch_pattern="/",
+            hatch_color=GREY, hatch_alpha=0.6, hatch_scale=8,
+        )  # fmt: skip
         line = {"source": panel.shown, "x": "x"}
         panel.figure.line(
             **line, y="expected", color=RED, line_dash=[6, 3], line_width=1.5, legend_label=self.words("expected")
@@ -107,12 +123,20 @@ class Drawing:
         self._finish(panel, measured, [("measured", "@value"), ("expected", "@expected"), ("score", "@score")])
         return panel
 
+    def hatched(self, channel: int) -> list[tuple[float, float]]:
+        """The places where a channel has no values, the widest of them, and where rows are absent."""
+        unknown = intervals(by_rows(np.isnan, self.shown.series.values[:, channel]).astype(np.int8))
+        widest = sorted(unknown, key=lambda span: span[0] - span[1])[:MOST_HATCHED]
+        sides = [self.clock.edges(start, end) for start, end in widest]
+        between = self.clock.at(np.array(self.shown.absent[:MOST_HATCHED], np.int64)[:, None] + [0, 1])
+        return sides + [(float(left), float(right)) for left, right in between]
+
     def score(self) -> Panel:
         """The score, the threshold, and windows that can be selected here and in the latent plane."""
         from bokeh.models import BoxSelectTool, Span
 
         title = self.words("score ({kind}): {unit}", kind=self.shown.kind, unit=self.words(self.shown.unit))
-        panel = self._panel(self.shown.scores[:, None], ("value",), title, SCORE_HEIGHT, y_axis_type="log")
+        panel = self._panel(self._detail(self.shown.scores[:, None], ("value",)), title, SCORE_HEIGHT, y_axis_type="log")
         panel.floor = self.floor
         threshold = self.shown.levels[self.shown.level].threshold
         panel.figure.scatter(
@@ -127,19 +151,18 @@ class Drawing:
             Span(location=threshold, dimension="width", line_color=RED, line_dash="dashed", line_width=2,
                  name="threshold"),
         )  # fmt: skip
-        panel.figure.line([], [], color=RED, line_dash="dashed", legend_label=self.words("threshold"))
+        panel.figure.line([np.nan], [np.nan], color=RED, line_dash="dashed", legend_label=self.words("threshold"))
         panel.figure.add_tools(
             BoxSelectTool(dimensions="width", description=self.words("select a stretch"), name="stretch")
         )
         self._finish(panel, line, [("score", "@value")])
         return panel
 
-    def overview(self, channel: int) -> Panel:
+    def overview(self, detail: "ColumnDataSource") -> Panel:
         """All of one channel, with a frame around what is in view that can be dragged."""
         from bokeh.models import RangeTool
 
-        values = np.asarray(self.shown.series.values[:, [channel]])
-        panel = self._panel(values, ("value",), "", OVERVIEW_HEIGHT, alone=True)
+        panel = self._panel(detail, "", OVERVIEW_HEIGHT, alone=True)
         panel.figure.line(source=panel.shown, x="x", y="value", color=BLUE)
         tool = RangeTool(x_range=self.x)
         tool.overlay.fill_color, tool.overlay.fill_alpha, tool.overlay.line_color = GREY, 0.25, GREY
@@ -154,7 +177,7 @@ class Drawing:
 
         shown, rows = self.shown, len(self.shown.series)
         names = [elided(shown.series.names[channel], 16) for channel in channels]
-        plot = self._figure(self.words("what each channel adds to the score"), 40 + max(60, 18 * len(names)))
+        plot = self._figure(self.words("what each channel adds to the score"), 110 + 20 * len(names))
         threshold = shown.levels[shown.level].threshold
         mapper = LogColorMapper(
             palette=[f"{BLUE}{alpha:02x}" for alpha in range(0, 256, 4)], low=max(threshold * 1e-3, 1e-30),
@@ -211,11 +234,13 @@ class Drawing:
         for color, marker, label in (
             (BLUE, "circle", "other windows"), (RED, "triangle", "windows with a detected event"),
         ):  # fmt: skip
-            plot.scatter([], [], color=color, marker=marker, size=7, legend_label=self.words(label))
+            plot.scatter([np.nan], [np.nan], color=color, marker=marker, size=7, legend_label=self.words(label))
         _light_legend(plot)
         return plot
 
-    def give_to_script(self, channels: Sequence[Panel], score: Panel, overview: Panel) -> None:
+    def give_to_script(
+        self, details: Sequence[Any], channels: Sequence[Panel], score: Panel, overview: Panel
+    ) -> None:
         """Hands all that `page.js` works with to it, under the name `page`."""
         from bokeh.models import ColumnDataSource, CustomJS, Span
 
@@ -223,7 +248,7 @@ class Drawing:
         (threshold,) = score.figure.select({"type": Span, "name": "threshold"})
         given = {
             "x": self.x, "clock": clock, "panels": [panel.record for panel in channels], "score": score.record,
-            "overview": overview.record, "events": self.events, "windows": self.windows, "threshold": threshold,
+            "overview": overview.record, "details": list(details), "events": self.events, "windows": self.windows, "threshold": threshold,
         }  # fmt: skip
         self.x.js_on_change("start", CustomJS(args=given, code="", name="page"))
 
@@ -250,10 +275,7 @@ class Drawing:
             plot.toolbar.active_scroll = "auto"
         return plot
 
-    def _panel(
-        self, values: TimeByChannel, names: tuple[str, ...], title: str, height: int, *, alone: bool = False,
-        **options: Any,
-    ) -> Panel:  # fmt: skip
+    def _detail(self, values: TimeByChannel, names: tuple[str, ...]) -> "ColumnDataSource":
         from bokeh.models import ColumnDataSource
 
         most = max(4000, MOST_VALUES // max(1, self.shown.series.values.shape[1]))
@@ -262,17 +284,27 @@ class Drawing:
         detail = {name: _plain(kept[:, index]) for index, name in enumerate(names)}
         if len(rows) < len(values):
             detail["row"] = rows.astype(np.int32)
-        columns: dict[str, Any] = {name: [] for name in ("x", "row", "stamp", "score", *names)}
+        return ColumnDataSource(detail)
+
+    def _panel(
+        self, detail: "ColumnDataSource", title: str, height: int, *, alone: bool = False, **options: Any
+    ) -> Panel:
+        from bokeh.models import BoxAnnotation, ColumnDataSource
+
+        ends = np.array([0, len(self.shown.series) - 1])  # until the script has put in what is in view
+        values = np.asarray(detail.data["value"])
+        known = values[~np.isnan(values)]
+        least_and_most = [float(known.min()), float(known.max())] if len(known) else [0.0, 1.0]
+        columns: dict[str, Any] = {"x": self.clock.at(ends), "row": ends, "stamp": ["", ""], "score": [0.0, 0.0]}
+        columns |= {name: least_and_most for name in detail.data if name != "row"}
         plot = self._figure(title, height, alone=alone, **options)
-        panel = Panel(plot, ColumnDataSource(detail), ColumnDataSource(columns))
+        panel = Panel(plot, detail, ColumnDataSource(columns))
         plot.vstrip(
             source=self.events, x0="left", x1="right", fill_color="color", fill_alpha=0.28, line_color="color",
             line_alpha=0.9, hatch_pattern="hatch", hatch_color="color", hatch_alpha=0.6,
             nonselection_fill_alpha=0.2, selection_fill_alpha=0.5,
         )  # fmt: skip
         if self.shown.train_rows:
-            from bokeh.models import BoxAnnotation
-
             first, last = self.clock.edges(0, self.shown.train_rows)
             plot.add_layout(
                 BoxAnnotation(left=first, right=last, fill_color=GREY, fill_alpha=0.1, line_color=GREY,
@@ -290,19 +322,6 @@ class Drawing:
                 break
             found.append(stretch)
         return found
-
-    def _hatch(self, plot: "figure", values: Float[np.ndarray, " row"]) -> None:
-        """Hatches where the channel has no values, and where rows are absent."""
-        unknown = intervals(np.isnan(values).astype(np.int8))
-        widest = sorted(unknown, key=lambda span: span[0] - span[1])[:MOST_HATCHED]
-        sides = [self.clock.edges(start, end) for start, end in widest]
-        sides += [tuple(self.clock.at([row, row + 1]).tolist()) for row in self.shown.absent[:MOST_HATCHED]]
-        if sides:
-            left, right = zip(*sides, strict=True)
-            plot.vstrip(
-                x0=list(left), x1=list(right), fill_alpha=0.0, line_alpha=0.0, hatch_pattern="/", hatch_color=GREY,
-                hatch_alpha=0.6, hatch_scale=8, legend_label=self.words("no values"),
-            )  # fmt: skip
 
     def _finish(self, panel: Panel, line: Any, tips: Sequence[tuple[str, str]]) -> None:
         from bokeh.models import CrosshairTool, HoverTool

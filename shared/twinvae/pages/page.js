@@ -67,14 +67,13 @@
     }
     const out = { x: [], row: [], stamp: [], score: [], value: [] };
     if (expected) out.expected = [];
-    let hole = bend(facts.absent, chosen.length ? (rows ? rows[chosen[0]] : chosen[0]) - 1);
     const add = (row, i) => {
       out.x.push(at(row)); out.row.push(row); out.stamp.push(stamp(row)); out.score.push(scoreAt(row));
       const plain = i < 0 ? NaN : value[i];
       out.value.push(panel.floor === null ? plain : Math.max(plain, panel.floor));
       if (expected) out.expected.push(i < 0 ? NaN : expected[i]);
     };
-    let before = -1;
+    let before = -1, hole = 0;
     for (const i of chosen) {
       const row = rows ? rows[i] : i;
       while (hole < facts.absent.length && facts.absent[hole] < before) hole++;
@@ -105,9 +104,20 @@
     const start = Math.min(Math.max(low, middle - width / 2), high - width);
     page.x.setv({ start, end: start + width });
   }
-  function showChannels(names) {
-    for (const [index, panel] of page.panels.entries()) panel.figure.visible = names.includes(facts.channels[index]);
-    for (const box of document.querySelectorAll("#channels input")) box.checked = names.includes(box.value);
+  function showChannels(names) {  // as many as there are figures for
+    const chosen = names.slice(0, page.panels.length).map(name => facts.channels.indexOf(name));
+    for (const [index, panel] of page.panels.entries()) {
+      panel.figure.visible = index < chosen.length;
+      if (index >= chosen.length) continue;
+      const sides = facts.hatched[chosen[index]];
+      panel.detail = page.details[chosen[index]];
+      panel.figure.title.text = facts.titles[chosen[index]];
+      panel.hatched.data = { left: sides.map(side => side[0]), right: sides.map(side => side[1]) };
+    }
+    for (const box of document.querySelectorAll("#channels input")) {
+      box.checked = chosen.includes(facts.channels.indexOf(box.value));
+      box.disabled = !box.checked && chosen.length === page.panels.length;
+    }
     redraw();
   }
 
@@ -240,7 +250,7 @@
       if (rows.length) stretch(Math.min(...rows), Math.max(...rows));
     });
     thin(page.overview);
-    setLevel(level); listMarks(); stretch(0, 0); redraw();
+    setLevel(level); listMarks(); stretch(0, 0); showChannels(facts.channels.slice(0, facts.first));
     document.body.dataset.ready = "true";
   }
   start();
