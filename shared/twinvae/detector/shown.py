@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twinvae.detector.detection import Detection
-from twinvae.detector.rows import DetectionOfRows
 from twinvae.pages.shown import Level, Shown
 from twinvae.scoring.events import Event
+
+if TYPE_CHECKING:
+    from twinvae.detector.detection import Detection
 
 E12 = (1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2)  # steps of a decade that look alike
 LOWEST, HIGHEST = 0.1, 1e4  # of the threshold
@@ -18,10 +19,10 @@ MOST_ALARMS = 0.2  # of the rows; likewise
 MOST_LATENT = 2000
 
 
-def shown(found: Detection, *, title: str, train_rows: int, source: Mapping[str, Any] | None = None) -> Shown:
+def shown(found: "Detection", *, title: str, train_rows: int, source: Mapping[str, Any] | None = None) -> Shown:
     """What a page shows of a detection. The series is not scored again."""
     events: dict[tuple[int, int], Event] = {}
-    order: list[tuple[Detection, list[tuple[int, int]]]] = []
+    order: list[tuple["Detection", list[tuple[int, int]]]] = []
     for moved in _moved(found):
         at_this = {(event.start, event.end): event for event in moved.events}
         events |= {span: event for span, event in at_this.items() if span not in events}
@@ -29,12 +30,14 @@ def shown(found: Detection, *, title: str, train_rows: int, source: Mapping[str,
     spans = sorted(events)
     place = {span: index for index, span in enumerate(spans)}
     levels = [
-        Level(moved.threshold, tuple(place[span] for span in there), moved.basis, None) for moved, there in order
-    ]
-    grid = found.grid if isinstance(found, DetectionOfRows) else None
+        Level(
+            moved.threshold, tuple(place[span] for span in there), (expected := moved.expected_false_events).rate,
+            expected.sure, expected.option,
+        )
+        for moved, there in order
+    ]  # fmt: skip
     latent, window = found.latent, found.model.config.window
     starts = np.unique(np.linspace(0, len(latent) - 1, min(MOST_LATENT, len(latent))).astype(int))
-    middle = starts + window // 2
     return Shown(
         title=title,
         series=found.series,
@@ -42,8 +45,8 @@ def shown(found: Detection, *, title: str, train_rows: int, source: Mapping[str,
         expected=found.expected,
         contributions=found.contributions,
         latent=np.asarray(latent[starts]),
-        latent_rows=[int(row) for row in (middle if grid is None else np.searchsorted(grid.place, middle))],
-        absent=[] if grid is None else [int(row) for row in np.flatnonzero(np.diff(grid.place) > 1)],
+        latent_rows=found.rows_at(starts + window // 2).tolist(),
+        absent=found.absent,
         kind=found.name,
         unit=found.axis,
         window=window,
@@ -56,7 +59,7 @@ def shown(found: Detection, *, title: str, train_rows: int, source: Mapping[str,
     )
 
 
-def _moved(found: Detection) -> Iterator[Detection]:
+def _moved(found: "Detection") -> Iterator["Detection"]:
     """The detection at thresholds from low to high: as low as there is something to see, as high as there is anything.
 
     Where a margin sets the threshold, the others are those of round margins.

@@ -7,11 +7,10 @@ from twinvae.pages.clock import Clock, clock_of
 from twinvae.pages.document import bokeh, data, document, figures, script
 from twinvae.pages.figures import BLUE, GREEN, GREY, ORANGE, Drawing
 from twinvae.pages.markup import Html, as_html
-from twinvae.pages.shown import Shown
+from twinvae.pages.shown import Level, Shown
 from twinvae.plots.figure import elided
 from twinvae.plots.words import ENGLISH, Words
 from twinvae.scoring.events import Event
-from twinvae.scoring.severity import severity
 
 FIRST, MOST_PANELS = 3, 12  # channels that are shown at first, and at once
 MOST_ADDED = 60  # channels whose part in the score is drawn
@@ -47,14 +46,15 @@ def detection_page(shown: Shown, words: Words = ENGLISH) -> str:
         f'<p class="note">{words("Each point is a window of {steps} rows; neighbours in the plane look alike. What is selected here is selected in the score, and the other way round.", steps=shown.window)}</p>',
         f'<div class="plot" role="img" aria-label="{words("windows in the latent plane")}">{places["latent"]}</div>',
         f'<h2>{words("Labels")}</h2>', _labels(shown, words),
-        data("facts", _facts(shown, clock, order) | {"hatched": [drawing.hatched(channel) for channel in order]}), data("words", _said(words)), scripts, script("page.js"),
+        data("facts", _facts(shown, clock, order, words) | {"hatched": [drawing.hatched(channel) for channel in order]}), data("words", _said(words)), scripts, script("page.js"),
     ]  # fmt: skip
     return document(title, parts, language=words.language, head=bokeh(), style=_STYLE)
 
 
 _STYLE = """
 .plot { margin: 0 0 .25rem; }
-#events td:nth-child(2) { min-width: 10rem; }
+#events td:first-child { min-width: 9rem; }
+#events td:nth-child(2) { min-width: 12rem; }
 #channels { max-height: 9rem; overflow: auto; }
 #channels label { margin-right: 1rem; white-space: nowrap; }
 input[type=number] { width: 8rem; }
@@ -95,7 +95,7 @@ def _why(event: Event, shown: Shown, words: Words) -> str:
 def _events(shown: Shown, clock: Clock, words: Words) -> str:
     head = "".join(
         f'<th scope="col">{escape(words(name))}</th>'
-        for name in ("mark", "when", "length", "score", "why", "channels")
+        for name in ("when", "why", "score", "length", "channels", "mark")
     )
     rows = "".join(_event_row(place, event, shown, clock, words) for place, event in enumerate(shown.events))
     return (
@@ -125,16 +125,15 @@ def _event_row(place: int, event: Event, shown: Shown, clock: Clock, words: Word
         f'<option value="{value}">{escape(words(name))}</option>'
         for value, name in (("", "–"), ("real", "real"), ("expected", "expected_mark"))
     )
+    times = words("{times} × the threshold", times=_number(event.score / threshold) if threshold else "–")
     cells = (
-        Html(f'<select aria-label="{escape(words("mark the event at {stamp}", stamp=stamp))}">{choices}</select>'),
         Html(f'<button class="link">{escape(stamp)}</button><br><small>{escape(rows)}</small>'),
-        length,
-        Html(f'{_number(event.score)}<br><small class="times">'
-             f"{escape(words('{times} × the threshold', times=_number(event.score / threshold) if threshold else '–'))}"
-             f"</small><br><small>{words('severity {value}', value=f'{severity(event.score, threshold):.0f}')}</small>"),
         why,
+        Html(f'{_number(event.score)}<br><small class="times">{escape(times)}</small>'),
+        length,
         ", ".join(shares) + (words(" and {number} more", number=left_out) if left_out > 0 else ""),
-    )  # fmt: skip
+        Html(f'<select aria-label="{escape(words("mark the event at {stamp}", stamp=stamp))}">{choices}</select>'),
+    )
     hidden = "" if place in shown.levels[shown.level].events else " hidden"
     return f'<tr data-event="{place}"{hidden}>{"".join(f"<td>{as_html(cell)}</td>" for cell in cells)}</tr>'
 
@@ -146,9 +145,16 @@ def _threshold(shown: Shown, words: Words) -> str:
         f'<input type="range" id="threshold" min="0" max="{last}" value="{shown.level}" step="1">'
         f'<span>{words("higher: fewer")}</span>'
         f'<button id="reset" disabled>{words("back to the threshold that was used")}</button></div>'
-        f'<p><output id="found" for="threshold"></output> '
+        f'<p><output id="found" for="threshold"></output> {_search_note(shown, words)}'
         f'<span id="option-line" hidden>{words("To make it so:")} <code id="option"></code></span></p>'
     )
+
+
+def _search_note(shown: Shown, words: Words) -> str:
+    """What moves the threshold of a search, where no option does."""
+    if shown.levels[shown.level].option is not None:
+        return ""
+    return f'<span class="note">{words("No option sets this threshold: name a normal part (--train-rows), and --margin does.")}</span> '
 
 
 def _controls(shown: Shown, order: list[int], words: Words) -> str:
@@ -190,7 +196,7 @@ def _labels(shown: Shown, words: Words) -> str:
     )
 
 
-def _facts(shown: Shown, clock: Clock, order: list[int]) -> dict[str, object]:
+def _facts(shown: Shown, clock: Clock, order: list[int], words: Words) -> dict[str, object]:
     names = [shown.series.names[channel] for channel in order]
     stamp = shown.series.stamp
     return {
@@ -198,7 +204,7 @@ def _facts(shown: Shown, clock: Clock, order: list[int]) -> dict[str, object]:
         "titles": [elided(name, LONGEST_NAME) for name in names], "level": shown.level,
         "clock": clock.record, "absent": list(shown.absent), "source": dict(shown.source),
         "levels": [
-            {"threshold": one.threshold, "events": one.events, "option": one.option, "expected": one.expected}
+            {"threshold": one.threshold, "events": one.events, "option": one.option, "expected": _expected(one, words)}
             for one in shown.levels
         ],
         "spans": [[event.start, event.end] for event in shown.events],
@@ -207,6 +213,18 @@ def _facts(shown: Shown, clock: Clock, order: list[int]) -> dict[str, object]:
         "of_event": [list(event.channels)[:FIRST] for event in shown.events],
         "colors": {"event": ORANGE, "real": GREEN, "expected": GREY, "missed": BLUE},
     }  # fmt: skip
+
+
+def _expected(level: Level, words: Words) -> str:
+    if level.rate is None:
+        return words("How many false events to expect is not known.")
+    text = words(
+        {"at least": "Expect at least {rate} false events in 10,000 normal rows",
+         "at most": "Expect at most {rate} false events in 10,000 normal rows"}.get(
+            level.sure, "Expect about {rate} false events in 10,000 normal rows"),
+        rate=f"{float(f'{level.rate:.1g}'):g}",
+    )  # fmt: skip
+    return f"{text}."
 
 
 def _said(words: Words) -> dict[str, str]:

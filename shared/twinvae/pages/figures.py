@@ -211,7 +211,7 @@ class Drawing:
         plot.grid.visible = False
         plot.add_layout(
             ColorBar(color_mapper=mapper, ticker=LogTicker(desired_num_ticks=4), height=10, padding=2,
-                     background_fill_alpha=0.0),
+                     background_fill_alpha=0.0, major_label_text_color=GREY),
             "below",
         )  # fmt: skip
         return plot
@@ -264,6 +264,8 @@ class Drawing:
             x_axis_type="datetime" if self.clock.kind == "time" else "linear", toolbar_location=None, title=title or None,
             **options,
         )  # fmt: skip
+        if plot.title is not None:
+            plot.title.text_font_size = "0.85rem"
         plot.xaxis[0].ticker.desired_num_ticks = 5
         plot.yaxis[0].ticker.desired_num_ticks = 4
         if self.clock.kind != "time":
@@ -345,6 +347,7 @@ def _light_legend(plot: "figure") -> None:
     plot.legend.border_line_alpha = 0.0
     plot.legend.padding = plot.legend.margin = 0
     plot.legend.label_text_font_size = "0.8rem"
+    plot.legend.label_text_color = GREY
     plot.add_layout(plot.legend[0], "above")
 
 

@@ -192,8 +192,8 @@
     by("add").disabled = !right;
   }
   function labels() {
-    const one = (mark, [start, end], times) => ({
-      mark, start, end, start_time: times ? times[0] : stamp(start), last_time: times ? times[1] : stamp(end - 1),
+    const one = (mark, [start, end], times) => ({  // time stamps are those of the file, or none
+      mark, start, end, start_time: times ? times[0] : null, last_time: times ? times[1] : null,
     });
     const marked = [...marks].map(([place, mark]) => one(mark, facts.spans[place], facts.stamps[place]));
     marked.push(...missed.map(span => one("missed", span)));

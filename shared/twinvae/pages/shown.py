@@ -13,12 +13,13 @@ from twinvae.series.series import Series
 
 
 class Level(NamedTuple):
-    """What a threshold finds: which of the events, how many false ones to expect, and the option that sets it."""
+    """What a threshold finds: which of the events, which false ones to expect, and what sets it."""
 
     threshold: float
     events: tuple[int, ...]  # places in `Shown.events`
-    expected: str
-    option: str | None
+    rate: float | None  # of false events in 10,000 normal rows; None: not known
+    sure: str  # how sure that is: "measured", "at least", "at most", "unknown", or within which factor
+    option: str | None  # of the command
 
 
 @dataclass(frozen=True, eq=False)
