@@ -242,9 +242,7 @@ def ignored_spans(options: argparse.Namespace) -> tuple[tuple[Any, Any], ...]:
 
 def recorded_spans(options: argparse.Namespace) -> list[list[Any]]:
     """The spans of `ignored_spans` as JSON can hold them."""
-    return [
-        [end if isinstance(end, float) else end.isoformat() for end in span] for span in ignored_spans(options)
-    ]
+    return [[end if isinstance(end, float) else end.isoformat() for end in span] for span in ignored_spans(options)]
 
 
 def source_of(options: argparse.Namespace, series: "Series", *, name: str, train_rows: int) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from twinvae.windowing.intervals import intervals
 WITHOUT_THRESHOLDS = frozenset({
     "scaled", "too_large", "outside", "rules", "contributions", "scores", "expected", "latent", "usual",
     "gap_warnings", "warnings", "_left_out", "_standardised", "_distances_of_shapes", "_own_starts", "_statistics",
-    "_net",
+    "_net", "_similar",
 })  # fmt: skip
 
 
@@ -230,13 +230,21 @@ class Detection(Scored):
             replace(e, start_time=stamp[e.start], last_time=stamp[e.end - 1], peak_time=stamp[e.peak]) for e in found
         ]
 
+    @cached_property
+    def _similar(self) -> dict[int, tuple[int, float, Float[np.ndarray, "step channel"]]]:
+        """What is known by now of the training window that is most like the one at a step."""
+        return {}
+
     def _with_similar(self, event: Event) -> Event:
         """The event with the training window that is most like the window around its peak."""
         window, memory = self.model.config.window, self.model.calibration.memory
         if memory is None:  # a model of an earlier release
             return event
         start = min(max(event.peak - window // 2, 0), len(self.scaled) - window)
-        row, distance, drawing = most_similar(self.scaled, start, window, memory, own=self._own_starts is not None)
+        if start not in self._similar:  # at another threshold
+            own = self._own_starts is not None
+            self._similar[start] = most_similar(self.scaled, start, window, memory, own=own)
+        row, distance, drawing = self._similar[start]
         if np.isnan(distance):
             return event
         shift, scale = self.model.scaler

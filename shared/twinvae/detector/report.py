@@ -61,7 +61,7 @@ def write_detection(
     words: Words = ENGLISH,
     source: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Writes what was found in a table: scores, page, pictures, the model, and last events.json; returns what that holds.
+    """Writes what was found in a table: scores, page, pictures, model, and last events.json; returns what that holds.
 
     `found` is the detection of the table; None stands for that of the detector. `train_rows` says how many of the first
     rows the detector was fitted on; 0 if it was fitted on another series, or has searched this one. `source` says where

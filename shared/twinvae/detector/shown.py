@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def shown(found: "Detection", *, title: str, train_rows: int, source: Mapping[st
     starts = np.unique(np.linspace(0, len(latent) - 1, min(MOST_LATENT, len(latent))).astype(int))
     return Shown(
         title=title,
-        series=found.series,
+        series=replace(found.series, names=found.model.channels),
         scores=found.scores,
         expected=found.expected,
         contributions=found.contributions,
@@ -82,5 +83,3 @@ def _moved(found: "Detection") -> Iterator["Detection"]:
         yield moved
         if not moved.events:
             break
-
-

@@ -1,6 +1,7 @@
 """When each row is, on the axis of a figure and in words."""
 
 import re
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,11 +26,11 @@ class Clock(NamedTuple):
     places: Float[np.ndarray, " knot"]
     offsets: list[tuple[int, str]]
 
-    def at(self, rows: Any) -> Float[np.ndarray, " row"]:
+    def at(self, rows: Any) -> Float[np.ndarray, "..."]:
         """The places of some rows."""
         return np.interp(rows, self.rows, self.places)
 
-    def rows_at(self, places: Any) -> Float[np.ndarray, " place"]:
+    def rows_at(self, places: Any) -> Float[np.ndarray, "..."]:
         """The rows at some places, with fractions."""
         return np.interp(places, self.places, self.rows)
 
@@ -75,7 +76,7 @@ def _offsets(series: Series) -> list[tuple[int, str]]:
 
     rows = np.unique(np.linspace(0, len(series) - 1, SAMPLES).astype(int)).tolist()
     found = [(0, said(0))]
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         low, high = before, after
         if said(high) == found[-1][1]:
             continue

@@ -1,57 +1,23 @@
 """The page of a detection: the answer, the events, the series, the threshold that moves, and labels to mark."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
+from twinvae.pages import events
 from twinvae.pages.clock import Clock, clock_of
 from twinvae.pages.document import bokeh, data, document, figures, script
-from twinvae.pages.figures import BLUE, GREEN, GREY, ORANGE, Drawing
-from twinvae.pages.markup import Html, as_html
+from twinvae.pages.figures import BLUE, GREEN, GREY, LONGEST_NAME, ORANGE, Drawing
+from twinvae.pages.maps import added, latent
+from twinvae.pages.markup import Html
 from twinvae.pages.shown import Level, Shown
 from twinvae.plots.figure import elided
 from twinvae.plots.words import ENGLISH, Words
-from twinvae.scoring.events import Event
 
 FIRST, MOST_PANELS = 3, 12  # channels that are shown at first, and at once
 MOST_ADDED = 60  # channels whose part in the score is drawn
-NAMED = 3  # channels of an event in the table
-LONGEST_NAME, LONGEST_TITLE = 40, 100
-
-
-def detection_page(shown: Shown, words: Words = ENGLISH) -> str:
-    """Returns the page of a detection: one file of HTML, which needs no other and no network."""
-    clock, order = clock_of(shown.series), shown.order
-    drawing = Drawing(shown, clock, words)
-    details = [drawing.detail(channel) for channel in order]
-    channels = [drawing.channel(*one) for one in list(zip(order, details, strict=True))[:MOST_PANELS]]
-    for panel in channels[FIRST:]:
-        panel.figure.visible = False
-    score, overview = drawing.score(), drawing.overview(details[0])
-    models = {"overview": overview.figure} | {f"channel-{place}": one.figure for place, one in enumerate(channels)}
-    models |= {"score": score.figure, "latent": drawing.latent()}
-    if len(order) > 1:
-        models["added"] = drawing.added(order[:MOST_ADDED])
-    drawing.give_to_script(details, channels, score, overview)
-    places, scripts = figures(models)
-    stacked = ["overview", *(f"channel-{place}" for place in range(len(channels))), "score"]
-    stacked += ["added"] if "added" in models else []
-    title = elided(shown.title, LONGEST_TITLE)
-    parts = [
-        _answer(shown, words),
-        f'<h2>{words("Events")}</h2>', _threshold(shown, words), _events(shown, clock, words),
-        f'<h2 id="series">{words("The series")}</h2>', _controls(shown, order, words),
-        *(f'<div class="plot" role="img" aria-label="{_described(name, words)}">{places[name]}</div>'
-          for name in stacked),
-        f'<h2>{words("Windows in the latent plane")}</h2>',
-        f'<p class="note">{words("Each point is a window of {steps} rows; neighbours in the plane look alike. What is selected here is selected in the score, and the other way round.", steps=shown.window)}</p>',
-        f'<div class="plot" role="img" aria-label="{words("windows in the latent plane")}">{places["latent"]}</div>',
-        f'<h2>{words("Labels")}</h2>', _labels(shown, words),
-        data("facts", _facts(shown, clock, order, words) | {"hatched": [drawing.hatched(channel) for channel in order]}), data("words", _said(words)), scripts, script("page.js"),
-    ]  # fmt: skip
-    return document(title, parts, language=words.language, head=bokeh(), style=_STYLE)
-
-
-_STYLE = """
+LONGEST_TITLE = 100
+STYLE = """
 .plot { margin: 0 0 .25rem; }
 #events td:first-child { min-width: 9rem; }
 #events td:nth-child(2) { min-width: 12rem; }
@@ -61,147 +27,132 @@ input[type=number] { width: 8rem; }
 """
 
 
-def _answer(shown: Shown, words: Words) -> str:
-    found, rows = shown.found, len(shown.series)
-    if not found:
-        said = words("No event in {rows} rows.", rows=f"{rows:,}")
-    else:
-        said = words("{events} in {rows} rows", events=_count(len(found), words), rows=f"{rows:,}")
-        strongest = max(found, key=lambda event: event.score)
-        said += words(
-            ". The strongest, from {stamp}: {why}", stamp=shown.series.stamp(strongest.start),
-            why=_why(strongest, shown, words),
-        )  # fmt: skip
-    return f'<p class="answer">{escape(said)}</p><p class="note">{escape(shown.basis)}.</p>'
+def detection_page(shown: Shown, words: Words = ENGLISH, *, head: Html | None = None) -> str:
+    """Returns the page of a detection: one file of HTML, which needs no other and no network.
 
-
-def _count(number: int, words: Words) -> str:
-    return words("1 event") if number == 1 else words("{number} events", number=f"{number:,}")
-
-
-def _why(event: Event, shown: Shown, words: Words) -> str:
-    """What was measured against what was expected, where the score is highest."""
-    name = next(iter(event.channels))
-    if event.expected is None:
-        return words("score {score}", score=_number(event.score))
-    text = words(
-        "{channel}{value} measured, {expected} expected",
-        channel="" if len(shown.series.names) == 1 else f"{elided(name, LONGEST_NAME)} ",
-        value=words("no value") if event.value is None else _number(event.value), expected=_number(event.expected),
-    )  # fmt: skip
-    return f"{text}; {'; '.join(event.why)}" if event.why else text
-
-
-def _events(shown: Shown, clock: Clock, words: Words) -> str:
-    head = "".join(
-        f'<th scope="col">{escape(words(name))}</th>'
-        for name in ("when", "why", "score", "length", "channels", "mark")
+    `head` takes the place of Bokeh's own JavaScript, where that lies beside the pages of many series.
+    """
+    clock, order = clock_of(shown.series), shown.order
+    drawing = Drawing(shown, clock, words)
+    details = [drawing.detail(channel) for channel in order]
+    channels = [drawing.channel(*one) for one in zip(order[:MOST_PANELS], details, strict=False)]
+    score, overview = drawing.score(), drawing.overview(details[0])
+    drawing.give_to_script(details, channels, score, overview)
+    channel, windows = words("a channel over time, measured and expected"), words("Windows in the latent plane")
+    drawn = [(words("the whole series"), overview.figure), *((channel, panel.figure) for panel in channels)]
+    drawn.append((words("the score and the threshold over time"), score.figure))
+    if len(order) > 1:
+        drawn.append((words("what each channel adds to the score"), added(drawing, order[:MOST_ADDED])))
+    drawn.append((windows, latent(drawing)))
+    places, scripts = figures({str(index): figure for index, (_, figure) in enumerate(drawn)})
+    *over_time, plane = (
+        f'<div role="img" aria-label="{escape(text)}">{place}</div>'
+        for (text, _), place in zip(drawn, places.values(), strict=True)
     )
-    rows = "".join(_event_row(place, event, shown, clock, words) for place, event in enumerate(shown.events))
-    return (
-        f'<div class="tall"><table id="events"><caption>{words("A click on the time of an event shows it below.")}'
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f'<p id="none" hidden>{words("No event at this threshold.")}</p>'
-    )
+    hatched = {"hatched": [drawing.hatched(channel) for channel in order]}
+    parts = [
+        events.answer(shown, words),
+        _heading(words("Events")), _threshold(shown, words), events.table(shown, clock, words),
+        _heading(words("The series"), "series"), _view(shown, order, words), *over_time,
+        _heading(windows), _note(_about_windows(shown, words)), plane,
+        _heading(words("Labels")), _labels(shown, words),
+        data("facts", _facts(shown, clock, order, words) | hatched), data("words", _said(words)),
+        scripts, script("page.js"),
+    ]  # fmt: skip
+    head = bokeh() if head is None else head
+    return document(elided(shown.title, LONGEST_TITLE), parts, language=words.language, head=head, style=STYLE)
 
 
-def _event_row(place: int, event: Event, shown: Shown, clock: Clock, words: Words) -> str:
-    threshold = shown.levels[shown.level].threshold
-    shares = [f"{elided(name, LONGEST_NAME)} {share:.0%}" for name, share in list(event.channels.items())[:NAMED]]
-    left_out = len(event.channels) - NAMED
-    rows = words("rows [{start}, {end})", start=event.start, end=event.end)
-    why = _why(event, shown, words)
-    if event.similar_row is not None and event.similar_distance is not None:
-        why += words(
-            "; most like the window at row {row} of training (distance {distance:.2g})", row=event.similar_row,
-            distance=event.similar_distance,
-        )  # fmt: skip
-    length = words("{rows} rows", rows=f"{event.end - event.start:,}")
-    if clock.kind == "time":
-        first, last = clock.edges(event.start, event.end)
-        length += f" · {_duration((last - first) / 1e3)}"
-    stamp = shown.series.stamp(event.start)
-    choices = "".join(
-        f'<option value="{value}">{escape(words(name))}</option>'
-        for value, name in (("", "–"), ("real", "real"), ("expected", "expected_mark"))
-    )
-    times = words("{times} × the threshold", times=_number(event.score / threshold) if threshold else "–")
-    cells = (
-        Html(f'<button class="link">{escape(stamp)}</button><br><small>{escape(rows)}</small>'),
-        why,
-        Html(f'{_number(event.score)}<br><small class="times">{escape(times)}</small>'),
-        length,
-        ", ".join(shares) + (words(" and {number} more", number=left_out) if left_out > 0 else ""),
-        Html(f'<select aria-label="{escape(words("mark the event at {stamp}", stamp=stamp))}">{choices}</select>'),
-    )
-    hidden = "" if place in shown.levels[shown.level].events else " hidden"
-    return f'<tr data-event="{place}"{hidden}>{"".join(f"<td>{as_html(cell)}</td>" for cell in cells)}</tr>'
+def _heading(text: str, name: str = "") -> str:
+    return f"<h2{f' id={name}' if name else ''}>{escape(text)}</h2>"
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{escape(text)}</p>'
+
+
+def _button(name: str, text: str, *, disabled: bool = False) -> str:
+    return f'<button id="{name}"{" disabled" if disabled else ""}>{escape(text)}</button>'
 
 
 def _threshold(shown: Shown, words: Words) -> str:
-    last = len(shown.levels) - 1
+    """The slider, and what it finds; where no option sets the threshold, as in a search, it says so."""
+    note = ""
+    if shown.levels[shown.level].option is None:
+        text = words("No option sets this threshold: name a normal part (--train-rows), and --margin does.")
+        note = f'<span class="note">{escape(text)}</span>'
     return (
-        f'<div class="controls"><label for="threshold">{words("lower: more events")}</label>'
-        f'<input type="range" id="threshold" min="0" max="{last}" value="{shown.level}" step="1">'
-        f'<span>{words("higher: fewer")}</span>'
-        f'<button id="reset" disabled>{words("back to the threshold that was used")}</button></div>'
-        f'<p><output id="found" for="threshold"></output> {_search_note(shown, words)}'
-        f'<span id="option-line" hidden>{words("To make it so:")} <code id="option"></code></span></p>'
+        f'<div class="controls"><label for="threshold">{escape(words("lower: more events"))}</label>'
+        f'<input type="range" id="threshold" min="0" max="{len(shown.levels) - 1}" value="{shown.level}" step="1">'
+        f"<span>{escape(words('higher: fewer'))}</span>"
+        f"{_button('reset', words('back to the threshold that was used'), disabled=True)}</div>"
+        f'<p><output id="found" for="threshold"></output> {note} <span id="option-line" hidden>'
+        f'{escape(words("To make it so:"))} <code id="option"></code></span></p>'
     )
 
 
-def _search_note(shown: Shown, words: Words) -> str:
-    """What moves the threshold of a search, where no option does."""
-    if shown.levels[shown.level].option is not None:
-        return ""
-    return f'<span class="note">{words("No option sets this threshold: name a normal part (--train-rows), and --margin does.")}</span> '
-
-
-def _controls(shown: Shown, order: list[int], words: Words) -> str:
+def _view(shown: Shown, order: Sequence[int], words: Words) -> str:
+    """The buttons that move what is in view, and the choice of channels."""
     buttons = (
-        ("whole", "all of it"), ("back", "◀ earlier"), ("on", "later ▶"), ("in", "closer"), ("out", "farther"),
+        ("whole", words("all of it")), ("back", words("◀ earlier")), ("on", words("later ▶")),
+        ("in", words("closer")), ("out", words("farther")),
     )  # fmt: skip
-    text = "".join(f'<button id="{name}">{escape(words(label))}</button>' for name, label in buttons)
-    parts = [
-        f'<div class="controls">{text}<span id="view" role="status"></span></div>',
-        f'<p class="note">{words("Drag a figure to move, Ctrl and the wheel to zoom; drag the frame in the uppermost one. Shaded: events; grey: the training part; hatched: no values.")}</p>',
-    ]
-    if len(order) > FIRST:
-        names = [shown.series.names[channel] for channel in order]
-        boxes = "".join(
-            f'<label><input type="checkbox" value="{escape(name, quote=True)}"{" checked" if place < FIRST else ""}> '
-            f"{escape(elided(name, LONGEST_NAME))}</label>"
-            for place, name in enumerate(names)
-        )
-        parts.append(
-            f'<details><summary>{words("Choose among {all} channels, at most {most} at once", all=len(names), most=MOST_PANELS)}</summary>'
-            f'<div class="controls"><button id="all">{words("the first {number}", number=min(MOST_PANELS, len(names)))}</button>'
-            f'<button id="few">{words("the first three")}</button></div><div id="channels">{boxes}</div></details>'
-        )
-    return "".join(parts)
+    how = words(
+        "Drag a figure to move, Ctrl and the wheel to zoom; drag the frame in the uppermost one. Shaded: events; grey: "
+        "the training part; hatched: no values."
+    )
+    moved = "".join(_button(*one) for one in buttons)
+    view = f'<div class="controls">{moved}<span id="view" role="status"></span></div>{_note(how)}'
+    if len(order) <= FIRST:
+        return view
+    names = [shown.series.names[channel] for channel in order]
+    boxes = "".join(
+        f'<label><input type="checkbox" value="{escape(name)}"> {escape(elided(name, LONGEST_NAME))}</label>'
+        for name in names
+    )
+    most = min(MOST_PANELS, len(names))
+    choice = words("Choose among {all} channels, at most {most} at once", all=len(names), most=most)
+    quick = _button("all", words("the first {number}", number=most)) + _button("few", words("the first three"))
+    return (
+        f"{view}<details><summary>{escape(choice)}</summary>"
+        f'<div class="controls">{quick}</div><div id="channels">{boxes}</div></details>'
+    )
+
+
+def _about_windows(shown: Shown, words: Words) -> str:
+    return words(
+        "Each point is a window of {steps} rows; neighbours in the plane look alike. What is selected here is selected "
+        "in the score, and the other way round.",
+        steps=shown.window,
+    )
 
 
 def _labels(shown: Shown, words: Words) -> str:
-    first, last = words("first row"), words("last row")
+    """The form of labels; the marks of events are in their table."""
+    how = words(
+        "Mark events above as real or as expected. What was missed: select a stretch in the score, or take what is in "
+        "view, or type its rows."
+    )
+    then = words("Then this moves the threshold so that what is marked is right, and says what that costs:")
+    rows = "".join(
+        f'<label>{escape(text)} <input type="number" id="{name}" min="0" max="{len(shown.series) - 1}"></label>'
+        for name, text in (("first", words("first row")), ("last", words("last row")))
+    )
     return (
-        f'<p>{words("Mark events above as real or as expected. What was missed: select a stretch in the score, or take what is in view, or type its rows.")}</p>'
-        f'<div class="controls"><label>{first} <input type="number" id="first" min="0" max="{len(shown.series) - 1}"></label>'
-        f'<label>{last} <input type="number" id="last" min="0" max="{len(shown.series) - 1}"></label>'
-        f'<span id="stretch" role="status"></span><button id="use">{words("take what is in view")}</button>'
-        f'<button id="add">{words("it was missed")}</button></div><ul id="missed"></ul>'
-        f'<div class="controls"><button id="save" disabled>{words("save labels.json")}</button>'
+        f'<p>{escape(how)}</p><div class="controls">{rows}<span id="stretch" role="status"></span>'
+        f"{_button('use', words('take what is in view'))}{_button('add', words('it was missed'))}</div>"
+        f'<ul id="missed"></ul><div class="controls">{_button("save", words("save labels.json"), disabled=True)}'
         f'<span id="marked" role="status"></span></div>'
-        f'<p class="note">{words("Then this moves the threshold so that what is marked is right, and says what that costs:")} '
-        "<code>twinvae feedback model.safetensors labels.json</code></p>"
+        f'<p class="note">{escape(then)} <code>twinvae feedback model.safetensors labels.json</code></p>'
     )
 
 
-def _facts(shown: Shown, clock: Clock, order: list[int], words: Words) -> dict[str, object]:
-    names = [shown.series.names[channel] for channel in order]
-    stamp = shown.series.stamp
+def _facts(shown: Shown, clock: Clock, order: Sequence[int], words: Words) -> dict[str, Any]:
+    """What `page.js` knows of the detection, beside the sources of the figures."""
+    names, stamp = [shown.series.names[channel] for channel in order], shown.series.stamp
     return {
-        "rows": len(shown.series), "window": shown.window, "first": FIRST, "channels": names,
-        "titles": [elided(name, LONGEST_NAME) for name in names], "level": shown.level,
+        "rows": len(shown.series), "window": shown.window, "level": shown.level, "first": FIRST,
+        "channels": names, "titles": [elided(name, LONGEST_NAME) for name in names],
         "clock": clock.record, "absent": list(shown.absent), "source": dict(shown.source),
         "levels": [
             {"threshold": one.threshold, "events": one.events, "option": one.option, "expected": _expected(one, words)}
@@ -216,18 +167,18 @@ def _facts(shown: Shown, clock: Clock, order: list[int], words: Words) -> dict[s
 
 
 def _expected(level: Level, words: Words) -> str:
+    """How many false events to expect, as far as that is known."""
     if level.rate is None:
         return words("How many false events to expect is not known.")
-    text = words(
-        {"at least": "Expect at least {rate} false events in 10,000 normal rows",
-         "at most": "Expect at most {rate} false events in 10,000 normal rows"}.get(
-            level.sure, "Expect about {rate} false events in 10,000 normal rows"),
-        rate=f"{float(f'{level.rate:.1g}'):g}",
-    )  # fmt: skip
-    return f"{text}."
+    rate = events.number(float(f"{level.rate:.1g}"))
+    if level.sure.startswith("at least"):
+        return words("Expect at least {rate} false events in 10,000 normal rows.", rate=rate)
+    if level.sure.startswith("at most"):
+        return words("Expect at most {rate} false events in 10,000 normal rows.", rate=rate)
+    return words("Expect about {rate} false events in 10,000 normal rows.", rate=rate)
 
 
-def _said(words: Words) -> dict[str, str]:
+def _said(words: Words) -> Mapping[str, str]:
     """What the script says, its parts left open."""
     return {
         "view": words("from {first} to {last}"),
@@ -239,33 +190,3 @@ def _said(words: Words) -> dict[str, str]:
         "remove": words("remove"),
         "marked": words("events marked: {events}, missed: {missed}"),
     }
-
-
-def _described(name: str, words: Words) -> str:
-    kind = name.partition("-")[0]
-    text = {
-        "overview": words("the whole series"), "score": words("the score and the threshold over time"),
-        "added": words("what each channel adds to the score"),
-    }.get(kind) or words("a channel over time, measured and expected")  # fmt: skip
-    return escape(text, quote=True)
-
-
-UNITS = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
-
-
-def _duration(seconds: float) -> str:
-    """A length of time in its two largest units."""
-
-    def parts() -> Iterator[str]:
-        left = seconds
-        for name, size in UNITS:
-            whole = int(left / size + 1e-9)
-            left -= whole * size
-            if whole:
-                yield f"{whole} {name}"
-
-    return " ".join(list(parts())[:2]) or f"{seconds:.3g} s"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}" if abs(value) < 1e-2 else f"{value:.4g}"

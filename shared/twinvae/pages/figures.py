@@ -1,4 +1,4 @@
-"""The figures of a detection's page: channels, score, what each channel adds, and the latent plane.
+"""The figures of a detection's page over time: channels and the score. See `maps` for the others.
 
 A source called `detail` holds all that the page knows of a line; `page.js` puts what is in view into `shown`, as many
 points as a screen has. Colours of Okabe and Ito, on white and on black: those of axes come from the page's style.
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from twinvae.files.out_of_core import TimeByChannel, by_rows
 from twinvae.pages.clock import Clock
 from twinvae.pages.shown import Shown
-from twinvae.pages.thinning import bins, kept_rows
+from twinvae.pages.thinning import kept_rows
 from twinvae.plots.figure import elided
 from twinvae.plots.pictures import principal_components
 from twinvae.plots.words import Words
@@ -22,7 +22,7 @@ from twinvae.windowing.intervals import intervals
 
 if TYPE_CHECKING:
     from bokeh.models import ColumnDataSource, Range1d
-    from bokeh.plotting import figure
+    from bokeh.plotting import figure as Figure  # noqa: N812
 
 BLUE, RED, ORANGE, GREY, GREEN = "#2a7fc0", "#d55e00", "#e69f00", "#8a8f98", "#009e73"
 HEIGHT, SCORE_HEIGHT, OVERVIEW_HEIGHT = 150, 190, 80  # pixels
@@ -30,7 +30,6 @@ LEFT = 84  # pixels for the labels of the vertical axes, so that all figures ali
 MOST_VALUES = 2**20  # of all channels together; above it a page holds extremes, and rows near events
 MOST_NEAR = 0.5  # of the rows that are kept: those near events
 FLOOR = 1e-5  # of the threshold: what is lower is drawn there
-MOST_CELLS, BINS, FINE_BINS, MOST_FINE = 200_000, 600, 120, 60  # of what each channel adds
 MOST_HATCHED = 400  # stretches without values, the widest of them
 TOOLTIP_DIGITS = "%0.5g"
 LONGEST_NAME = 40
@@ -40,7 +39,7 @@ LONGEST_NAME = 40
 class Panel:
     """A line over time: its figure, all that is known of it, and what of it is in view."""
 
-    figure: "figure"
+    figure: "Figure"
     detail: "ColumnDataSource"
     shown: "ColumnDataSource"
     floor: float | None = None
@@ -120,7 +119,15 @@ class Drawing:
         measured = panel.figure.line(
             **line, y="value", color=BLUE, line_width=1.3, legend_label=self.words("measured"), name="line"
         )
-        self._finish(panel, measured, [("measured", "@value"), ("expected", "@expected"), ("score", "@score")])
+        self._finish(
+            panel,
+            measured,
+            [
+                (self.words("measured"), "@value"),
+                (self.words("expected"), "@expected"),
+                (self.words("score"), "@score"),
+            ],
+        )
         return panel
 
     def hatched(self, channel: int) -> list[tuple[float, float]]:
@@ -136,7 +143,9 @@ class Drawing:
         from bokeh.models import BoxSelectTool, Span
 
         title = self.words("score ({kind}): {unit}", kind=self.shown.kind, unit=self.words(self.shown.unit))
-        panel = self._panel(self._detail(self.shown.scores[:, None], ("value",)), title, SCORE_HEIGHT, y_axis_type="log")
+        panel = self._panel(
+            self._detail(self.shown.scores[:, None], ("value",)), title, SCORE_HEIGHT, y_axis_type="log"
+        )
         panel.floor = self.floor
         threshold = self.shown.levels[self.shown.level].threshold
         panel.figure.scatter(
@@ -155,7 +164,7 @@ class Drawing:
         panel.figure.add_tools(
             BoxSelectTool(dimensions="width", description=self.words("select a stretch"), name="stretch")
         )
-        self._finish(panel, line, [("score", "@value")])
+        self._finish(panel, line, [(self.words("score"), "@value")])
         return panel
 
     def overview(self, detail: "ColumnDataSource") -> Panel:
@@ -171,76 +180,7 @@ class Drawing:
         panel.figure.ygrid.visible = False
         return panel
 
-    def added(self, channels: Sequence[int]) -> "figure":
-        """What each channel adds to the score: coarsely over all, finely around events."""
-        from bokeh.models import ColorBar, LogColorMapper, LogTicker
-
-        shown, rows = self.shown, len(self.shown.series)
-        names = [elided(shown.series.names[channel], 16) for channel in channels]
-        plot = self._figure(self.words("what each channel adds to the score"), 110 + 20 * len(names))
-        threshold = shown.levels[shown.level].threshold
-        mapper = LogColorMapper(
-            palette=[f"{BLUE}{alpha:02x}" for alpha in range(0, 256, 4)], low=max(threshold * 1e-3, 1e-30),
-            high=max(threshold, float(np.nanmax(shown.scores, initial=0.0)), 1e-29), nan_color="#00000000",
-        )  # fmt: skip
-        parts = [(0, rows, BINS)]
-        strongest = sorted(shown.found, key=lambda event: -event.score)[:MOST_FINE]
-        parts += [
-            (max(0, event.start - shown.window), min(rows, event.end + shown.window), FINE_BINS) for event in strongest
-        ]
-        images, left, width = [], [], []
-        cells = 0
-        for start, end, number in parts:
-            if cells > MOST_CELLS:
-                break
-            first, last = self.clock.edges(start, end)
-            places = np.linspace(first, last, min(number, end - start) + 1)
-            edges = np.clip(np.ceil(self.clock.rows_at(places)), start, end).astype(np.int64)
-            edges[-1] = end
-            image = bins(shown.contributions, edges)[list(channels)]
-            images.append(np.maximum(image, mapper.low)[::-1])
-            left.append(first)
-            width.append(last - first)
-            cells += image.size
-        plot.image(
-            image=images, x=left, y=[0] * len(images), dw=width, dh=[len(names)] * len(images), color_mapper=mapper
-        )
-        plot.y_range.start, plot.y_range.end = 0, len(names)
-        plot.yaxis.ticker = [len(names) - index - 0.5 for index in range(len(names))]
-        plot.yaxis.major_label_overrides = {len(names) - index - 0.5: name for index, name in enumerate(names)}
-        plot.grid.visible = False
-        plot.add_layout(
-            ColorBar(color_mapper=mapper, ticker=LogTicker(desired_num_ticks=4), height=10, padding=2,
-                     background_fill_alpha=0.0, major_label_text_color=GREY),
-            "below",
-        )  # fmt: skip
-        return plot
-
-    def latent(self) -> "figure":
-        """Where windows lie in the plane of the two largest principal components."""
-        from bokeh.plotting import figure
-
-        plot = figure(
-            height=380, sizing_mode="stretch_width", match_aspect=True, tools="pan,box_zoom,box_select,lasso_select,reset",
-            active_drag="box_select", toolbar_location="above",
-            x_axis_label=self.words("component 1 ({share:.0%} of the variance)", share=self.share[0]),
-            y_axis_label=self.words("component 2 ({share:.0%} of the variance)", share=self.share[1]),
-        )  # fmt: skip
-        plot.toolbar.logo = None
-        plot.scatter(
-            source=self.windows, x="first", y="second", size=7, color="color", marker="marker", fill_alpha=0.5,
-            line_alpha=0.0, nonselection_fill_alpha=0.08, selection_fill_alpha=1.0,
-        )  # fmt: skip
-        for color, marker, label in (
-            (BLUE, "circle", "other windows"), (RED, "triangle", "windows with a detected event"),
-        ):  # fmt: skip
-            plot.scatter([np.nan], [np.nan], color=color, marker=marker, size=7, legend_label=self.words(label))
-        _light_legend(plot)
-        return plot
-
-    def give_to_script(
-        self, details: Sequence[Any], channels: Sequence[Panel], score: Panel, overview: Panel
-    ) -> None:
+    def give_to_script(self, details: Sequence[Any], channels: Sequence[Panel], score: Panel, overview: Panel) -> None:
         """Hands all that `page.js` works with to it, under the name `page`."""
         from bokeh.models import ColumnDataSource, CustomJS, Span
 
@@ -248,21 +188,23 @@ class Drawing:
         (threshold,) = score.figure.select({"type": Span, "name": "threshold"})
         given = {
             "x": self.x, "clock": clock, "panels": [panel.record for panel in channels], "score": score.record,
-            "overview": overview.record, "details": list(details), "events": self.events, "windows": self.windows, "threshold": threshold,
+            "overview": overview.record, "details": list(details), "events": self.events, "windows": self.windows,
+            "threshold": threshold,
         }  # fmt: skip
         self.x.js_on_change("start", CustomJS(args=given, code="", name="page"))
 
     # What figures over time share.
 
-    def _figure(self, title: str, height: int, *, alone: bool = False, **options: Any) -> "figure":
+    def figure(self, title: str, height: int, *, alone: bool = False, **options: Any) -> "Figure":
+        """An empty figure whose horizontal axis is the one of all; `alone` leaves it at the whole series."""
         from bokeh.models import PanTool, Range1d, ResetTool, WheelZoomTool
         from bokeh.plotting import figure
 
         x = Range1d(self.x.start, self.x.end) if alone else self.x
         plot = figure(
             height=height, sizing_mode="stretch_width", x_range=x, tools="", min_border_left=LEFT, min_border_right=12,
-            x_axis_type="datetime" if self.clock.kind == "time" else "linear", toolbar_location=None, title=title or None,
-            **options,
+            x_axis_type="datetime" if self.clock.kind == "time" else "linear", toolbar_location=None,
+            title=title or None, **options,
         )  # fmt: skip
         if plot.title is not None:
             plot.title.text_font_size = "0.85rem"
@@ -299,7 +241,7 @@ class Drawing:
         least_and_most = [float(known.min()), float(known.max())] if len(known) else [0.0, 1.0]
         columns: dict[str, Any] = {"x": self.clock.at(ends), "row": ends, "stamp": ["", ""], "score": [0.0, 0.0]}
         columns |= {name: least_and_most for name in detail.data if name != "row"}
-        plot = self._figure(title, height, alone=alone, **options)
+        plot = self.figure(title, height, alone=alone, **options)
         panel = Panel(plot, detail, ColumnDataSource(columns))
         plot.vstrip(
             source=self.events, x0="left", x1="right", fill_color="color", fill_alpha=0.28, line_color="color",
@@ -328,20 +270,20 @@ class Drawing:
     def _finish(self, panel: Panel, line: Any, tips: Sequence[tuple[str, str]]) -> None:
         from bokeh.models import CrosshairTool, HoverTool
 
-        first = ("row", "@row{0}") if self.clock.kind == "row" else ("time", "@stamp")
+        shown = [(name, f"{column}{{{TOOLTIP_DIGITS}}}") for name, column in tips]
+        stamp = (self.words("row"), "@row{0}") if self.clock.kind == "row" else (self.words("time"), "@stamp")
         panel.figure.add_tools(
             HoverTool(
                 renderers=[line], mode="vline", line_policy="nearest", point_policy="snap_to_data",
-                tooltips=[(self.words(name), f"{column}{{{TOOLTIP_DIGITS}}}" if name not in ("time", "row") else column)
-                          for name, column in (first, *tips)],
-                formatters={column: "printf" for _, column in tips},
+                tooltips=[stamp, *shown], formatters={column: "printf" for _, column in tips},
             ),
             CrosshairTool(dimensions="height", line_color=GREY),
         )  # fmt: skip
-        _light_legend(panel.figure)
+        light_legend(panel.figure)
 
 
-def _light_legend(plot: "figure") -> None:
+def light_legend(plot: "Figure") -> None:
+    """Puts the legend above the figure, in one line, without a frame."""
     plot.legend.orientation = "horizontal"
     plot.legend.background_fill_alpha = 0.0
     plot.legend.border_line_alpha = 0.0

@@ -10,9 +10,7 @@ from twinvae.files.out_of_core import TimeByChannel
 AT_ONCE = 2**20  # rows in memory at a time
 
 
-def kept_rows(
-    values: TimeByChannel, most: int, near: Sequence[tuple[int, int]] = ()
-) -> Int[np.ndarray, " kept"]:
+def kept_rows(values: TimeByChannel, most: int, near: Sequence[tuple[int, int]] = ()) -> Int[np.ndarray, " kept"]:
     """The rows to keep, in order: all if they are at most so many, else the least and the largest value of each column
     in each of some parts of equal length, both ends, and the stretches [start, end) that are named.
 
