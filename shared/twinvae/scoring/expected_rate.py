@@ -6,6 +6,7 @@ chosen, made to fall with the threshold; those of the other half stand beside th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -168,4 +169,4 @@ def about(sure: str) -> str:
 
 def roughly(rate: float) -> str:
     """A number to one digit that counts: the events that were counted say no more."""
-    return np.format_float_positional(float(f"{rate:.1g}"), trim="-")
+    return f"{Decimal(f'{rate:.1g}'):f}"
