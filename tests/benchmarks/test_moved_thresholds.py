@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import decisions
-from benchmarks.accuracy.decision_records import Decision, Decisions, Moved, Rated, moved, read, write
-from benchmarks.accuracy.decision_tables import MOVED, QUIET, all_tables, found_rate, reading
+from benchmarks.accuracy.decision_records import Decision, Decisions, Moved, moved, read, write
+from benchmarks.accuracy.decision_tables import MOVED, QUIET, all_tables, reading
 from benchmarks.accuracy.decision_tables import SEARCH as NOTHING_KNOWN
 from benchmarks.accuracy.decisions import AT_TIMES, MOVED_KINDS, Task, measure
 from benchmarks.accuracy.sets import Case
@@ -101,9 +101,8 @@ def test_what_is_said_is_what_was_counted(name: str) -> None:
     """The product's numbers are the reading of one half, and within a factor of 3 of what the other half has."""
     records = [one for one in read(RESULTS).records if one.situation == MOVED + (QUIET if name == SEARCH else name)]
     said, found = MEASURED[name], reading(records)
-    if name == SEARCH:  # it keeps to one in 10,000, which the counts do not exclude
+    if name == SEARCH:  # it keeps to one in 10,000, which the counts do not exclude: the synthetic series have fewer
         assert found[-1] < said[-1] == 1.0
-        assert float(found_rate([Rated(7, 114_262)], 2).split()[3]) > 1.0
         said, found = said[:-1], found[:-1]
     assert said == found
     for ours, other in zip(said, reading(records, "report"), strict=False):
