@@ -133,9 +133,11 @@ def _sums(records: Sequence[Decision], half: str) -> dict[float, Sums]:
     each = [one.values for one in records if one.half == half and isinstance(one.values, Moved)]
     rows: dict[float, list[Sums]] = {}
     for one in each:
-        for times, *counts in zip(one.times, one.found, one.alarms, one.true, one.covered, strict=True):
-            rows.setdefault(times, []).append(Sums(counts[0], one.labelled, *counts[1:], one.normal))
-    return {times: Sums(*map(sum, zip(*some, strict=True))) for times, some in rows.items()}
+        for times, found, alarms, true, covered in zip(
+            one.times, one.found, one.alarms, one.true, one.covered, strict=True
+        ):
+            rows.setdefault(times, []).append(Sums(found, one.labelled, alarms, true, covered, one.normal))
+    return {times: Sums._make(map(sum, zip(*some, strict=True))) for times, some in rows.items()}
 
 
 def reading(records: Sequence[Decision], half: str = DEV) -> tuple[float, ...]:

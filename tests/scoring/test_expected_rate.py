@@ -123,11 +123,12 @@ def test_a_rate_that_moves_is_said_in_the_unit_that_was_asked_for() -> None:
 
 
 def test_a_model_of_before_knows_the_rate_that_it_was_asked_for_and_no_other() -> None:
-    config = replace(AUTO, false_events="10/10000steps")
+    config = replace(AUTO, false_events="10 / 10000steps")
     still, moved = Threshold(config, "ensemble", 1.0).expected, Threshold(config, "ensemble", 2.0, 2.0)
-    assert (still.rate, still.option) == (pytest.approx(10.0), "--false-alarms 10/10000steps")
+    assert still.rate == pytest.approx(10.0)
+    assert still.option == "--false-alarms 10/10000steps"
     assert (moved.expected.sure, moved.expected.option) == ("unknown", None)
-    assert "2 times the one for 10/10000steps false alarms; expect an unknown number" in moved.in_words
+    assert "2 times the one for 10 / 10000steps false alarms; expect an unknown number" in moved.in_words
 
 
 def test_a_score_whose_tail_kept_no_rate_has_the_margin_s_threshold() -> None:
