@@ -51,6 +51,8 @@ def as_bytes(model: Model) -> bytes:
         "thresholds": dict(model.thresholds),
         "calibration": calibrated,
     }
+    if model.moved != 1:  # which earlier releases did not know
+        settings["moved"] = float(model.moved)
     tensors = {f"model.{name}": np.ascontiguousarray(array) for name, array in model.parameters.items()}
     tensors |= {
         "scaler.shift": np.asarray(model.scaler.shift, dtype=np.float64),
@@ -128,6 +130,7 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray], *, ear
     model = Model(
         settings["preset"], settings["overrides"], settings["seed"], Config(**settings["config"]), tuple(channels),
         parameters, scaler, {kind: float(settings["thresholds"][kind]) for kind in kinds}, calibration,
+        settings.get("moved", 1.0),
     )  # fmt: skip
     check(model)
     return model
@@ -150,6 +153,8 @@ def check(model: Model) -> None:
     for kind in (*needed, *model.thresholds):
         if not 0 <= model.thresholds[kind] < np.inf:
             raise ValueError(f"the threshold of {kind} is not finite and at least 0")
+    if type(model.moved) is not float or not 0 < model.moved < np.inf:
+        raise ValueError("by what the thresholds were moved is not finite and above 0")
     if not channels:
         raise ValueError("it has no channels")
     if not isinstance(model.overrides, Mapping) or not model.overrides.keys() <= set(HYPERPARAMETERS):

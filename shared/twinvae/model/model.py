@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Float, Int8
 
-from twinvae.config import Config, Kind
+from twinvae.config import Config, Kind, chosen_anew
 from twinvae.files.out_of_core import by_rows
 from twinvae.network.parameters import Parameters
 from twinvae.scoring.formulas import Calibration
@@ -36,14 +36,26 @@ class Model:
     scaler: Scaler
     thresholds: dict[str, float]  # of each kind of score, and of a single window
     calibration: Calibration
+    moved: float = 1.0  # the thresholds are so many times what was fitted; 1 where a margin says it
 
-    def at(self, times: float) -> Self:
-        """The same model with so many times its thresholds and, where one sets them, so many times its margin."""
+    def at(self, times: float, **rules: Any) -> Self:
+        """The same model with so many times its thresholds, and other rules of events where some are named.
+
+        Where a margin sets the thresholds, it is so many times itself; else `moved` says by how much they were.
+
+        Raises:
+            TypeError, ValueError: if a rule or the factor is not fit for use.
+        """
         thresholds = {kind: times * value for kind, value in self.thresholds.items()}
-        config = self.config
-        if config.threshold in ("maximum", "fenced") and not config.false_events:
-            config = replace(config, margin=times * config.margin)
-        return replace(self, config=config, thresholds=thresholds)
+        chosen, moved, margin = chosen_anew(**rules), self.moved, self.config.margin
+        if self.config.threshold in ("maximum", "fenced") and not self.config.false_events:
+            margin *= times
+        else:
+            moved *= times
+        config = replace(self.config, margin=margin, **chosen)
+        return replace(
+            self, config=config, thresholds=thresholds, moved=moved, overrides={**self.overrides, **chosen}
+        )
 
     def alarms(self, scores: Float[np.ndarray, " time"], kind: Kind) -> Int8[np.ndarray, " time"]:
         """1 where a score of this kind is strictly above its threshold, else 0."""

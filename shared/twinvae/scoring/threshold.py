@@ -99,8 +99,12 @@ MEASURED: Mapping[str, float] = {"ensemble": 0.5, "multiscale": 0.5, "causal": 1
 NOT_KEPT = "a rate of steps, which scores that average over time do not keep"
 
 
-def in_words(config: Config, value: float, kind: Kind) -> str:
-    """What the threshold of a score is, how many false alarms to expect of it, and what would change it."""
+def in_words(config: Config, value: float, kind: Kind, moved: float = 1.0) -> str:
+    """What the threshold of a score is, how many false alarms to expect of it, and what would change it.
+
+    `moved`: it is so many times what was fitted (`twinvae.Model`).
+    """
+    is_moved = "" if moved == 1 else f"is {moved:.4g} times the one fitted, which "
     rule, change = {
         "maximum": (f"{config.margin:g} times the largest score fitted on", "a lower margin finds more"),
         "fenced": (f"{config.margin:g} times the largest score fitted on, outliers aside", "a lower margin finds more"),
@@ -113,13 +117,14 @@ def in_words(config: Config, value: float, kind: Kind) -> str:
         ),
     }[config.threshold]  # fmt: skip
     if config.false_events:
+        fewer = "" if moved == 1 else f": expect {'fewer' if moved > 1 else 'more'}"
         return (
-            f"the threshold {value:.4g} lets normal rows like those fitted on begin {config.false_events} false "
-            "alarms, within a factor of 3 to 10; another rate changes that"
+            f"the threshold {value:.4g} {is_moved}lets normal rows like those fitted on begin {config.false_events} "
+            f"false alarms, within a factor of 3 to 10{fewer}; another rate changes that"
         )
     if config.threshold in ("quantile", "pot") and averages_over_time(kind):
         rule = NOT_KEPT
     is_largest = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
     measured = is_largest and kind in MEASURED
     expected = f"about {MEASURED[kind]:g} in 10,000" if measured else "an unknown number in 10,000"
-    return f"the threshold {value:.4g} is {rule}; expect {expected} normal rows to begin a false alarm; {change}"
+    return f"the threshold {value:.4g} {is_moved}is {rule}; expect {expected} normal rows to begin a false alarm; {change}"

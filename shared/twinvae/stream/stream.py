@@ -73,7 +73,7 @@ class Stream:
     def __init__(self, model: Model) -> None:
         config = model.config
         self.config, self.channels = config, model.channels
-        self.threshold = float(model.thresholds["causal"])
+        self.threshold, self._moved = float(model.thresholds["causal"]), model.moved
         self._warm_up = model.calibration.warm_up.astype(config.dtype)
         self.warm_up = float(self._warm_up.mean())
         self.tracker, self._rules = EventTracker(model.channels, config), Rules.of(config, model.channels)
@@ -106,7 +106,7 @@ class Stream:
     @property
     def basis(self) -> str:
         """What its events rest on: one sentence."""
-        return in_words(self.config, self.threshold, "causal")
+        return in_words(self.config, self.threshold, "causal", self._moved)
 
     def reset(self) -> None:
         """Starts again: no points, no events."""
