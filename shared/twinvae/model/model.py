@@ -53,9 +53,7 @@ class Model:
         else:
             moved *= times
         config = replace(self.config, margin=margin, **chosen)
-        return replace(
-            self, config=config, thresholds=thresholds, moved=moved, overrides={**self.overrides, **chosen}
-        )
+        return replace(self, config=config, thresholds=thresholds, moved=moved, overrides={**self.overrides, **chosen})
 
     def alarms(self, scores: Float[np.ndarray, " time"], kind: Kind) -> Int8[np.ndarray, " time"]:
         """1 where a score of this kind is strictly above its threshold, else 0."""

@@ -127,4 +127,6 @@ def in_words(config: Config, value: float, kind: Kind, moved: float = 1.0) -> st
     is_largest = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
     measured = is_largest and kind in MEASURED
     expected = f"about {MEASURED[kind]:g} in 10,000" if measured else "an unknown number in 10,000"
-    return f"the threshold {value:.4g} {is_moved}is {rule}; expect {expected} normal rows to begin a false alarm; {change}"
+    return (
+        f"the threshold {value:.4g} {is_moved}is {rule}; expect {expected} normal rows to begin a false alarm; {change}"
+    )
