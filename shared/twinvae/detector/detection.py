@@ -96,7 +96,7 @@ class Detection(Scored):
         if share is None or share > 1 or self.labels.any():
             return ""
         config = self.model.config
-        unreachable = self._is_all_own and config.threshold == "maximum" and config.margin >= 1
+        unreachable = self.is_all_own and config.threshold == "maximum" and config.margin >= 1
         own = ", which no row can exceed, since all of them were fitted on" if unreachable else ""
         return f"the highest score is {share:.2g} of the threshold{own}"
 

@@ -70,6 +70,12 @@ class Feedback:
         """Whether anything was changed; else all marks were right before."""
         return self.times != 1 or bool(self.rules)
 
+    @property
+    def is_all_own(self) -> bool:
+        """Whether the model was fitted on all of the series."""
+        found = self.before
+        return (found.whole if isinstance(found, DetectionOfRows) else found).is_all_own
+
     @cached_property
     def gone(self) -> Spans:
         """The events before of which nothing is left, and that nobody has marked."""
