@@ -100,7 +100,7 @@ def _lengths(events: Touching, config: Config) -> list[Setting]:
     above = min((max(one.end - one.start for one in some) for some in events.wanted), default=math.inf)
     if not below < above:
         return []
-    least = int(min(max(math.ceil(between(config.min_length, below, above)), below + 1), above))
+    least = int(min(max(math.ceil(between(float(config.min_length), float(below), float(above))), below + 1), above))
     expected = f"what is expected is at most {below} steps long" if below else ""
     return [(least, _ratio(above, below), _parted(expected, f"what is real is at least {above} steps long", above))]
 
@@ -155,11 +155,11 @@ def _at_least(events: Touching, config: Config) -> list[Setting]:
     return [("", math.inf, "what is real does not last so long")]
 
 
-def _ratio(above: float, below: float) -> float:
+def _ratio(above: float | int, below: float | int) -> float:
     return above / below if below else math.inf
 
 
-def _parted(expected: str, real: str, above: float) -> str:
+def _parted(expected: str, real: str, above: float | int) -> str:
     return ", ".join(part for part in (expected, real if above < math.inf else "") if part)
 
 

@@ -13,7 +13,7 @@ from twinvae.detector.marks import MarkedSpan
 
 SAFETY = 1.1  # a limit stands at most so many times away from what it has to part
 FARTHEST = 1e6  # a threshold moved by more is none
-GRID = 32  # thresholds that are tried where that between the scores of the marks is not right
+GRID = 24  # thresholds that are tried where that between the scores of the marks is not right
 HALVINGS = 24
 
 
@@ -77,14 +77,13 @@ def threshold_for(trials: Trials, shares: Mapping[MarkedSpan, float]) -> float |
     # Neighbours, merged events and rules have a part in it: the events themselves say where the ends are.
     known = [min(max(share, 1 / FARTHEST), FARTHEST) for share in shares.values()]
     low, high = max(min(*known, 1.0) / 2, 1 / FARTHEST), min(max(*known, 1.0) * 2, FARTHEST)
-    for times in np.geomspace(low, high, GRID).tolist():
-        trials.wrong(times)
-    places = sorted(trials.tried)
-    for place, following in itertools.pairwise(places):
-        if trials.is_low(place) and trials.is_high(following):
-            _part(trials, place, following)
-    right = [times for times in trials.tried if trials.is_right(times)]
-    return None if not right else _apart(trials, min(right, key=lambda times: abs(math.log(times))))
+    grid = sorted(np.geomspace(low, high, GRID).tolist(), key=lambda place: abs(math.log(place)))
+    if (right := next(filter(trials.is_right, grid), None)) is not None:
+        return _apart(trials, right)
+    for place, following in itertools.pairwise(sorted(trials.tried)):
+        if trials.is_low(place) and trials.is_high(following) and (right := _part(trials, place, following)):
+            return _apart(trials, right)
+    return None
 
 
 def is_near(times: float) -> bool:
@@ -92,8 +91,8 @@ def is_near(times: float) -> bool:
     return 1 / FARTHEST <= times <= FARTHEST
 
 
-def _part(trials: Trials, low: float, high: float) -> None:
-    """Looks for a place between one that is too low and one that is too high."""
+def _part(trials: Trials, low: float, high: float) -> float | None:
+    """A place that is right, between one that is too low and one that is too high; None if none was found."""
     for _ in range(HALVINGS):
         middle = math.sqrt(low * high)
         if trials.is_low(middle):
@@ -101,7 +100,8 @@ def _part(trials: Trials, low: float, high: float) -> None:
         elif trials.is_high(middle):
             high = middle
         else:
-            return
+            return middle if trials.is_right(middle) else None
+    return None
 
 
 def _apart(trials: Trials, times: float) -> float:
