@@ -85,7 +85,7 @@ def test_what_was_marked_holds_for_scores_and_for_a_stream(
     assert not touched(after, WEAK)
     assert all(touched(after, place) for place in SPIKES)
     code, lines, _ = watch(series.read_text(), "--model", model)
-    opened = [event["event"] for line in lines for event in line.get("events", ()) if event["change"] == "close"]
+    opened = [event for line in lines for event in line.get("events", ()) if event["change"] == "close"]
     streamed = [(one["start"], one["end"]) for one in opened]
     assert code == 0
     assert not touched(streamed, WEAK)
