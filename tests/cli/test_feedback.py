@@ -77,7 +77,7 @@ def test_what_was_marked_holds_for_scores_and_for_a_stream(
     assert "4 marks: the threshold" in text
     assert "above expected rows [410, 419) from 2026-01-18 02:00 to 2026-01-18 10:00" in text
     assert f"events in machine.csv: {len(before)} before, " in text
-    assert "now: the threshold" in text
+    assert "finds more\nthe changed model is in" in text
     assert text.endswith(f"the changed model is in {model}\n")
 
     after, now = events(model, series, capsys)

@@ -161,11 +161,20 @@ def test_the_words_stay_true_where_no_margin_sets_the_threshold(threshold: dict[
     assert changed.times < 1
     made.save(tmp_path / "m.safetensors")
     again = type(made).load(tmp_path / "m.safetensors")
-    assert again.model_.moved == changed.times
-    assert again.model_.at(1 / changed.times).moved == pytest.approx(1.0)
-    for basis in (made.detect(SERIES).basis, again.detect(SERIES).basis, Stream(again.model_).basis):
-        assert f"is {changed.times:.4g} times the one fitted, which" in basis
-    assert ("expect more" in changed.after.basis) == ("false_events" in threshold)
+    assert again.model_.times == changed.times
+    for basis in (made.detect(SERIES).basis, again.detect(SERIES).basis):
+        assert f"is {changed.times:.4g} times" in basis
+    assert f"is {changed.times:.4g} times" in Stream(again.model_).basis
+    expected = changed.record()["expected"]
+    assert (expected["before"] != expected["after"]) == ("false_events" in threshold)
+
+
+def test_what_is_ignored_has_no_event_and_costs_none(detector: Any) -> None:
+    marks, ignore = [("expected", WEAK, WEAK + 30), ("real", SMALL, SMALL + 6)], [(LONG - 5, LONG + 40)]
+    assert len(detector.detect(SERIES).events) == 5
+    changed = detector.feedback(SERIES, marks, ignore=ignore)
+    assert changed.gone == ()
+    assert changed.before.dropped == {"ignore": 1}
 
 
 def test_a_stream_moves_by_the_same_factor_and_says_which_marks_are_wrong_there(detector: Any) -> None:

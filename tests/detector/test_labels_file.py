@@ -3,6 +3,7 @@
 import inspect
 import json
 from copy import deepcopy
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def content(series: Path) -> dict[str, Any]:
             "rows": ROWS,
             "reading": {"columns": ["a"], "time": "zeit", "labels": None, "decimal": ",", "missing_values": ["-999"]},
             "train_rows": 20,
+            "ignore": [["2026-02-01T02:00:00", "2026-02-01T03:00:00"]],
         },
         "marks": [
             {"mark": "real", "start": 30, "end": 33, "start_time": STAMPS[30], "last_time": STAMPS[32]},
@@ -53,6 +55,7 @@ def written(content: Any, folder: Path) -> Labels:
 
 def test_it_says_what_was_marked_and_gives_the_series_as_it_was_read(content: Any, tmp_path: Path) -> None:
     labels = written(content, tmp_path)
+    assert labels.ignore == ((datetime(2026, 2, 1, 2), datetime(2026, 2, 1, 3)),)
     assert labels.marks == (("expected", 3, 7), ("real", 30, 33))
     assert (labels.name, labels.rows, labels.train_rows) == ("machine.csv", ROWS, 20)
     found = labels.series(None, ("a",))
@@ -124,6 +127,8 @@ DAMAGED: list[tuple[tuple[str | int, ...], Any, str]] = [  # the place, what sta
     (("series", "reading", "skip_rows"), -1, "series.reading.skip_rows is -1"),
     (("series", "reading", "separator"), ";;", "the separator must be one character"),
     (("series", "reading", "shell"), "x", "series.reading has shell, which is no way to read a file"),
+    (("series", "ignore"), [["2026-02-01"]], "series.ignore is [["),
+    (("series", "ignore"), [["soon", "2026-02-01"]], "'soon' is neither a number nor a time stamp"),
     (("marks",), None, "the file has no marks, or one that is not a list"),
     (("marks",), {}, "the file has no marks"),
     (("marks",), [], "nothing is marked"),

@@ -45,7 +45,8 @@ def run(options: argparse.Namespace) -> None:
     if not options.dry_run:
         check_outputs([out], [options.labels, series_file])
     detector = load_detector(chosen_backend(options)).load(options.model, device=options.device)
-    changed = detector.feedback(labels.series(options.series, detector.channels_), labels.marks)
+    series = labels.series(options.series, detector.channels_)
+    changed = detector.feedback(series, labels.marks, ignore=labels.ignore)
     if not labels.train_rows and changed.is_all_own:
         warn(OWN)
     written = not options.dry_run and (changed.is_change or options.out is not None)
@@ -69,9 +70,10 @@ def _text(changed: Feedback, record: Mapping[str, Any], name: str) -> str:
     moves = "" if changed.times == 1 else ", whose threshold moves by the same factor"
     lines.append(f"in a stream of these rows, which knows no future (score causal{moves}), {right}")
     lines += _spans("wrong in a stream", wrong)
-    if changed.is_change:
-        lines.append(f"before: {record['basis']['before']}")
-    lines.append(f"now: {record['basis']['after']}")
+    before, after = (record["expected"][when] for when in ("before", "after"))
+    if before != after:
+        lines.append(f"expect {after['words']}; before it was {before['words']}")
+    lines.append(record["basis"])
     return "\n".join(lines) + "\n"
 
 

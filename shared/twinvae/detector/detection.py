@@ -15,6 +15,7 @@ from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, kept
 from twinvae.model.model import Model
 from twinvae.scoring import rules as alarm_rules
 from twinvae.scoring.events import Alarms, Event, event_labels, find_events, with_expectation
+from twinvae.scoring.expected_rate import ExpectedEvents
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
 from twinvae.scoring.formulas import Statistics
 from twinvae.scoring.kinds import SCORES, averages_over_time, unaveraged
@@ -22,7 +23,6 @@ from twinvae.scoring.neighbours import most_similar
 from twinvae.scoring.overflow import highest
 from twinvae.scoring.rules import Kept
 from twinvae.scoring.severity import MOST_UNUSUAL, Stretch, nearest_to_events, severity
-from twinvae.scoring.threshold import in_words
 from twinvae.windowing.intervals import intervals
 
 JUDGE_ALONE = frozenset(RULES) - {"valid_range"}  # the rules that change no score
@@ -80,7 +80,20 @@ class Detection(Scored):
 
     @property
     def _rests_on(self) -> str:
-        return in_words(self.model.config, self.threshold, self.kind, self.model.moved)
+        return self.model.threshold_of(self.kind).in_words
+
+    @property
+    def expected_false_events(self) -> ExpectedEvents:
+        """How many false events to expect of the threshold, how sure that is, and the option that makes it so.
+
+        >>> import numpy as np
+        >>> from vae_jax import VAEDetector
+        >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+        >>> found = VAEDetector(window=24, epochs=5).fit(normal).detect(normal)
+        >>> found.expected_false_events.words, found.at(2.0).expected_false_events.option
+        ('about 0.5 in 10,000 normal rows to begin a false alarm', '--margin 6')
+        """
+        return self.model.threshold_of(self.kind).expected
 
     @property
     def highest(self) -> float | None:
@@ -214,9 +227,11 @@ class Detection(Scored):
         judged = SCORES[self.kind].counted(len(self.scores), self.model.config.window)
         known = by_rows(lambda part: ~np.isnan(part), self.scores[judged])
         alarms, config = kept(self.alarms[judged], known) == 1, self.model.config
-        events, asked = len(intervals(self.labels[judged])), asked_events(config, self.series)
+        rule, events = self.model.threshold_of(self.kind), len(intervals(self.labels[judged]))
+        asked = asked_events(config, self.series) if rule.is_rated and rule.keeps_rate else None
         scores = kept(self.scores[judged], known)
-        rate = None if averages_over_time(self.kind) else asked_rate(config)  # which was never kept
+        never_kept = averages_over_time(self.kind) or not rule.keeps_rate
+        rate = None if never_kept else asked_rate(config)
         return false_alarms(scores, alarms, rate, events, None if asked is None else 1e4 * asked)
 
 

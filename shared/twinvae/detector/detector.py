@@ -120,20 +120,20 @@ class VAEDetector(Fitted):
         found = calibrated(self.backend, prepared, parameters, self.seed, apart)
         model = Model(
             self.preset, self._overrides(), self.seed, prepared.config, prepared.channels, parameters, prepared.scaler,
-            found.thresholds, found.calibration,
+            found.thresholds, found.calibration, event_rate=found.event_rate,
         )  # fmt: skip
         scores, labels = scores_and_labels(self.backend, model, prepared, found.statistics, found.scores)
         self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels
 
-    def feedback(self, series: Any, marks: Iterable[Sequence[Any]]) -> Feedback:
+    def feedback(self, series: Any, marks: Iterable[Sequence[Any]], *, ignore: Ignore = ()) -> Feedback:
         """Moves the thresholds, and one rule of events if it must, until what was marked in a series is right.
 
-        `marks` are (mark, start, end) of rows [start, end): "real" and "missed" must have an event, "expected" none.
+        `marks` are (mark, start, end), rows [start, end): "real", "missed": an event; "expected": none; `ignore` as in `detect`.
 
         Raises:
             TypeError, ValueError: as `detect`, or if nothing makes all marks right. The detector is then as it was.
         """
-        changed = fed_back(self._detection(series, explained=True), marks)
+        changed = fed_back(self._detection(series, explained=True, ignore=ignore), marks)
         vars(self).update(model_=changed.model, **changed.rules)
         return changed
 

@@ -117,7 +117,11 @@ class Feedback:
             "wrong_in_stream": [
                 {"mark": one.mark} | span_record(self.after, one.start, one.end) for one in self.wrong_in_stream
             ],
-            "basis": {"before": self.before.basis, "after": self.after.basis},
+            "expected": {
+                when: found.expected_false_events._asdict()
+                for when, found in (("before", self.before), ("after", self.after))
+            },
+            "basis": self.after.basis,
         }
 
 

@@ -10,6 +10,7 @@ from twinvae.detector.marks import MarkedSpan, check_within, marked_spans
 from twinvae.files.checksum import file_checksum
 from twinvae.process.notices import one_line, shortened
 from twinvae.series.series import Series, are_numbers
+from twinvae.series.spans import moments
 from twinvae.tables.dialect import check_separator
 from twinvae.tables.table import read_table
 
@@ -32,6 +33,7 @@ class Labels:
     train_rows: int  # the first rows that were fitted on; 0 if a search or another series was
     marks: tuple[MarkedSpan, ...]
     stamps: tuple[tuple[MarkedSpan, str | None, str | None], ...]  # of the first and the last row of each mark
+    ignore: tuple[tuple[Any, Any], ...]  # spans of time, or of rows, that have no event
 
     def series(self, file: Path | None, channels: tuple[str, ...]) -> Series:
         """The series, from its own place or from another file, held to what was marked.
@@ -96,7 +98,7 @@ def _labels(path: Path, content: Mapping[str, Any]) -> Labels:
     rows, train_rows = (
         _whole(series.get(key), f"series.{key}", least) for key, least in (("rows", 1), ("train_rows", 0))
     )
-    reading = _given(series, "reading", _reading) or {}
+    reading, ignore = _given(series, "reading", _reading) or {}, _given(series, "ignore", _spans) or ()
     for number, mark in enumerate(marks):
         if not isinstance(mark, dict) or not {"mark", "start", "end"} <= mark.keys():
             raise ValueError(f"mark {number} has no mark, start and end: {shortened(json.dumps(mark))}")
@@ -106,9 +108,8 @@ def _labels(path: Path, content: Mapping[str, Any]) -> Labels:
         (MarkedSpan(*span), *(_given(mark, key, _text) for key in ("start_time", "last_time")))
         for mark, span in zip(marks, spans, strict=True)
     ]
-    return Labels(
-        path, name, None if file is None else Path(file), sha256, rows, reading, train_rows, known, tuple(stamps)
-    )
+    place = None if file is None else Path(file)
+    return Labels(path, name, place, sha256, rows, reading, train_rows, known, tuple(stamps), ignore)
 
 
 def _part(content: Mapping[str, Any], name: str, kind: type, where: str) -> Any:
@@ -140,6 +141,12 @@ def _names(value: Any, name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise ValueError(f"{name} is {shortened(json.dumps(value))}, not a list of texts")
     return tuple(value)
+
+
+def _spans(value: Any, name: str) -> tuple[tuple[Any, Any], ...]:
+    if not isinstance(value, list) or not all(isinstance(one, list) and len(one) == 2 for one in value):
+        raise ValueError(f"series.{name} is {shortened(json.dumps(value))}, not a list of spans [start, end]")
+    return moments(value)
 
 
 def _whole(value: Any, name: str, least: int = 0) -> int:

@@ -15,6 +15,7 @@ from twinvae.files.out_of_core import TimeByChannel
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend
 from twinvae.scoring.events import Event
+from twinvae.scoring.expected_rate import ExpectedEvents
 from twinvae.series.holes import Grid
 from twinvae.series.series import Series
 from twinvae.series.spans import rows_within
@@ -57,6 +58,11 @@ class DetectionOfRows(Detection):
     def basis(self) -> str:
         """What the events rest on, how many false alarms to expect, and what would change it: one sentence."""
         return self.whole.basis
+
+    @property
+    def expected_false_events(self) -> ExpectedEvents:
+        """How many false events to expect of the threshold, how sure that is, and the option that makes it so."""
+        return self.whole.expected_false_events
 
     @property
     def dropped(self) -> Mapping[str, int]:
