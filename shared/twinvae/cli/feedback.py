@@ -68,7 +68,7 @@ def _text(changed: Feedback, record: Mapping[str, Any], name: str) -> str:
     wrong = record["wrong_in_stream"]
     right = "all marks are right too" if not wrong else f"{len(wrong)} of {len(changed.marks)} marks are wrong"
     moves = "" if changed.times == 1 else ", whose threshold moves by the same factor"
-    lines.append(f"in a stream of these rows, which knows no future (score causal{moves}), {right}")
+    lines.append(f"in a stream of these rows, which knows no future (score {changed.stream_kind}{moves}), {right}")
     lines += _spans("wrong in a stream", wrong)
     before, after = (record["expected"][when] for when in ("before", "after"))
     if before != after:

@@ -128,10 +128,10 @@ class VAEDetector(Fitted):
     def feedback(self, series: Any, marks: Iterable[Sequence[Any]], *, ignore: Ignore = ()) -> Feedback:
         """Moves the thresholds, and one rule of events if it must, until what was marked in a series is right.
 
-        `marks` are (mark, start, end), rows [start, end): "real", "missed": an event; "expected": none; `ignore` as in `detect`.
+        `marks` are (mark, start, end) of rows [start, end): "real" and "missed" ask for an event, "expected" for none.
 
         Raises:
-            TypeError, ValueError: as `detect`, or if nothing makes all marks right. The detector is then as it was.
+            TypeError, ValueError: as `detect`, or if nothing makes all of them right. The detector is then as it was.
         """
         changed = fed_back(self._detection(series, explained=True, ignore=ignore), marks)
         vars(self).update(model_=changed.model, **changed.rules)

@@ -92,14 +92,19 @@ class Feedback:
             known[start:end] = True
         return tuple((start, end) for start, end in spans if not known[start:end].any())
 
+    @property
+    def stream_kind(self) -> Kind:
+        """The score that a stream of the model has."""
+        return OF_STREAMS
+
     @cached_property
     def wrong_in_stream(self) -> tuple[MarkedSpan, ...]:
         """The marks that are not right in a stream of this series, whose score knows no future. This scores it anew."""
         found = self.after
         if isinstance(found, DetectionOfRows):
-            found = replace(found, whole=replace(found.whole, kind=OF_STREAMS), kind=OF_STREAMS)
+            found = replace(found, whole=replace(found.whole, kind=self.stream_kind), kind=self.stream_kind)
         else:
-            found = replace(found, kind=OF_STREAMS)
+            found = replace(found, kind=self.stream_kind)
         return tuple(one for one in self.marks if not one.is_right(found))
 
     def record(self) -> dict[str, Any]:
@@ -114,6 +119,7 @@ class Feedback:
             "events": {"before": len(event_rows(self.before)), "after": len(event_rows(self.after))},
             "gone": [span_record(self.before, *span) for span in self.gone],
             "new": [span_record(self.after, *span) for span in self.new],
+            "stream_kind": self.stream_kind,
             "wrong_in_stream": [
                 {"mark": one.mark} | span_record(self.after, one.start, one.end) for one in self.wrong_in_stream
             ],
