@@ -25,9 +25,7 @@ def averaged(errors: np.ndarray, durations: tuple[int, ...], largest: np.ndarray
     return result
 
 
-def trailing(
-    errors: np.ndarray, durations: tuple[int, ...], largest: np.ndarray, warm_up: np.ndarray
-) -> np.ndarray:
+def trailing(errors: np.ndarray, durations: tuple[int, ...], largest: np.ndarray, warm_up: np.ndarray) -> np.ndarray:
     """As `averaged`, over the last steps of each duration; those before the first have the warm-up."""
     squares = []
     for duration, most in zip(durations, largest, strict=True):

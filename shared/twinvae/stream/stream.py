@@ -54,11 +54,10 @@ class Stream:
     refused; with "interpolate" it is the last value of its channel: a stream cannot look ahead. Where points were
     missed, by a late restart say, points of nothing but NaN stand for them.
 
-    A point that is refused does not count: the stream is as if it had not come. A value too large for the scores of its
-    windows, or outside its valid range, is left out of them, and an anomaly at its point (`twinvae.scoring.overflow`).
-
-    Rules say which events are kept (`twinvae.scoring.rules`), as far as a stream can know: what was expected is what
-    the window that ends at the peak makes of it, and an event is opened once it is one by what is known of it so far.
+    A point that is refused does not count. A value too large for the scores of its windows, or outside its valid range,
+    is left out of them, and an anomaly at its point (`twinvae.scoring.overflow`). Rules say which events are kept
+    (`twinvae.scoring.rules`), as far as a stream can know: what was expected is what the window that ends at the peak
+    makes of it, and an event is opened once it is one by what is known of it so far.
 
     `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first).
     The label says that this score exceeds `threshold`; the rows of a finished event, which knows more, may be others.
@@ -77,7 +76,7 @@ class Stream:
         self.config, self.channels = config, model.channels
         self.kind = kind_of(model)
         self.threshold = float(model.thresholds[self.kind])
-        self._averages = TrailingAverages(model.calibration) if self.kind == "trailing" else None
+        self._averages = TrailingAverages(model.calibration, config.draws) if self.kind == "trailing" else None
         usual = model.calibration.warm_up.astype(config.dtype)
         self._warm_up = usual if self._averages is None else self._averages.scores()
         self.warm_up = float(self._warm_up.mean())
@@ -171,6 +170,8 @@ class Stream:
                 parts /= divisors("causal", share, self._excess).astype(parts.dtype)
             if self._averages is not None:
                 self._parts = parts = self._averages.add(parts, gap=self.index == self._gap)
+            elif parts.ndim > 1:  # of each draw
+                self._parts = parts = parts.mean(axis=0)
             if before is not None and self.index == self._gap:
                 return self._scores_in_gap(row, before)
             score = float(parts[0] if self._one else parts.sum() / len(parts))
@@ -243,18 +244,22 @@ class Stream:
 
     @property
     def state(self) -> dict[str, Any]:
-        """All that `restore` needs: two arrays, besides numbers, words and lists. Nothing in it is shared."""
+        """All that `restore` needs: arrays, numbers, words and lists. Nothing in it is shared."""
         rows = np.arange(self.index, self.index + self.config.window) % self.config.window
-        errors = {} if self._averages is None else {"errors": self._averages.last}
-        return errors | {
+        return {
             "model": self._digest,
             "window": self._buffer[rows],  # scaled, oldest first
             "parts": self._parts.copy(),  # the score of each channel at the last point
+            "errors": self._last_errors,
             "index": self.index,
             "score": self.score,
             "label": self.label,
             "tracker": self.tracker.state,
         }
+
+    @property
+    def _last_errors(self) -> np.ndarray:
+        return np.empty((0, 0)) if self._averages is None else self._averages.last
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues where a stream of the same model has left its state.
@@ -263,16 +268,18 @@ class Stream:
             ValueError: if it is the state of another model or damaged; the stream stays as it was.
         """
         try:
-            kept = state_file.checked(state, self._digest, self._buffer[self.config.window :], self._parts)
+            kept = state_file.checked(
+                state, self._digest, self._buffer[self.config.window :], self._parts, self._last_errors
+            )
             self.tracker.restore(state["tracker"])
-            if self._averages is not None:
-                self._averages.restore(np.asarray(state["errors"]))
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
             raise ValueError(f"this state cannot be restored: {shortened(reason, 300)}") from None
         rows = np.arange(kept.index, kept.index + self.config.window) % self.config.window
         self._buffer[rows] = self._buffer[rows + self.config.window] = kept.window
         self._parts = kept.parts.copy()
+        if self._averages is not None:
+            self._averages.restore(kept.errors)
         gaps = np.flatnonzero(np.isnan(kept.window).any(axis=1))  # rows of the window
         self._gap = kept.index - self.config.window + int(gaps[-1]) if len(gaps) else -self.config.window
         self.index, self.score, self.label = kept.index, kept.score, kept.label

@@ -26,15 +26,17 @@ class TrailingAverages:
     is carried on, so no rounding of a huge error outlasts it.
     """
 
-    def __init__(self, calibration: Calibration) -> None:
+    def __init__(self, calibration: Calibration, draws: int) -> None:
+        """Each latent draw, if there are some, has averages of its own: the score is the mean of theirs."""
         durations = durations_of("trailing", calibration.durations)
         self._longest = max(durations)
         ages = np.arange(self._longest)[::-1]
         self._counted = np.array([ages < duration for duration in durations], np.float64)  # duration, step
         self._weights = self._counted / np.array(durations)[:, None]
-        self._scale = 1.0 / np.asarray(calibration.largest["trailing"], np.float64)
+        self._draws, columns = draws, max(draws, 1)
+        self._scale = np.tile(1.0 / np.asarray(calibration.largest["trailing"], np.float64), columns)
         self._equal = np.full(len(durations), 1 / len(durations))
-        self._warm_up = np.asarray(calibration.warm_up, np.float64)
+        self._warm_up = np.tile(np.asarray(calibration.warm_up, np.float64), columns)
         self._errors = np.empty((2 * self._longest, len(self._warm_up)))  # each twice, so that the last are a slice
         self.clear()
 
@@ -44,13 +46,13 @@ class TrailingAverages:
         self._row = 0  # that of the oldest error
         self._lacking = 0  # for how many steps more some error is not known
 
-    def add(self, errors: Float[np.ndarray, " channel"], *, gap: bool) -> Float[np.ndarray, " channel"]:
+    def add(self, errors: Float[np.ndarray, "*draw channel"], *, gap: bool) -> Float[np.ndarray, " channel"]:
         """The score of each channel with its next error. With `gap` that of some is not known (NaN): nor is its score.
 
         What is not known is left out of the averages of the steps after it.
         """
         row, self._row = self._row, (self._row + 1) % self._longest
-        self._errors[row] = self._errors[row + self._longest] = errors
+        self._errors[row] = self._errors[row + self._longest] = errors.reshape(-1)
         if gap:
             self._lacking = self._longest
         elif self._lacking:
@@ -69,21 +71,16 @@ class TrailingAverages:
             shares = np.dot(self._weights, errors)
         shares *= self._scale
         shares *= shares
-        return np.asarray(np.dot(self._equal, shares))
+        scores: np.ndarray = np.dot(self._equal, shares)
+        return scores.reshape(self._draws, -1).mean(axis=0) if self._draws else scores
 
     @property
-    def last(self) -> Float[np.ndarray, "step channel"]:
+    def last(self) -> Float[np.ndarray, "step column"]:
         """A copy of the last errors, oldest first: all that `restore` needs."""
         return self._errors[self._row : self._row + self._longest].copy()
 
-    def restore(self, last: Float[np.ndarray, "step channel"]) -> None:
-        """Continues where another has left its last errors.
-
-        Raises:
-            ValueError: if they are not such errors; these are as they were.
-        """
-        if last.shape != (self._longest, len(self._warm_up)) or last.dtype != np.float64 or (last < 0).any():
-            raise ValueError(f"the last errors are not {self._longest} of each channel")
+    def restore(self, last: Float[np.ndarray, "step column"]) -> None:
+        """Continues where another has left its last errors."""
         self._row, unknown = 0, np.flatnonzero(np.isnan(last).any(axis=1))
         self._errors[: self._longest] = self._errors[self._longest :] = last
         self._lacking = int(unknown[-1]) + 1 if len(unknown) else 0
