@@ -88,8 +88,7 @@ class Stream:
         self._limits, self._highest = limits(model.calibration, config.dtype), highest(config.dtype)
         one = float(self._shift[0]), float(self._scale[0]), 0.5 * float(self._limits[0])  # beyond, it is looked at
         self._one = one if len(self.channels) == 1 else None
-        self._excess = model.calibration.excess
-        self._digest = state_file.model_digest(model)
+        self._excess, self._digest = model.calibration.excess, state_file.model_digest(model)
 
         self._buffer = np.zeros((2 * config.window, len(model.channels)), config.dtype)
         self._windows = windows_of(self._buffer)
@@ -250,16 +249,12 @@ class Stream:
             "model": self._digest,
             "window": self._buffer[rows],  # scaled, oldest first
             "parts": self._parts.copy(),  # the score of each channel at the last point
-            "errors": self._last_errors,
+            "errors": np.empty((0, 0)) if self._averages is None else self._averages.last,
             "index": self.index,
             "score": self.score,
             "label": self.label,
             "tracker": self.tracker.state,
         }
-
-    @property
-    def _last_errors(self) -> np.ndarray:
-        return np.empty((0, 0)) if self._averages is None else self._averages.last
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues where a stream of the same model has left its state.
@@ -268,9 +263,7 @@ class Stream:
             ValueError: if it is the state of another model or damaged; the stream stays as it was.
         """
         try:
-            kept = state_file.checked(
-                state, self._digest, self._buffer[self.config.window :], self._parts, self._last_errors
-            )
+            kept = state_file.checked(state, self.state)
             self.tracker.restore(state["tracker"])
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
