@@ -292,7 +292,7 @@ def labels_of(
     config, score = model.config, SCORES[kind]
     alarms = Alarms(model.alarms(scores, kind), scores, score.smear(config.window, model.calibration))
     sharp = None
-    if score.averaged and config.least_height and first_row(np.asarray, alarms.labels) is not None:
+    if score.ends_by_steps and config.least_height and first_row(np.asarray, alarms.labels) is not None:
         with np.errstate(over="ignore"):
             narrow = unaveraged(scaled, statistics(), config.window, model.calibration)
         if too_large is not None:
