@@ -190,7 +190,8 @@ class FleetFolder:
     def finish(self, tables: Mapping[str, bytes], summary: Mapping[str, Any], kept: Iterable[str]) -> dict[str, Any]:
         """Writes the tables, the page and the summary, then removes the progress and files that no table names.
 
-        A page of the fleet that was here before goes, if none takes its place. Returns the summary as it was written, with checksums of the tables and of itself.
+        A page of the fleet that was here before goes, if none takes its place. Returns the summary as it was written,
+        with checksums of the tables and of itself.
         """
         whole = {**summary, "tables": {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}}
         whole["sum"] = content_sum(whole)

@@ -29,30 +29,46 @@ STAMP = re.compile(
 STATES = ("now", "drift", "failed", "earlier", "quiet")  # in the order of the page
 NUMBERS = ("rank", "highest", "events", "drift", "rows")
 
+# The rows are grids, so that a browser need not lay out those out of sight; their roles say that it is a table.
 STYLE = """
-main > table { table-layout: fixed; }
-.rank { width: 3.4rem; } .series { width: 12rem; } .shape { width: 9rem; }
-.highest { width: 5.2rem; } .events, .drift, .rows { width: 4.2rem; } .last { width: 6.4rem; }
-th.n { white-space: normal; }
-th button { border: 0; background: none; padding: 0; font-weight: 600; text-align: inherit; color: var(--text); }
-th[aria-sort] button { color: var(--accent); }
-th[aria-sort=ascending] button::after { content: " ▲"; }
-th[aria-sort=descending] button::after { content: " ▼"; }
-tbody th { position: static; background: none; font-weight: normal; }
-th, td { overflow-wrap: anywhere; }
-td.series b { font-weight: 600; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
+#fleet, #fleet thead, #fleet tbody { display: block; }
+#fleet thead { position: sticky; top: 0; z-index: 1; background: var(--surface); }
+#fleet tbody { content-visibility: auto; contain-intrinsic-size: auto 8000px; }
+#fleet tr { display: grid; grid-template-columns: 4.2rem 12rem 8.5rem 1fr 5.2rem 4.8rem 4rem 4.6rem 7rem;
+  border-bottom: 1px solid var(--line); }
+#fleet th, #fleet td { position: static; border: 0; overflow-wrap: anywhere; }
+#fleet tbody th { background: none; font-weight: normal; }
+thead .n { white-space: normal; }
+thead button { border: 0; background: none; padding: 0; font-weight: 600; text-align: inherit; color: var(--text); }
+[aria-sort] button { color: var(--accent); }
+[aria-sort=ascending] button::after { content: " ▲"; }
+[aria-sort=descending] button::after { content: " ▼"; }
+.series b { font-weight: 600; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
   overflow: hidden; }
 .state { display: block; font-size: .85rem; color: var(--muted); }
-.now { color: var(--bad); font-weight: 600; } .drifting, .failed { color: var(--text); font-weight: 600; }
-td.shape svg { display: block; width: 100%; height: 2.6rem; }
-svg .mark { fill: var(--bad); stroke: var(--bad); stroke-width: 2; opacity: .35; } svg .band { fill: var(--accent); stroke: var(--accent); stroke-width: 1; }
-svg .score { fill: var(--muted); } svg .alarm { fill: var(--bad); } svg .limit { stroke: var(--muted);
-  stroke-dasharray: 2 2; }
+.state.now { color: var(--bad); font-weight: 600; }
+.state.odd { color: var(--text); font-weight: 600; }
+.shape svg { display: block; width: 100%; height: 2.6rem; }
+.mark { fill: var(--bad); stroke: var(--bad); stroke-width: 2; opacity: .35; }
+.band { fill: var(--accent); stroke: var(--accent); }
+.score { fill: var(--muted); }
+.alarm { fill: var(--bad); }
+.limit { stroke: var(--muted); stroke-dasharray: 2 2; }
 svg * { vector-effect: non-scaling-stroke; }
-button[aria-pressed=true] { background: var(--accent); color: var(--background); border-color: var(--accent); }
+[aria-pressed=true] { background: var(--accent); color: var(--background); border-color: var(--accent); }
 #find { width: min(22rem, 100%); }
-@media (max-width: 60rem) { .rows, .last, .rank { display: none; } }
-@media (max-width: 40rem) { .highest, .events, .drift { display: none; } .series { width: 34%; } .shape { width: 6rem; } }
+@media (max-width: 50rem) {
+  #fleet thead tr { display: flex; flex-wrap: wrap; }
+  thead :is(.shape, .why) { display: none; }
+  #fleet tbody tr { grid-template-columns: 1.6fr 1fr 1fr; }
+  #fleet tbody tr > * { padding-bottom: 0; }
+  tbody .series { grid-column: 1 / 3; }
+  tbody .why { grid-column: 1 / -1; }
+  #fleet tbody :is(.highest, .events, .drift) { text-align: left; white-space: normal; font-size: .85rem;
+    color: var(--muted); padding-bottom: .3rem; }
+  tbody :is(.highest, .events, .drift)::before { content: attr(data-label) " "; }
+  tbody :is(.rank, .rows, .last), thead :is(.rows, .last) { display: none; }
+}
 """
 
 
@@ -72,7 +88,7 @@ def page_of(
         _controls(counts, ranked, words),
         f'<p id="count" role="status"></p>{_table(words)}',
         f'<p><button type="button" id="more" hidden>{escape(words("Show more"))}</button></p>',
-        f"<noscript><p>{escape(words('The rows are made by JavaScript; all are in fleet.parquet too.'))}</p></noscript>",
+        f"<noscript>{escape(words('The rows are made by JavaScript; all are in fleet.parquet too.'))}</noscript>",
         f"<h2>{escape(words('What the columns say'))}</h2>",
         as_list(_explained(ranked.height, words)),
         data("names", {state: _state(state, words) for state in STATES} | _said(words)),
@@ -111,12 +127,12 @@ def _series(
     for fields in shown.iter_rows(named=True):
         state = fields.pop("state")
         row, own = Row(**fields), found.get(fields["name"], [])
+        warnings = [shortened(said, LONGEST_REASON) for said in row.warnings[:MOST_WARNINGS]]
         spans = [(event.start, event.end) for event in own]
         yield [
             row.name, state, row.sketch or "", columns_of(row.rows, spans) if row.rows and spans else [],
             _why(row, foremost(own, row), words), _finite(row.highest), row.events, _finite(row.drift), row.rows,
-            short_stamp(row.last_time or ""), [shortened(said, LONGEST_REASON) for said in row.warnings[:MOST_WARNINGS]],
-            page_name(stems[row.name]) if row.name in reports else "",
+            short_stamp(row.last_time or ""), warnings, page_name(stems[row.name]) if row.name in reports else "",
         ]  # fmt: skip
 
 
@@ -137,8 +153,8 @@ def _why(row: Row, event: EventRow | None, words: Words) -> str:
     if event.value is None or event.expected is None:
         return text
     return text + words(
-        ": {channel}{value}, expected {expected}",
-        channel=f"{shortened(event.channels[0], LONGEST_CHANNEL)} " if (row.channels or 1) > 1 else "",
+        ": {channel} {value}, expected {expected}",
+        channel=shortened(event.channels[0], LONGEST_CHANNEL) if (row.channels or 1) > 1 else words("value"),
         value=f"{event.value:.4g}", expected=f"{event.expected:.4g}",
     )  # fmt: skip
 
@@ -221,12 +237,13 @@ def _table(words: Words) -> Html:
         ("drift", words("drift")), ("rows", words("rows")), ("last", words("last row")),
     ]  # fmt: skip
     cells = "".join(
-        f'<th scope="col" class="{name}{" n" if name in NUMBERS else ""}"'
+        f'<th scope="col" role="columnheader" class="{name}{" n" if name in NUMBERS else ""}"'
         + (f">{escape(text)}" if name in ("shape", "why") else f'><button type="button">{escape(text)}</button>')
         + "</th>"
         for name, text in heads
     )
-    return Html(f'<table id="fleet"><thead><tr>{cells}</tr></thead></table>')
+    head = f'<thead role="rowgroup"><tr role="row">{cells}</tr></thead>'
+    return Html(f'<table id="fleet" role="table">{head}</table>')
 
 
 def _explained(series: int, words: Words) -> list[str]:

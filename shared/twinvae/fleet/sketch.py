@@ -15,7 +15,8 @@ FEW = 20  # rows: of fewer nothing is said
 def sketch(values: Float[np.ndarray, " time"], scores: Float[np.ndarray, " time"], threshold: float) -> str:
     """The least and the largest value of each of 60 columns and its highest score: three words of a letter a column.
 
-    A column is as many rows as another, or one; a shorter series has fewer columns. Values stand between the least of all and the largest, scores by their severity, with the threshold in the middle.
+    A series of fewer rows has a column for each. Values stand between the least of all and the largest, scores by their
+    severity, with the threshold in the middle.
     """
     starts = column_starts(len(values))
     low, high = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)

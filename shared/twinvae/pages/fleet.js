@@ -1,12 +1,12 @@
 // The rows of a fleet's page: made in pieces, as they come into sight, sorted by a column and filtered by words.
 "use strict";
 {
-  const PIECE = 200; // rows that are made at once
+  const PIECE = 100; // rows that are made at once
   const [NAME, STATE, SKETCH, MARKS, WHY, HIGHEST, EVENTS, DRIFT, ROWS, LAST, WARNINGS, REPORT] = Array(12).keys();
   const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   const read = id => JSON.parse(document.getElementById(id).textContent);
   const series = read("series"), names = read("names");
-  const [NOW, DRIFTS, FAILED] = [0, 1, 2];
+  const NOW = 0, FAILED = 2; // drift is between them
   const states = ["now", "drift", "failed", "earlier", "quiet"].map(state => names[state]);
   const table = document.getElementById("fleet"), more = document.getElementById("more");
   const find = document.getElementById("find"), count = document.getElementById("count");
@@ -20,8 +20,11 @@
   const times = value => value === null ? "–" : `${value >= 99.5 ? number(Math.round(value)) : value.toPrecision(2)} ×`;
   const share = value => value === null ? "–" : `${Math.round(100 * value)} %`;
 
+  const ROLES = {tbody: "rowgroup", tr: "row", th: "rowheader", td: "cell"}; // which the style would take from them
+
   function element(tag, className, text, ...children) {
     const made = document.createElement(tag);
+    if (ROLES[tag]) made.setAttribute("role", ROLES[tag]);
     if (className) made.className = className;
     if (text) made.textContent = text;
     made.append(...children);
@@ -31,7 +34,7 @@
   function nameOf(row) {
     const name = element("b", "", row[NAME]);
     name.title = row[NAME]; // which is cut after two lines
-    const state = element("span", `state ${row[STATE] === NOW ? "now" : row[STATE] <= FAILED ? "failed" : ""}`,
+    const state = element("span", `state ${row[STATE] === NOW ? "now" : row[STATE] <= FAILED ? "odd" : ""}`,
       states[row[STATE]]);
     if (!row[REPORT]) return [name, state];
     const link = element("a", "", "", name);
@@ -74,12 +77,14 @@
   function rowOf(row) {
     const head = element("th", "series", "", ...nameOf(row));
     head.scope = "row";
-    return element("tr", "", "",
+    const made = element("tr", "", "",
       element("td", "rank n", number(row.rank)), head,
       element("td", "shape", "", row[SKETCH] ? drawing(row) : ""), element("td", "why", "", ...whyOf(row)),
       element("td", "highest n", times(row[HIGHEST])), element("td", "events n", number(row[EVENTS])),
       element("td", "drift n", share(row[DRIFT])), element("td", "rows n", number(row[ROWS])),
       element("td", "last", row[LAST] || "–"));
+    heads.forEach((column, index) => { made.children[index].dataset.label = column.textContent; }); // for a phone
+    return made;
   }
 
   // What is shown, in which order.
@@ -131,7 +136,12 @@
   for (const button of chosen) button.addEventListener("click", () => { only = button.dataset.only; show(); });
   find.addEventListener("input", show);
   more.addEventListener("click", add);
-  new IntersectionObserver(seen => { if (seen.some(entry => entry.isIntersecting) && !more.hidden) add(); },
-    {rootMargin: "800px"}).observe(more);
+  const watch = new IntersectionObserver(seen => {
+    if (more.hidden || !seen.at(-1).isIntersecting) return;
+    add();
+    watch.unobserve(more);
+    watch.observe(more); // tells again if it is still in sight
+  }, {rootMargin: "800px"});
+  watch.observe(more);
   show();
 }
