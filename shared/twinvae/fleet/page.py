@@ -260,9 +260,7 @@ def _explained(series: int, words: Words) -> list[str]:
             "values and score: the band is the channel that the event is about, from its least to its largest value; "
             "events are shaded. The bars below are the highest scores, the line is the threshold."
         ),
-        words(
-            "why: of the highest event that lasts until now, or of the highest: the value where its score is highest."
-        ),
+        words("why: the highest event that lasts until now, or else the highest; and the value at its highest score."),
     ]
     if series > MOST_ROWS:
         said.append(words("{more:,} more series are in fleet.parquet.", more=series - MOST_ROWS))
