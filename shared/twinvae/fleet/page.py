@@ -34,7 +34,7 @@ STYLE = """
 #fleet, #fleet thead, #fleet tbody { display: block; }
 #fleet thead { position: sticky; top: 0; z-index: 1; background: var(--surface); }
 #fleet tbody { content-visibility: auto; contain-intrinsic-size: auto 8000px; }
-#fleet tr { display: grid; grid-template-columns: 4.2rem 12rem 8.5rem 1fr 5.2rem 4.8rem 4rem 4.6rem 7rem;
+#fleet tr { display: grid; grid-template-columns: 4.2rem 12rem 8.5rem 1fr 5.2rem 4.8rem 4.6rem 4.6rem 7rem;
   border-bottom: 1px solid var(--line); }
 #fleet th, #fleet td { position: static; border: 0; overflow-wrap: anywhere; }
 #fleet tbody th { background: none; font-weight: normal; }
@@ -54,6 +54,7 @@ thead button { border: 0; background: none; padding: 0; font-weight: 600; text-a
 .score { fill: var(--muted); }
 .alarm { fill: var(--bad); }
 .limit { stroke: var(--muted); stroke-dasharray: 2 2; }
+.series b, .why, .last { unicode-bidi: isolate; }
 svg * { vector-effect: non-scaling-stroke; }
 [aria-pressed=true] { background: var(--accent); color: var(--background); border-color: var(--accent); }
 #find { width: min(22rem, 100%); }

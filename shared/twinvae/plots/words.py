@@ -111,7 +111,7 @@ JAPANESE = Words("ja", {
         "異常度が上がっていますが、イベントにはなっていません。モデルが今の状態に合っているか確かめてください。",
     "row {row}": "行 {row}",
     "{begin}, for {rows:,} rows": "{begin} から {rows:,} 行",
-    ": {channel} {value}, expected {expected}": "：{channel} 測定値 {value}、再構成 {expected}",
+    ": {channel} {value}, expected {expected}": "：{channel} {value}、再構成 {expected}",
     "event now: an event reaches into the last window of the series.":
         "イベント継続中：系列の最後の窓にかかるイベントがあります。",
     "drift: the share of the last tenth of the rows that scores higher than nine in ten rows of the training part, or "
