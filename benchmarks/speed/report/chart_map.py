@@ -21,7 +21,8 @@ def map_figure(cells: Sequence[Cell], title: str) -> figure:
     )
     known = {(f"{cell.batch:,}", cell.model): cell for cell in cells if cell.torch and cell.jax}
     plot = new_figure(
-        72 * len(models) + 90, x_range=FactorRange(*batches), y_range=FactorRange(*map(_two_lines, models)),
+        72 * len(models) + 90, x_range=FactorRange(factors=batches),
+        y_range=FactorRange(factors=list(map(_two_lines, models))),
         title=title, x_axis_label="windows in a batch",
     )  # fmt: skip
     plot.grid.visible = False
@@ -29,8 +30,11 @@ def map_figure(cells: Sequence[Cell], title: str) -> figure:
     plot.axis.axis_label_text_font_style = "normal"
     absent = [(batch, _two_lines(model)) for model in models for batch in batches if (batch, model) not in known]
     empty = plot.rect(
-        x=[x for x, _ in absent], y=[y for _, y in absent], width=1, height=1, fill_color=None, line_color=EDGE,
+        x="batch", y="y", width=1, height=1, fill_color=None, line_color=EDGE,
         hatch_pattern="right_diagonal_line", hatch_color=EDGE, hatch_alpha=0.6, hatch_weight=0.5,
+        source={
+            "batch": [x for x, _ in absent], "y": [y for _, y in absent], "said": [NOT_MEASURED] * len(absent),
+        },
     )  # fmt: skip
     colours = [shade(cell.times.value if cell.times else 1.0) for cell in known.values()]
     full = plot.rect(
@@ -51,7 +55,6 @@ def map_figure(cells: Sequence[Cell], title: str) -> figure:
         "batch": "batch", "model": "model", "PyTorch": "torch", "JAX": "jax", "ahead [95 % interval]": "ahead",
     })  # fmt: skip
     add_hover(plot, [empty], {"": "said"})
-    empty.data_source.data["said"] = [NOT_MEASURED] * len(absent)
     return plot
 
 

@@ -4,14 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from bokeh.models import (
-    ColumnDataSource,
-    CustomJS,
-    FixedTicker,
-    HoverTool,
-    Label,
-    Renderer,
-)
+from bokeh.models import ColumnDataSource, CustomJS, FixedTicker, HoverTool, Range1d
+from bokeh.models.annotations import Label
+from bokeh.models.renderers import DataRenderer
 from bokeh.plotting import figure
 
 from benchmarks.speed.report.summary import measured, seconds
@@ -37,12 +32,14 @@ def new_figure(height: int, **settings: Any) -> figure:
 
 
 def add_hover(
-    plot: figure, renderers: Sequence[Renderer], told: Mapping[str, str], *, lights: bool = False, **settings: Any
+    plot: figure, renderers: Sequence[DataRenderer], told: Mapping[str, str], *, lights: bool = False, **settings: Any
 ) -> None:
     """Tells a pointer at these what stands in columns, by what each is called; `lights` also dims all others."""
     tool = HoverTool(
         renderers=list(renderers), tooltips=[(name, f"@{column}") for name, column in told.items()],
-        callback=CustomJS(code=POINTED) if lights else None, **settings,
+        callback=CustomJS(code=POINTED) if lights else None,
+        attachment="vertical",  # beside its place it would leave the screen of a phone
+        **settings,
     )  # fmt: skip
     plot.add_tools(tool)
 
@@ -115,13 +112,27 @@ TOLD = {
 }
 
 
-def source_of(implementations: Sequence[str], alpha: float = 1.0, **columns: Sequence[Any]) -> ColumnDataSource:
+def source_of(
+    implementations: Sequence[str], columns: Mapping[str, Sequence[Any]], *, alpha: float = 1.0
+) -> ColumnDataSource:
     """Returns a source whose rows the page's script dims by their implementation: `alpha` falls from `full`."""
     rows = len(implementations)
-    shared: dict[str, Sequence[Any]] = {
-        "implementation": list(implementations), "alpha": [alpha] * rows, "full": [alpha] * rows,
+    every: dict[str, Sequence[Any]] = {
+        "implementation": implementations, "alpha": [alpha] * rows, "full": [alpha] * rows, **columns,
     }  # fmt: skip
-    return ColumnDataSource({name: list(values) for name, values in (shared | columns).items()})
+    return ColumnDataSource({name: [short(value) for value in values] for name, values in every.items()})
+
+
+def short(value: Any) -> Any:
+    """Returns a number, or those of a list, with six digits: what a picture shows, and all machines round alike."""
+    if isinstance(value, (list, tuple)):
+        return [short(one) for one in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def between(low: float, high: float) -> Range1d:
+    """Returns the range of an axis."""
+    return Range1d(start=short(low), end=short(high))
 
 
 def size_text(value: float) -> str:

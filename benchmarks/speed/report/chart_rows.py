@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from bokeh.models import Range1d, Span
+from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
 from benchmarks.speed.report.chart_parts import (
     TOLD,
     add_hover,
     add_label,
+    between,
     mark_axis,
     new_figure,
     round_steps,
     round_times,
     samples_of,
+    short,
     source_of,
     told_of,
 )
@@ -61,32 +63,36 @@ def rows_figure(rows: Sequence[Row], *, floors: Mapping[str, float]) -> figure:
     values = [*(value for _, _, (_, _, value) in samples), *(row.value for row in rows), *floors.values()]
     margin = (max(values) / min(values)) ** 0.06
     low, high = min(values) / margin, max(values) * margin
-    plot.x_range = Range1d(low, high)
+    plot.x_range = between(low, high)
     mark_axis(plot.xaxis, {tick: seconds(tick) for tick in round_times(low, high)})
     left = min(floors.values(), default=low)  # a bar from the floor, not from an arbitrary end of a log axis
     for library, floor in floors.items():
         colour = MARKS[library].colour
         plot.add_layout(
-            Span(location=floor, dimension="height", line_color=colour, line_dash=FLOORS[library], line_width=2)
+            Span(location=short(floor), dimension="height", line_color=colour, line_dash=FLOORS[library], line_width=2)
         )
     names = [row.name for row in rows]
-    shared = {
+    shared: dict[str, Sequence[Any]] = {
         "label": [row.label for row in rows], "y": [at + BAR for at in range(len(rows))],
         "value": [row.value for row in rows], "colour": [MARKS[name].colour for name in names],
         "marker": [MARKS[name].marker for name in names],
-    } | told_of([row.record for row in rows], [row.scale for row in rows])  # fmt: skip
-    source = source_of(names, **shared)
+        **told_of([row.record for row in rows], [row.scale for row in rows]),
+    }  # fmt: skip
+    source = source_of(names, shared)
     bars = plot.hbar(
-        y="y", left=left, right="value", height=0.16 if floors else 0.03, fill_color="colour", fill_alpha="alpha",
-        line_color=None, source=source,
+        y="y", left=short(left), right="value", height=0.16 if floors else 0.03, fill_color="colour",
+        fill_alpha="alpha", line_color=None, source=source,
     )  # fmt: skip
     known = [(at, row) for at, row in enumerate(rows) if row.record.low and row.record.high]
     plot.segment(
         y0="y", y1="y", x0="low", x1="high", line_color=EDGE, line_width=3, line_alpha="alpha",
         source=source_of(
-            [row.name for _, row in known], y=[at + BAR for at, _ in known],
-            low=[(row.record.low or 0.0) * row.scale for _, row in known],
-            high=[(row.record.high or 0.0) * row.scale for _, row in known],
+            [row.name for _, row in known],
+            {
+                "y": [at + BAR for at, _ in known],
+                "low": [(row.record.low or 0.0) * row.scale for _, row in known],
+                "high": [(row.record.high or 0.0) * row.scale for _, row in known],
+            },
         ),
     )  # fmt: skip
     medians = plot.scatter(
@@ -97,15 +103,19 @@ def rows_figure(rows: Sequence[Row], *, floors: Mapping[str, float]) -> figure:
         x="value", y="y", size=5, fill_color="colour", line_color=EDGE, line_width=0.5, fill_alpha="alpha",
         line_alpha="alpha",
         source=source_of(
-            [row.name for _, row, _ in samples], alpha=0.8, label=[row.label for _, row, _ in samples],
-            y=[at + SAMPLES + _beside(process, row.record) for at, row, (process, _, _) in samples],
-            value=[value for _, _, (_, _, value) in samples], text=[seconds(value) for _, _, (_, _, value) in samples],
-            which=[f"{process} of {len(row.record.samples)}: {call}" for _, row, (process, call, _) in samples],
-            colour=[MARKS[row.name].colour for _, row, _ in samples],
+            [row.name for _, row, _ in samples],
+            {
+                "label": [row.label for _, row, _ in samples],
+                "colour": [MARKS[row.name].colour for _, row, _ in samples],
+                "y": [at + SAMPLES + _beside(process, row.record) for at, row, (process, _, _) in samples],
+                "which": [f"{process} of {len(row.record.samples)}: {call}" for _, row, (process, call, _) in samples],
+                **_times(samples),
+            },
+            alpha=0.8,
         ),
     )  # fmt: skip
-    add_hover(plot, [bars, medians], {"": "label"} | TOLD, lights=True, attachment="vertical")
-    add_hover(plot, [dots], {"": "label", "process": "which", "time": "text"}, lights=True, attachment="vertical")
+    add_hover(plot, [bars, medians], {"": "label"} | TOLD, lights=True)
+    add_hover(plot, [dots], {"": "label", "process": "which", "time": "text"}, lights=True)
     return plot
 
 
@@ -121,18 +131,20 @@ def stages_figure(rows: Sequence[tuple[str, str, dict[str, float], Record]]) -> 
         f"{label}: {seconds(total.value)}" + (", bar cut" if total.value > shown else "") for _, label, _, total in rows
     ]
     plot = _rows(texts)
-    plot.x_range = Range1d(-0.03 * shown, shown)  # room for half of a label
+    plot.x_range = between(-0.03 * shown, shown)  # room for half of a label
     mark_axis(plot.xaxis, {tick: f"{tick:g} s" for tick in round_steps(shown)})
     ends = [0.0] * len(rows)
     drawn = []
     for stage, title, colour, hatch in STAGES:
         widths = [max(0.0, _stage(values, stage)) for _, _, values, _ in rows]
         source = source_of(
-            [name for name, *_ in rows], label=[label for _, label, _, _ in rows], stage=[title] * len(rows),
-            y=[at + BAR for at in range(len(rows))], left=ends,
-            right=[min(end + width, shown) for end, width in zip(ends, widths, strict=True)],
-            text=[seconds(width) for width in widths],
-            total=[seconds(total.value) for *_, total in rows],
+            [name for name, *_ in rows],
+            {
+                "label": [label for _, label, _, _ in rows], "stage": [title] * len(rows), "left": ends,
+                "y": [at + BAR for at in range(len(rows))], "text": [seconds(width) for width in widths],
+                "right": [min(end + width, shown) for end, width in zip(ends, widths, strict=True)],
+                "total": [seconds(total.value) for *_, total in rows],
+            },
         )  # fmt: skip
         drawn.append(
             plot.hbar(
@@ -148,17 +160,20 @@ def stages_figure(rows: Sequence[tuple[str, str, dict[str, float], Record]]) -> 
     dots = plot.scatter(
         x="value", y="y", size=5, fill_color=EDGE, line_color=EDGE, fill_alpha="alpha", line_alpha="alpha",
         source=source_of(
-            [row[0] for _, row, _ in samples], alpha=0.8, label=[row[1] for _, row, _ in samples],
-            y=[at + SAMPLES + 0.06 + _beside(process, row[3]) / 2 for at, row, (process, _, _) in samples],
-            value=[value for _, _, (_, _, value) in samples], text=[seconds(value) for _, _, (_, _, value) in samples],
-            which=[f"{process} of {len(row[3].samples)}" for _, row, (process, _, _) in samples],
+            [row[0] for _, row, _ in samples],
+            {
+                "label": [row[1] for _, row, _ in samples],
+                "y": [at + SAMPLES + 0.06 + _beside(process, row[3]) / 2 for at, row, (process, _, _) in samples],
+                "which": [f"{process} of {len(row[3].samples)}" for _, row, (process, _, _) in samples],
+                **_times(samples),
+            },
+            alpha=0.8,
         ),
     )  # fmt: skip
     add_hover(
         plot, drawn, {"": "label", "stage": "stage", "time": "text", "total": "total"}, lights=True,
-        attachment="vertical",
     )  # fmt: skip
-    add_hover(plot, [dots], {"": "label", "process": "which", "total": "text"}, lights=True, attachment="vertical")
+    add_hover(plot, [dots], {"": "label", "process": "which", "total": "text"}, lights=True)
     return plot
 
 
@@ -190,12 +205,17 @@ def samples_table(rows: Sequence[Row]) -> str:
 def _rows(texts: Sequence[str], **settings: str) -> figure:
     """Returns a figure with a line of text above the place of each row's bar, the first on top."""
     # Without a border at the left: Bokeh 3.9 leaves a piece of the axis' label there from its first, narrow layout.
-    plot = new_figure(HEIGHT * len(texts) + 60, y_range=Range1d(len(texts) - 0.45, -0.5), min_border_left=0, **settings)
+    plot = new_figure(HEIGHT * len(texts) + 60, y_range=between(len(texts) - 0.45, -0.5), min_border_left=0, **settings)
     plot.yaxis.visible = False
     plot.ygrid.visible = False
     for at, text in enumerate(texts):
         add_label(plot, at + NAME, text)
     return plot
+
+
+def _times(samples: Sequence[tuple[int, Any, tuple[int, str, float]]]) -> dict[str, list[Any]]:
+    values = [value for _, _, (_, _, value) in samples]
+    return {"value": values, "text": [seconds(value) for value in values]}
 
 
 def _stage(values: dict[str, float], stage: str) -> float:

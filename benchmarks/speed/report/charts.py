@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bokeh.plotting import figure
 
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.report.chart_lines import by_implementation, lines_figure, range_of
+from benchmarks.speed.report.chart_lines import by_implementation, lines_figure, times_of
 from benchmarks.speed.report.chart_map import map_figure, map_key
 from benchmarks.speed.report.chart_parts import size_text
 from benchmarks.speed.report.chart_rows import Row, rows_figure, samples_table, stages_figure, stages_key
@@ -114,10 +114,10 @@ def _time_to_result(table: Table, floor: float) -> Picture | None:
 def _points(table: Table, floor: float) -> Picture | None:
     del floor
     records = table.all("points", "score_point")
-    times = range_of(records, table) if records else None
+    times = times_of(records, table)
     plots = {
         f"points-{count}": lines_figure(
-            table, [r for r in records if r.threads == count], lambda record: record.parameters["points"],
+            table, [r for r in records if r.threads == count], _parameter("points"),
             x="points in the series", y="time of a scored point", title=f"{count} thread{'s' if count > 1 else ''}",
             times=times,
         )
@@ -130,10 +130,10 @@ def _training(table: Table, floor: float) -> Picture | None:
     del floor
     chosen = {case: table.all(case, "step", threads=1) for case in SIZES}
     records = [record for case in chosen.values() for record in case]
-    times = range_of(records, table) if records else None
+    times = times_of(records, table)
     plots = {
         f"training-{case}": lines_figure(
-            table, found, lambda record, axis=SIZES[case][0]: record.parameters[axis], x=SIZES[case][1],
+            table, found, _parameter(SIZES[case][0]), x=SIZES[case][1],
             y="time of a training step", title=f"by {SIZES[case][1]}", times=times,
         )
         for case, found in chosen.items() if found
@@ -150,7 +150,7 @@ def _threads(table: Table, floor: float) -> Picture | None:
     plots = {
         f"threads-{at}": lines_figure(
             table, found, lambda record: record.threads, x="threads", y=f"time of {what}", title=what,
-            times=range_of(found, table), floors=False,
+            times=times_of(found, table), floors=False,
         )
         for at, (what, found) in enumerate(chosen.items(), 1) if found
     }  # fmt: skip
@@ -183,6 +183,10 @@ def _lines(name: str, plots: dict[str, figure], records: Sequence[Record]) -> Pi
     )
     floors = "" if name == "threads" else _floors_key()
     return Picture(plots, words, CAPTIONS[name], _legend(list(names)) + floors)
+
+
+def _parameter(name: str) -> Callable[[Record], float]:
+    return lambda record: record.parameters[name]
 
 
 def _legend(names: Sequence[str]) -> str:
