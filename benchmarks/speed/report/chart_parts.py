@@ -92,11 +92,13 @@ def samples_of(record: Record, scale: float) -> list[tuple[int, str, float]]:
 
 
 def told_of(records: Sequence[Record], scales: Sequence[float]) -> dict[str, list[str]]:
-    """Returns the columns that tell a pointer of records: the median, its interval, counts, each process's median."""
+    """Returns the columns that tell a pointer of records: the median with its interval, counts, each process's median.
+
+    A table near by holds them too.
+    """
     pairs = list(zip(records, scales, strict=True))
     return {
         "median": [measured(record, scale) for record, scale in pairs],
-        "quartiles": [f"{seconds(r.quartile1 * scale)} to {seconds(r.quartile3 * scale)}" for r, scale in pairs],
         "counts": [record.counts for record in records],
         "each": [
             ", ".join(seconds(float(np.median(group)) * scale) for group in record.samples) for record, scale in pairs
@@ -104,12 +106,7 @@ def told_of(records: Sequence[Record], scales: Sequence[float]) -> dict[str, lis
     }
 
 
-TOLD = {
-    "median [95 % interval]": "median",
-    "quartiles": "quartiles",
-    "processes x calls": "counts",
-    "each process": "each",
-}
+TOLD = {"median [95 % interval]": "median", "processes x calls": "counts", "each process": "each"}
 
 
 def source_of(

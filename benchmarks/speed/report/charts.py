@@ -12,7 +12,7 @@ from benchmarks.speed.report.chart_map import map_figure, map_key
 from benchmarks.speed.report.chart_parts import size_text
 from benchmarks.speed.report.chart_rows import Row, rows_figure, samples_table, stages_figure, stages_key
 from benchmarks.speed.report.marks import FLOORS, MARKS, floor_label, full_label
-from benchmarks.speed.report.summary import STEPS, beside_eager, cold_stages, rung_floors, rungs, seconds
+from benchmarks.speed.report.summary import beside_eager, cold_stages, rung_floors, rungs, seconds, step_scale
 from benchmarks.speed.report.who_wins import MATCHES, cells
 from benchmarks.speed.results import Record, Table
 
@@ -71,10 +71,7 @@ def _map(table: Table, floor: float) -> Picture | None:
 
 
 def _ladder(table: Table, floor: float) -> Picture | None:
-    rows = [
-        Row(name, full_label(name), r, 1 / STEPS if r.metric == "fit" else 1.0, beside_eager(table, r, floor))
-        for name, r in rungs(table)
-    ]
+    rows = [Row(name, full_label(name), r, step_scale(r), beside_eager(table, r, floor)) for name, r in rungs(table)]
     return _rows("ladder", rows, "Time of a training step, warm, on a log scale", floors=rung_floors(table))
 
 

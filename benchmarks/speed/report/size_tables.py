@@ -47,9 +47,10 @@ def _grid(what: str, rows: Sequence[tuple[str, Sequence[Record]]], table: Table,
     cells = []
     for title, found in rows:
         by_name = {record.implementation: record for record in found}
-        cells.append((title, *(_cell(by_name.get(name), table, shares) for name in names)))
+        counts = " and ".join(dict.fromkeys(record.counts for record in found))
+        cells.append((title, *(_cell(by_name.get(name), table, shares) for name in names), counts))
     labels = [IMPLEMENTATIONS[name].label for name in names]
-    return as_table((what, *labels), cells, numbers=labels)
+    return as_table((what, *labels, "processes x calls"), cells, numbers=labels)
 
 
 def _cell(record: Record | None, table: Table, shares: bool) -> str:

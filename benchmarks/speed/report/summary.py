@@ -40,7 +40,12 @@ def step_record(table: Table, name: str) -> Record | None:
 def step_time(table: Table, name: str) -> float | None:
     """Returns the seconds of a warm training step."""
     record = step_record(table, name)
-    return None if record is None else record.value / (STEPS if record.metric == "fit" else 1)
+    return None if record is None else record.value * step_scale(record)
+
+
+def step_scale(record: Record) -> float:
+    """Returns the training steps in one unit of a record that `step_record` gave, inverted."""
+    return 1 / STEPS if record.metric == "fit" else 1.0
 
 
 def rungs(table: Table) -> list[tuple[str, Record]]:

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.bars import verdicts
-from benchmarks.speed.report.summary import STAGES, break_evens, cold_stages, compared, measured, seconds, step_time
+from benchmarks.speed.report.summary import (
+    STAGES,
+    break_evens,
+    cold_stages,
+    compared,
+    measured,
+    seconds,
+    step_record,
+    step_scale,
+)
 from benchmarks.speed.results import Record, Results, Table
 from twinvae.pages.markup import NOT_MEASURED, Html, as_list, as_table, as_text, missing
 
@@ -33,7 +42,7 @@ def ladder(results: Results, table: Table, floor: float) -> str:
     for name in sorted(IMPLEMENTATIONS, key=lambda name: IMPLEMENTATIONS[name].difference is not None):
         implementation = IMPLEMENTATIONS[name]
         fit, step = table.one("fit", "fit", implementation=name), table.one("fit", "step", implementation=name)
-        per_step = step_time(table, name)
+        rung = step_record(table, name)
         notes = results.notes_of("fit", name)
         loss = table.one("fit", "final_loss", implementation=name)
         if implementation.device not in (None, results.device):
@@ -46,8 +55,9 @@ def ladder(results: Results, table: Table, floor: float) -> str:
         rows.append(
             (
                 implementation.label,
-                *((seconds(fit.value), _quartiles(fit), fit.counts) if fit else [missing()] * 3),
-                measured(step) if step else seconds(per_step) if per_step else missing(),
+                *((seconds(fit.value), _quartiles(fit)) if fit else [missing()] * 2),
+                " and ".join(dict.fromkeys(one.counts for one in (fit, rung) if one)) or missing(),
+                measured(rung, step_scale(rung)) if rung else missing(),
                 _time(table.one("fit", "cpu_step", implementation=name)),
                 against,
                 f"{loss.value:.4f}" if loss else "its own",
