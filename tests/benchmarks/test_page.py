@@ -190,13 +190,13 @@ def test_a_pointer_is_told_what_is_behind_a_bar_a_dot_a_cell_and_a_line(browser:
     assert "32 hidden" in cell
     assert "667 µs [660, 673], vae_torch" in cell
     assert "JAX 17.4 [17.2, 17.6] x" in cell
-    bar = pointed(browser, LADDER, 2, 1, "value", "y")
+    bar = pointed(browser, LADDER, 4, 1, "value", "y")
     assert "vae_torch (PyTorch)" in bar
     assert "404 µs [400, 408]" in bar
     assert "5 x 3" in bar
     lit = {name for name, seen in browser.run(SEEN).items() if True in seen}
     assert lit == {"torch-eager"}
-    assert "call" in pointed(browser, LADDER, 3, 0, "value", "y")
+    assert "call" in pointed(browser, LADDER, 5, 0, "value", "y")
     assert "compile and other first use" in pointed(browser, TIME_TO_RESULT, 1, 0, "left", "y")
     point = pointed(browser, BATCH, 2, 2, "x", "y")
     assert "tutorial's own loop" in point

@@ -123,5 +123,5 @@ def _floors(plot: figure, table: Table, records: Sequence[Record], at: Callable[
         if floors:
             plot.line(
                 sorted(floors), [short(floors[x]) for x in sorted(floors)], line_color=MARKS[library].colour,
-                line_dash=FLOORS[library], line_width=1.5,
+                line_dash=FLOORS[library], line_width=2,
             )  # fmt: skip

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
-from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
 from benchmarks.speed.report.chart_parts import (
@@ -30,7 +29,7 @@ HEIGHT = 54  # pixels of a row: its name, its bar, its samples
 NAME, BAR, SAMPLES = -0.3, 0.0, 0.27  # where these lie in a row
 STAGES = (
     ("import", "start and import", "#56B4E9", " "), ("first_use", "compile and other first use", "#E69F00", "/"),
-    ("train", "train 1,500 steps", "#0072B2", " "), ("score", "score", "#D55E00", "x"),
+    ("train", "train 1,500 steps", "#2a7fc0", " "), ("score", "score", "#D55E00", "x"),
 )  # fmt: skip
 
 
@@ -66,11 +65,12 @@ def rows_figure(rows: Sequence[Row], *, floors: Mapping[str, float]) -> figure:
     plot.x_range = between(low, high)
     mark_axis(plot.xaxis, {tick: seconds(tick) for tick in round_times(low, high)})
     left = min(floors.values(), default=low)  # a bar from the floor, not from an arbitrary end of a log axis
-    for library, floor in floors.items():
-        colour = MARKS[library].colour
-        plot.add_layout(
-            Span(location=short(floor), dimension="height", line_color=colour, line_dash=FLOORS[library], line_width=2)
-        )
+    for library, floor in floors.items():  # in pieces, so that no name is crossed out
+        plot.segment(
+            x0=short(floor), x1=short(floor), y0="above", y1="below", line_color=MARKS[library].colour,
+            line_dash=FLOORS[library], line_width=2,
+            source={"above": [at - 0.14 for at in range(len(rows))], "below": [at + 0.46 for at in range(len(rows))]},
+        )  # fmt: skip
     names = [row.name for row in rows]
     shared: dict[str, Sequence[Any]] = {
         "label": [row.label for row in rows], "y": [at + BAR for at in range(len(rows))],
@@ -204,8 +204,7 @@ def samples_table(rows: Sequence[Row]) -> str:
 
 def _rows(texts: Sequence[str], **settings: str) -> figure:
     """Returns a figure with a line of text above the place of each row's bar, the first on top."""
-    # Without a border at the left: Bokeh 3.9 leaves a piece of the axis' label there from its first, narrow layout.
-    plot = new_figure(HEIGHT * len(texts) + 60, y_range=between(len(texts) - 0.45, -0.5), min_border_left=0, **settings)
+    plot = new_figure(HEIGHT * len(texts) + 40, y_range=between(len(texts) - 0.45, -0.5), **settings)
     plot.yaxis.visible = False
     plot.ygrid.visible = False
     for at, text in enumerate(texts):

@@ -36,8 +36,8 @@ MARKS = {
     "torch-whole": Mark("#A07800", "p", "square_x", "⊠"),
     "torch-compiled": Mark("#E69F00", "D", "diamond", "◆"),
     "jax-step": Mark("#56B4E9", "^", "triangle", "▲"),
-    "jax-run": Mark("#0072B2", "*", "star", "★"),
-    "jax-again": Mark("#0072B2", "x", "x", "✕"),
+    "jax-run": Mark("#2a7fc0", "*", "star", "★"),
+    "jax-again": Mark("#2a7fc0", "x", "x", "✕"),
 }
 FLOORS = {"torch-eager": "dotted", "jax-run": "dashed"}  # how the floor of a framework's own library is drawn
 
