@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BLUE, RED, ORANGE, GREY, GREEN = "#2a7fc0", "#d55e00", "#e69f00", "#8a8f98", "#009e73"
 HEIGHT, SCORE_HEIGHT, OVERVIEW_HEIGHT = 150, 190, 80  # pixels
-LEFT = 84  # pixels for the labels of the vertical axes, so that all figures align
+LEFT = 94  # pixels for the labels of the vertical axes, so that all figures align
 MOST_VALUES = 2**20  # of all channels together; above it a page holds extremes, and rows near events
 MOST_NEAR = 0.5  # of the rows that are kept: those near events
 FLOOR = 1e-5  # of the threshold: what is lower is drawn there
@@ -163,9 +163,8 @@ class Drawing:
             source=self.threshold, x="x", y="y", color=RED, line_dash="dashed", line_width=2,
             legend_label=self.words("threshold"),
         )  # fmt: skip
-        panel.figure.add_tools(
-            BoxSelectTool(dimensions="width", description=self.words("select a stretch"), name="stretch")
-        )
+        panel.figure.add_tools(BoxSelectTool(dimensions="width", description=self.words("select a stretch")))
+        panel.figure.toolbar_location, panel.figure.toolbar.logo = "below", None
         self._finish(panel, line, [(self.words("score"), "@value")])
         return panel
 

@@ -24,7 +24,7 @@ def added(drawing: Drawing, channels: Sequence[int]) -> "Figure":
     from bokeh.models import ColorBar, LogColorMapper, LogTicker
 
     shown, rows = drawing.shown, len(drawing.shown.series)
-    names = [elided(shown.series.names[channel], 16) for channel in channels]
+    names = [elided(shown.series.names[channel], 14) for channel in channels]
     plot = drawing.figure(drawing.words("what each channel adds to the score"), 110 + 20 * len(names))
     threshold = shown.levels[shown.level].threshold
     mapper = LogColorMapper(
