@@ -47,8 +47,9 @@ def figures(models: Mapping[str, "Model"]) -> tuple[dict[str, Html], Html]:
     from bokeh.document import Document
 
     whole = Document()
-    for model in models.values():
-        whole.add_root(model)
+    with whole.models.freeze():  # else all models are walked through again for each of them
+        for model in models.values():
+            whole.add_root(model)
     written, ids = _counted(whole.to_json(deferred=False))
     places = {name: f"figure-{number}" for number, name in enumerate(models, 1)}
     roots = {ids[model.id]: places[name] for name, model in models.items()}
