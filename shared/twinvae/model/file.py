@@ -10,13 +10,14 @@ import numpy as np
 
 from twinvae.config import HYPERPARAMETERS, Config, check_channels, check_seed, plain, recorded, resolve
 from twinvae.files.checksum import checksum
-from twinvae.model import calibration_record
+from twinvae.model import calibration_record, rate_record
 from twinvae.model.model import Model
 from twinvae.network import parameters as network_parameters
 from twinvae.network.memory import check_draws
 from twinvae.network.net import Net
 from twinvae.process.notices import shortened, warn
-from twinvae.scoring.calibration import SINGLE_WINDOW, THRESHOLDS
+from twinvae.scoring.calibration import SINGLE_WINDOW
+from twinvae.scoring.kinds import known_kinds
 from twinvae.scoring.rules import Rules
 from twinvae.series.scaling import Scaler
 
@@ -51,6 +52,10 @@ def as_bytes(model: Model) -> bytes:
         "thresholds": dict(model.thresholds),
         "calibration": calibrated,
     }
+    if model.event_rate is not None:
+        settings["event_rate"] = rate_record.record(model.event_rate)
+    if model.times != 1.0:
+        settings["times"] = model.times
     tensors = {f"model.{name}": np.ascontiguousarray(array) for name, array in model.parameters.items()}
     tensors |= {
         "scaler.shift": np.asarray(model.scaler.shift, dtype=np.float64),
@@ -123,11 +128,14 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray], *, ear
     if earlier:
         calibration, kinds = calibration_record.of_earlier(settings, known), tuple(settings["thresholds"])
     else:
-        calibration, kinds = calibration_record.of_record(settings["calibration"], known), THRESHOLDS
+        calibration = calibration_record.of_record(settings["calibration"], known)
+        kinds = (*known_kinds(calibration), SINGLE_WINDOW)
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     model = Model(
         settings["preset"], settings["overrides"], settings["seed"], Config(**settings["config"]), tuple(channels),
         parameters, scaler, {kind: float(settings["thresholds"][kind]) for kind in kinds}, calibration,
+        times=float(settings.get("times", 1.0)),
+        event_rate=rate_record.of_record(settings["event_rate"]) if "event_rate" in settings else None,
     )  # fmt: skip
     check(model)
     return model
@@ -146,10 +154,16 @@ def check(model: Model) -> None:
     calibration_record.check_array("scaler.scale", scaler.scale, shape, 0.0)
     calibration_record.check(calibration, model.config.window, len(channels), model.config.dtype)
     network_parameters.check(model.parameters, Net.of(model.config, len(channels)))
-    needed = THRESHOLDS if calibration.memory is not None else (model.config.kind, "causal", SINGLE_WINDOW)
-    for kind in (*needed, *model.thresholds):
+    known = known_kinds(calibration) if calibration.memory is not None else (model.config.kind, "causal")
+    for kind in (*known, SINGLE_WINDOW, *model.thresholds):
         if not 0 <= model.thresholds[kind] < np.inf:
             raise ValueError(f"the threshold of {kind} is not finite and at least 0")
+    if not 0 < model.times < np.inf:
+        raise ValueError("the times of the thresholds are not finite and above 0")
+    if model.event_rate is not None:
+        rate_record.check(model.event_rate)
+        if not model.config.false_events:
+            raise ValueError("it keeps what is known of a rate that was not asked for")
     if not channels:
         raise ValueError("it has no channels")
     if not isinstance(model.overrides, Mapping) or not model.overrides.keys() <= set(HYPERPARAMETERS):
