@@ -178,8 +178,9 @@ def pointed(browser: Browser, *place: Any) -> str:
 
     x, y = browser.run(PLACE, *place)
     move = ActionChains(browser.driver, duration=0)
-    move.w3c_actions.pointer_action.move_to_location(x - 1, y)
-    move.w3c_actions.pointer_action.move_to_location(x, y)
+    pointer: Any = move.w3c_actions.pointer_action
+    pointer.move_to_location(x - 1, y)
+    pointer.move_to_location(x, y)
     move.perform()
     return str(browser.until(f"{TOLD}.length > 10 && {TOLD}"))
 

@@ -1,4 +1,5 @@
-// A press on a name dims it in every figure; while the pointer is on a name or a line, all others are dim.
+// A press on a name dims it in every figure. A name or a line that is pointed at leaves all others dim until the
+// pointer leaves the name, or the figure.
 document.addEventListener("DOMContentLoaded", () => {
   const dimmed = new Set();
   let pointed = null;

@@ -36,7 +36,8 @@ def as_plots(places: Iterable[str], words: str, caption: str) -> str:
 
 def as_details(summary: str, content: str) -> str:
     """Returns content, which is HTML already, that is shown on demand, in a box of its own height."""
-    return f'<details><summary>{escape(summary)}</summary><div class="tall" tabindex="0">{content}</div></details>'
+    inside = f'<div class="tall" role="region" aria-label="{escape(summary)}" tabindex="0">{content}</div>'
+    return f"<details><summary>{escape(summary)}</summary>{inside}</details>"
 
 
 def as_table(
