@@ -7,7 +7,7 @@ from typing import Any
 from twinvae.pages import events
 from twinvae.pages.clock import Clock, clock_of
 from twinvae.pages.document import bokeh, data, document, figures, script
-from twinvae.pages.figures import BLUE, GREEN, GREY, LONGEST_NAME, ORANGE, Drawing
+from twinvae.pages.figures import BLUE, GREEN, GREY, LONGEST_NAME, ORANGE, Drawing, literal
 from twinvae.pages.maps import added, latent
 from twinvae.pages.markup import Html
 from twinvae.pages.shown import Level, Shown
@@ -153,7 +153,7 @@ def _facts(shown: Shown, clock: Clock, order: Sequence[int], words: Words) -> di
     names, stamp = [shown.series.names[channel] for channel in order], shown.series.stamp
     return {
         "rows": len(shown.series), "window": shown.window, "level": shown.level, "first": FIRST,
-        "channels": names, "titles": [elided(name, LONGEST_NAME) for name in names],
+        "channels": names, "titles": [literal(elided(name, LONGEST_NAME)) for name in names],
         "clock": clock.record, "absent": list(shown.absent), "source": dict(shown.source),
         "levels": [
             {"threshold": one.threshold, "events": one.events, "option": one.option, "expected": _expected(one, words)}

@@ -4,6 +4,7 @@ A source called `detail` holds all that the page knows of a line; `page.js` puts
 points as a screen has. Colours of Okabe and Ito, on white and on black: those of axes come from the page's style.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,7 @@ class Drawing:
         """A channel, what was expected of it, and the events. The script may put another one in its place."""
         from bokeh.models import ColumnDataSource
 
-        panel = self._panel(detail, elided(self.shown.series.names[channel], LONGEST_NAME), HEIGHT)
+        panel = self._panel(detail, literal(elided(self.shown.series.names[channel], LONGEST_NAME)), HEIGHT)
         panel.figure.xaxis.visible = False
         panel.hatched = ColumnDataSource({"left": [], "right": []})
         panel.figure.vstrip(
@@ -282,6 +283,11 @@ class Drawing:
             CrosshairTool(dimensions="height", line_color=GREY),
         )  # fmt: skip
         light_legend(panel.figure)
+
+
+def literal(name: str) -> str:
+    """The name as a title that Bokeh does not take for TeX: between the signs that open it stands what nobody sees."""
+    return re.sub(r"\$(?=\$)|\\(?=[(\[])", "\\g<0>\u200b", name)
 
 
 def light_legend(plot: "Figure") -> None:
