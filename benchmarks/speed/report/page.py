@@ -3,7 +3,6 @@
 from html import escape
 from pathlib import Path
 
-from benchmarks.markup import NOT_MEASURED, as_figure, as_list, document, missing
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report import answer, tables, who_wins
@@ -11,6 +10,8 @@ from benchmarks.speed.report.noise import noise_floor
 from benchmarks.speed.report.plots import pictures
 from benchmarks.speed.results import Results, Table
 from twinvae.files.atomic import replacing, write_text
+from twinvae.pages.document import document
+from twinvae.pages.markup import NOT_MEASURED, as_figure, as_list, missing
 
 CAPTIONS = {
     "ladder": "Why, not only who. From a careful eager loop to vae_torch: the bookkeeping of the optimizer. To "

@@ -1,11 +1,11 @@
 """The tables of the report as HTML. Their cells say so if something was not measured."""
 
-from benchmarks.markup import NOT_MEASURED, Html, as_list, as_table, as_text, missing
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.bars import verdicts
 from benchmarks.speed.report.summary import STAGES, break_evens, cold_stages, compared, seconds, step_time
 from benchmarks.speed.results import Record, Results, Table
+from twinvae.pages.markup import NOT_MEASURED, Html, as_list, as_table, as_text, missing
 
 
 def bars(table: Table, floor: float) -> str:

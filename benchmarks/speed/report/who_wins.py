@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from benchmarks.markup import as_list, as_table, missing
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.summary import fastest, number, seconds
 from benchmarks.speed.results import Record, Table
 from benchmarks.speed.stats import ratio
+from twinvae.pages.markup import as_list, as_table, missing
 
 EAGER, COMPILED = ("torch-loop", "torch-eager"), ("torch-step", "torch-whole", "torch-compiled")
 JAX = ("jax-step", "jax-run")

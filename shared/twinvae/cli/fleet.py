@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twinvae.cli.options import add_detector, add_ignore, chosen_backend, count, ignored_spans, reading
+from twinvae.cli.options import add_detector, add_ignore, chosen_backend, count, reading, recorded_spans
 from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
 from twinvae.detector.search import is_asked_for
@@ -80,7 +80,7 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
     """
     warn = partial(complain, "warning")
     given = {name: getattr(options, name) for name in HYPERPARAMETERS if getattr(options, name) is not None}
-    ignore = [[_as_json(end) for end in span] for span in ignored_spans(options)] or None
+    ignore = recorded_spans(options) or None
     settings = Settings(backend, options.preset, options.seed, given, options.train_rows, options.scores, ignore)
     recorded = _recorded(options, settings)
     engine = _engine(options, settings)
@@ -111,11 +111,6 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
         with fleet_progress("done", len(plan.names)) as report:
             FleetRun(plan, source, settings, folder, report, warn).go(engine)
         return write_tables(plan, folder)
-
-
-def _as_json(end: Any) -> Any:
-    """A moment as a plan can hold it."""
-    return end if isinstance(end, float) else end.isoformat()
 
 
 # What a run is begun with, and whether it is the same when it goes on.

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Int8
+from jaxtyping import Bool, Float, Int, Int8
 
 from twinvae.config import RULES, Config, Kind
 from twinvae.detector.asked import asked_events
@@ -30,7 +30,7 @@ JUDGE_ALONE = frozenset(RULES) - {"valid_range"}  # the rules that change no sco
 WITHOUT_THRESHOLDS = frozenset({
     "scaled", "too_large", "outside", "contributions", "scores", "expected", "latent", "usual",
     "gap_warnings", "warnings", "_left_out", "_standardised", "_distances_of_shapes", "_own_starts", "_statistics",
-    "_net",
+    "_net", "_similar",
 })  # fmt: skip
 
 
@@ -71,6 +71,39 @@ class Detection(Scored):
 
     def _at(self, times: float, rules: Mapping[str, Any]) -> Self:
         return replace(self, model=self.model.at(times, **rules))
+
+    def to_html(self, title: str = "series", *, train_rows: int = 0, language: str = "en") -> str:
+        """A page to look at: one file of HTML, which needs no other and no network.
+
+        It shows the events and why each is one, the series with what was expected of it, other thresholds, and has
+        labels to mark. `train_rows` says how many of the first rows were fitted on; `language` is "en" or "ja".
+
+        Raises:
+            ValueError: if there are no words of that language.
+
+        >>> import numpy as np
+        >>> from vae_jax import VAEDetector
+        >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+        >>> found = VAEDetector(window=24, epochs=5).fit(normal).detect(normal + 5.0 * (np.arange(500) == 250))
+        >>> found.to_html("pump").startswith("<!doctype html>")
+        True
+        """
+        from twinvae.detector.shown import shown
+        from twinvae.pages.detection import detection_page
+        from twinvae.plots.words import LANGUAGES
+
+        if language not in LANGUAGES:
+            raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}")
+        return detection_page(shown(self, title=title, train_rows=train_rows), LANGUAGES[language])
+
+    @property
+    def absent(self) -> list[int]:
+        """After which rows the time stamps say that some are absent."""
+        return []
+
+    def rows_at(self, steps: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """The rows at some steps of the windows, which go on where rows are absent; or the next rows after them."""
+        return steps
 
     @property
     def basis(self) -> str:
@@ -204,13 +237,21 @@ class Detection(Scored):
             replace(e, start_time=stamp[e.start], last_time=stamp[e.end - 1], peak_time=stamp[e.peak]) for e in found
         ]
 
+    @cached_property
+    def _similar(self) -> dict[int, tuple[int, float, Float[np.ndarray, "step channel"]]]:
+        """What is known by now of the training window that is most like the one at a step."""
+        return {}
+
     def _with_similar(self, event: Event) -> Event:
         """The event with the training window that is most like the window around its peak."""
         window, memory = self.model.config.window, self.model.calibration.memory
         if memory is None:  # a model of an earlier release
             return event
         start = min(max(event.peak - window // 2, 0), len(self.scaled) - window)
-        row, distance, drawing = most_similar(self.scaled, start, window, memory, own=self._own_starts is not None)
+        if start not in self._similar:  # at another threshold
+            own = self._own_starts is not None
+            self._similar[start] = most_similar(self.scaled, start, window, memory, own=own)
+        row, distance, drawing = self._similar[start]
         if np.isnan(distance):
             return event
         shift, scale = self.model.scaler

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Int, Int8
 
 from twinvae.config import Kind
 from twinvae.detector.detection import Detection
@@ -33,6 +33,15 @@ class DetectionOfRows(Detection):
     def _at(self, times: float, rules: Mapping[str, Any]) -> Self:
         whole = self.whole.at(times, **rules)
         return replace(self, model=whole.model, whole=whole)
+
+    @property
+    def absent(self) -> list[int]:
+        """After which rows the time stamps say that some are absent."""
+        return [int(row) for row in np.flatnonzero(np.diff(self.grid.place) > 1)]
+
+    def rows_at(self, steps: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """The rows at some steps of the windows, which go on where rows are absent; or the next rows after them."""
+        return np.searchsorted(self.grid.place, steps)
 
     @property
     def threshold(self) -> float:

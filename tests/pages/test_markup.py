@@ -4,10 +4,11 @@ from pathlib import Path
 
 from benchmarks.accuracy.records import METRICS, Accuracy, Record
 from benchmarks.accuracy.report import write_report
-from benchmarks.markup import Html, as_table, document
 from benchmarks.speed.report.page import html
 from tests.benchmarks.test_accuracy import PERFECT
 from tests.helpers.speed_results import results_of
+from twinvae.pages.document import document
+from twinvae.pages.markup import Html, as_table
 
 MARKUP = "<script>alert('&')</script>"
 
