@@ -113,7 +113,7 @@ def _labels(path: Path, content: Mapping[str, Any]) -> Labels:
 
 
 def _part(content: Mapping[str, Any], name: str, kind: type, where: str) -> Any:
-    words = {dict: "an object", list: "a list", str: "a text"}
+    words: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
     if not isinstance(content.get(name), kind):
         raise ValueError(f"{where} has no {name}, or one that is not {words[kind]}")
     return content[name]
