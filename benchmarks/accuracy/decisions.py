@@ -166,7 +166,7 @@ def _decided(task: Task, values: np.ndarray, dataset: Dataset) -> Iterator[tuple
         yield situation, judged(labels[rows:], after)
     elif situation == STREAM and has_part and not is_spoilt:
         detector = load_detector(task.method.removeprefix("vae_"))().fit(values[:rows])
-        events = detector.events(values[rows:], kind="causal")  # those of a stream: `tests/stream`
+        events = detector.events(values[rows:], kind=detector.stream().kind)  # those of a stream: `tests/stream`
         yield situation, judged(labels[rows:], [(one.start, one.end) for one in events])
     elif situation == SEARCH and labels.any():
         yield situation, judged(labels, _searched(task.method)(values))

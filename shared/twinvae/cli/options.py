@@ -138,8 +138,9 @@ def add_cells(parser: argparse.ArgumentParser, group: "argparse._ArgumentGroup |
 
 
 def add_language(parser: argparse.ArgumentParser) -> None:
-    """Which language the words in pictures are of."""
-    parser.add_argument("--lang", choices=tuple(LANGUAGES), help="of the words in pictures; default: the locale's")
+    """Which language the words in pictures and pages are of."""
+    text = "of the words in pictures and pages; default: the locale's"
+    parser.add_argument("--lang", choices=tuple(LANGUAGES), help=text)
 
 
 def reading(options: argparse.Namespace) -> dict[str, Any]:
@@ -213,9 +214,14 @@ def chosen_detector(options: argparse.Namespace) -> "VAEDetector":
     return load_detector(chosen_backend(options))(preset=options.preset, seed=options.seed, **given)
 
 
+def chosen_language(options: argparse.Namespace) -> Words:
+    """The words of the chosen language, or of the locale's: for pages, whose fonts are those of their reader."""
+    return LANGUAGES[options.lang or language_of(os.environ)]
+
+
 def chosen_words(options: argparse.Namespace) -> Words:
-    """The words of the chosen language, or of the locale's, if a font here draws them; else English ones."""
-    return drawable(LANGUAGES[options.lang or language_of(os.environ)])
+    """The words of the chosen language for pictures, if a font here draws them; else English ones."""
+    return drawable(chosen_language(options))
 
 
 def chosen_rules(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,26 +1,24 @@
 """What a fitted model says of a series: scores, labels, events, and what the model expected."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Int8
+from jaxtyping import Float, Int, Int8
 
-from twinvae.config import RULES, Config, Kind
+from twinvae.config import RULES, Config
 from twinvae.detector.asked import asked_events
+from twinvae.detector.labels import labels_of
 from twinvae.detector.scored import Scored
-from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, kept
-from twinvae.model.model import Model
+from twinvae.files.out_of_core import by_rows, kept
 from twinvae.scoring import rules as alarm_rules
-from twinvae.scoring.events import Alarms, Event, event_labels, find_events, with_expectation
+from twinvae.scoring.events import Event, find_events, with_expectation
 from twinvae.scoring.expected_rate import ExpectedEvents
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
-from twinvae.scoring.formulas import Statistics
-from twinvae.scoring.kinds import SCORES, averages_over_time, unaveraged
+from twinvae.scoring.kinds import SCORES, averages_over_time
 from twinvae.scoring.neighbours import most_similar
-from twinvae.scoring.overflow import highest
 from twinvae.scoring.rules import Kept
 from twinvae.scoring.severity import MOST_UNUSUAL, Stretch, nearest_to_events, severity
 from twinvae.windowing.intervals import intervals
@@ -269,32 +267,3 @@ class Detection(Scored):
         never_kept = averages_over_time(self.kind) or not rule.keeps_rate
         rate = None if never_kept else asked_rate(config)
         return false_alarms(scores, alarms, rate, events, None if asked is None else 1e4 * asked)
-
-
-def labels_of(
-    model: Model,
-    kind: Kind,
-    scores: Float[np.ndarray, " time"],
-    scaled: TimeByChannel,
-    statistics: Callable[[], Statistics],
-    too_large: Bool[np.ndarray, "time channel"] | None = None,
-) -> Int8[np.ndarray, " time"]:
-    """1 where an event covers a step of a series with these scores, else 0.
-
-    `statistics`, of the scaled series from the posterior mean, are asked for only where the error of each step alone
-    matters: if the score averages it over time, and alarms.
-    """
-    config, score = model.config, SCORES[kind]
-    alarms = Alarms(model.alarms(scores, kind), scores, score.smear(config.window, model.calibration))
-    sharp = None
-    if score.averaged and config.least_height and first_row(np.asarray, alarms.labels) is not None:
-        with np.errstate(over="ignore"):
-            narrow = unaveraged(scaled, statistics(), config.window, model.calibration)
-        if too_large is not None:
-            most = narrow.dtype.type(highest(config.dtype))
-            narrow = by_rows(lambda part, place: np.where(place.any(axis=1), most, part), narrow, too_large)
-        both = by_rows(
-            np.minimum, alarms.labels, model.alarms(narrow, "multiscale")
-        )  # no event without an alarm of the score
-        sharp = Alarms(both, narrow, config.window)
-    return event_labels(alarms, config, only_past=score.only_past, sharp=sharp)

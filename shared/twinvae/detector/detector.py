@@ -226,7 +226,7 @@ class VAEDetector(Fitted):
         return window_scorer(self.backend, self._fitted)
 
     def stream(self) -> Stream:
-        """Scores an endless stream point by point, as `kind="causal"` does a series: no framework, constant memory."""
+        """Scores an endless stream point by point, as a kind that knows no future does a series: see `Stream`."""
         return Stream(self._fitted)
 
     def _detection(

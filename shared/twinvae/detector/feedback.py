@@ -15,9 +15,9 @@ from twinvae.detector.marked_threshold import Trials, heights, threshold_for
 from twinvae.detector.marks import MarkedSpan, check_within, marked_spans
 from twinvae.detector.rows import DetectionOfRows
 from twinvae.model.model import Model
+from twinvae.stream.trailing import kind_of
 from twinvae.windowing.intervals import intervals
 
-OF_STREAMS: Kind = "causal"  # the score that a stream has
 TAKE_BACK = (
     "take one of the two marks back; or leave rows like those expected out where you score (--ignore FILE), fit with "
     "such rows in the training part, or choose other columns"
@@ -95,7 +95,7 @@ class Feedback:
     @property
     def stream_kind(self) -> Kind:
         """The score that a stream of the model has."""
-        return OF_STREAMS
+        return kind_of(self.after.model)
 
     @cached_property
     def wrong_in_stream(self) -> tuple[MarkedSpan, ...]:

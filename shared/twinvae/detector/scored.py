@@ -185,7 +185,7 @@ class Scored:
     def _statistics(self) -> Statistics:
         """The statistics of the one pass over the series, from the posterior mean of each window."""
         kinds: list[Kind] = [self.kind]
-        if SCORES[self.kind].averaged:  # its events end where the error of each step does
+        if SCORES[self.kind].ends_by_steps:
             kinds.append("multiscale")
         if self.explained or self.rules.compares_values:
             kinds.append("reconstruction")

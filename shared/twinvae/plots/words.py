@@ -1,4 +1,4 @@
-"""The words in pictures, in English and in Japanese: one table."""
+"""The words in pictures and pages, in English and in Japanese: one table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -79,6 +79,7 @@ JAPANESE = Words("ja", {
     "{events} in {rows} rows": "{rows} 行に{events}",
     "1 event": "イベント 1 件",
     "{number} events": "イベント {number} 件",
+    ", from {stamp}: {why}": "（{stamp} から）：{why}",
     ". The strongest, from {stamp}: {why}": "。最も強いもの（{stamp} から）：{why}",
     "{channel}{value} measured, {expected} expected": "{channel}測定値 {value}、再構成 {expected}",
     "; most like the window at row {row} of training (distance {distance:.2g})":
@@ -92,6 +93,7 @@ JAPANESE = Words("ja", {
     "length": "長さ",
     "channels": "チャネル",
     "mark": "ラベル",
+    "1 row": "1 行",
     "{rows} rows": "{rows} 行",
     "{times} × the threshold": "しきい値の {times} 倍",
     " and {number} more": "、ほか {number} チャネル",
@@ -137,6 +139,7 @@ JAPANESE = Words("ja", {
     "select a stretch": "区間を選ぶ",
     "row": "行",
     "time": "時刻",
+    "time ({zone})": "時刻（{zone}）",
     "Windows in the latent plane": "潜在空間の窓",
     "Each point is a window of {steps} rows; neighbours in the plane look alike. What is selected here is selected in "
     "the score, and the other way round.":
@@ -158,6 +161,58 @@ JAPANESE = Words("ja", {
     "save labels.json": "labels.json を保存",
     "Then this moves the threshold so that what is marked is right, and says what that costs:":
         "次のコマンドで、ラベルどおりになるようにしきい値を動かし、その代償を表示します：",
+    # The page of a fleet.
+    "Of {series:,} series {now:,} have an event now, {drift:,} drift, {failed:,} failed":
+        "全 {series:,} 系列のうち、イベント継続中 {now:,}、ドリフト {drift:,}、失敗 {failed:,}",
+    "Each series was searched by a model of its own: no part of it is known to be normal.":
+        "正常と分かっている区間がないので、系列ごとのモデルで全体を探索しました。",
+    "Each series has a model of its own, fitted on its first {rows:,} rows.":
+        "系列ごとに、先頭の {rows:,} 行で学習したモデルがあります。",
+    "First come series with an event now, then those that drift, those that failed, those with earlier events, and the "
+    "quiet ones; among these the highest score, or drift, first.":
+        "並び順：イベント継続中、ドリフト、失敗、過去にイベントあり、異常なし。それぞれの中では異常度（またはドリフト）の高い順です。",
+    "event now": "イベント継続中",
+    "drift": "ドリフト",
+    "failed": "失敗",
+    "earlier events": "過去にイベントあり",
+    "quiet": "異常なし",
+    "all": "すべて",
+    "with warnings": "警告あり",
+    "which series": "表示する系列",
+    "Find in names and reasons": "名前と理由から検索",
+    "Show more": "さらに表示",
+    "The rows are made by JavaScript; all are in fleet.parquet too.":
+        "表の行は JavaScript が作ります。同じ内容が fleet.parquet にもあります。",
+    "What the columns say": "各列の意味",
+    "rank": "順位",
+    "values and score": "値と異常度",
+    "events": "イベント数",
+    "rows": "行数",
+    "%1 of %2 series": "%2 系列のうち %1 系列",
+    "%1 of %2 series, the first %3 shown": "%2 系列のうち %1 系列（先頭の %3 系列を表示）",
+    "warnings: %1": "警告 %1 件",
+    "no series is like that": "該当する系列はありません",
+    "its scores have risen, but no event has come of it: does the model still fit?":
+        "異常度が上がっていますが、イベントにはなっていません。モデルが今の状態に合っているか確かめてください。",
+    "row {row}": "行 {row}",
+    "{begin}, for {rows:,} rows": "{begin} から {rows:,} 行",
+    ": {channel} {value}, expected {expected}": "：{channel} {value}、再構成 {expected}",
+    "event now: an event reaches into the last window of the series.":
+        "イベント継続中：系列の最後の窓にかかるイベントがあります。",
+    "drift: the share of the last tenth of the rows that scores higher than nine in ten rows of the training part, or "
+    "of the first half where there is none; events do not count. 10 % is no drift, from {share:.0%} on it is called "
+    "one.":
+        "ドリフト：最後の 1 割の行のうち、学習区間（なければ前半）の 9 割の行よりも異常度が高い行の割合です。"
+        "イベントの行は除きます。変化がなければ 10 % ほどで、{share:.0%} 以上をドリフトと呼びます。",
+    "highest score: as a share of the threshold; an event has more than 1.":
+        "異常度の最大点：しきい値に対する比です。イベントでは 1 を超えます。",
+    "values and score: the band is the channel that the event is about, from its least to its largest value; events "
+    "are shaded. The bars below are the highest scores, the line is the threshold.":
+        "値と異常度：帯は、イベントに最も寄与したチャネルの最小値から最大値までです。イベントには色が付いています。"
+        "下の棒は異常度の最大値、線はしきい値です。",
+    "why: the highest event that lasts until now, or else the highest; and the value at its highest score.":
+        "理由：継続中で異常度が最も高いイベント（なければ最も高いイベント）と、その最大点での値です。",
+    "{more:,} more series are in fleet.parquet.": "残りの {more:,} 系列は fleet.parquet にあります。",
     # `twinvae demo`.
     "injected anomaly": "加えた異常",
     "Noisy sine with an injected anomaly": "異常を加えた雑音入りの正弦波",
