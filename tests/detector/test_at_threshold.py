@@ -1,10 +1,13 @@
 """A detection at another threshold is that of a detector with that threshold, without another pass of the network."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from tests.conftest import detector_of
 
 SMALL: dict[str, Any] = {"window": 8, "hidden_dim": 8, "latent_dim": 2, "epochs": 5, "batch_size": 16, "seed": 0}
 NORMAL = np.sin(np.arange(400) / 3.0) + 0.1 * np.random.default_rng(0).normal(size=400)
@@ -80,3 +83,20 @@ def test_a_rate_of_steps_is_not_claimed_of_a_threshold_that_has_moved(detector_c
     found = detector_class(**SMALL, kind="point", threshold="quantile", quantile=0.99).fit(NORMAL).detect(NORMAL)
     assert found.false_alarms.asked == pytest.approx(0.01)
     assert found.at(2.0).false_alarms.asked is None
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("rules", [{"direction": "down"}, {"min_length": 2}, {"min_deviation": 3.0}])
+@pytest.mark.parametrize("series", [ANOMALOUS, WITH_HOLE], ids=["array", "hole"])
+def test_it_has_the_events_of_a_detector_with_other_rules(series: Any, rules: dict[str, Any], tmp_path: Path) -> None:
+    detector = detector_of("torch")(**SMALL, margin=1.0).fit(NORMAL)
+    detector.save(tmp_path / "m.safetensors")
+    wanted = type(detector).load(tmp_path / "m.safetensors", **rules).detect(series)
+    found = detector.detect(series)
+    moved = found.at(1.0, **rules)
+    assert moved.events == wanted.events != found.events
+    assert moved.dropped == wanted.dropped
+    assert dict(moved.model.overrides) == dict(wanted.model.overrides)
+    for name in ("valid_range", "missing", "window"):
+        with pytest.raises(TypeError, match=f"{name} cannot be chosen again"):
+            found.at(1.0, **{name: "0:1"})

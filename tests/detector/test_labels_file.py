@@ -111,6 +111,7 @@ DAMAGED: list[tuple[tuple[str | int, ...], Any, str]] = [  # the place, what sta
     (("version",), 2, "labels of version 2, this release reads version 1"),
     (("version",), True, "labels of version True"),
     (("series",), None, "the file has no series"),
+    (("series",), {}, "give the marks to detector.feedback(series, marks)"),
     (("series",), [], "the file has no series, or one that is not an object"),
     (("series", "name"), 3, "series has no name, or one that is not a text"),
     (("series", "file"), 3, "file is 3, not a text"),

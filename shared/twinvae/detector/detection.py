@@ -23,8 +23,7 @@ from twinvae.scoring.rules import Kept
 from twinvae.scoring.severity import MOST_UNUSUAL, Stretch, nearest_to_events, severity
 from twinvae.windowing.intervals import intervals
 
-JUDGE_ALONE = frozenset(RULES) - {"valid_range"}  # the rules that change no score
-# What a detection has computed that is the same whatever its threshold is, and what those rules are.
+# What a detection has computed that is the same whatever its threshold is, and whatever rules judge its events.
 WITHOUT_THRESHOLDS = frozenset({
     "scaled", "too_large", "outside", "contributions", "scores", "expected", "latent", "usual",
     "gap_warnings", "warnings", "_left_out", "_standardised", "_distances_of_shapes", "_own_starts", "_statistics",
@@ -47,12 +46,8 @@ class Detection(Scored):
     ignored: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)  # steps [start, end) that have no event
 
     def at(self, times: float, **rules: Any) -> Self:
-        """The same detection with so many times its threshold, and that of every other score, and with other rules of
-        events where some are named: `direction`, `min_deviation`, `min_length`, `at_least`. The series is not scored
-        again: what does not depend on them is shared.
-
-        Raises:
-            TypeError, ValueError: if a rule or the factor is not fit for use.
+        """The same detection with so many times each threshold and, where named, other rules of events (`direction`,
+        `min_deviation`, `min_length`, `at_least`). The series is not scored again: what depends on neither is shared.
 
         >>> import numpy as np
         >>> from vae_jax import VAEDetector
@@ -61,7 +56,7 @@ class Detection(Scored):
         >>> [len(found.at(times).events) for times in (1.0, 1e9)], found.at(2.0).threshold == 2.0 * found.threshold
         ([1, 0], True)
         """
-        if unknown := rules.keys() - JUDGE_ALONE:
+        if unknown := rules.keys() - ({*RULES} - {"valid_range"}):
             raise TypeError(f"{min(unknown)} cannot be chosen again once a series is scored")
         other = self._at(times, rules)
         vars(other).update((name, value) for name, value in vars(self).items() if name in WITHOUT_THRESHOLDS)

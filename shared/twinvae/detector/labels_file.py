@@ -85,6 +85,11 @@ def read_labels(path: Path) -> Labels:
     if (version := content.get("version")) != VERSION or type(version) is not int:
         there = f"labels of version {shortened(version)}, this release reads version {VERSION}"
         raise ValueError(f"{path}: {there}: mark the series in a report of this release")
+    if content.get("series") == {}:
+        raise ValueError(
+            f"{path}: of a page that was made in Python, whose series is in no file: give the marks to "
+            "detector.feedback(series, marks)"
+        )
     try:
         return _labels(path, content)
     except ValueError as error:
@@ -113,7 +118,7 @@ def _labels(path: Path, content: Mapping[str, Any]) -> Labels:
 
 
 def _part(content: Mapping[str, Any], name: str, kind: type, where: str) -> Any:
-    words = {dict: "an object", list: "a list", str: "a text"}
+    words: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
     if not isinstance(content.get(name), kind):
         raise ValueError(f"{where} has no {name}, or one that is not {words[kind]}")
     return content[name]

@@ -52,8 +52,8 @@ def marked_spans(marks: Iterable[Sequence[Any]]) -> tuple[MarkedSpan, ...]:
             raise ValueError(f"mark {number} is not (mark, start, end): {shortened(mark)}") from None
         if verdict not in VERDICTS:
             raise ValueError(f"mark {number} is {shortened(repr(verdict))}: choose from {', '.join(VERDICTS)}")
-        rows = tuple(end.__index__() if _is_whole(end) else None for end in (start, end))
-        if None in rows or not 0 <= rows[0] < rows[1] <= MOST:
+        rows = [end.__index__() for end in (start, end) if _is_whole(end)]
+        if len(rows) < 2 or not 0 <= rows[0] < rows[1] <= MOST:
             raise ValueError(
                 f"mark {number} ({verdict}) is of rows [{shortened(start)}, {shortened(end)}): these must be whole "
                 "numbers from 0, the end above the start"
