@@ -15,12 +15,13 @@ FLOOR = {
     "metrics": 2, "network": 2, "tables": 2,
     "scoring": 3,
     "model": 4,
-    "stream": 5, "plots": 5, "pages": 5,
-    "detector": 6,
-    "data": 7, "adapters": 7,
-    "fleet": 8,
-    "cli": 9,
-    "__main__": 10,
+    "stream": 5, "plots": 5,
+    "pages": 6,
+    "detector": 7,
+    "data": 8, "adapters": 8,
+    "fleet": 9,
+    "cli": 10,
+    "__main__": 11,
 }  # fmt: skip
 
 

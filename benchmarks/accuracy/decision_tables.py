@@ -11,6 +11,7 @@ from benchmarks.accuracy.tables import Rows
 ALL = "all sets"
 CLEAN, SPOILT, SEARCH, QUIET = "a normal part", "anomalies in that part", "nothing known", "nothing there"
 STREAM = "a stream"
+MOVED = "moved "  # and the score whose threshold moved, or the situation
 RATE = "asked for "  # and how many false events in 10,000 steps
 TITLES = {
     CLEAN: "A part that is normal",

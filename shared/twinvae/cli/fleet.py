@@ -20,8 +20,8 @@ from twinvae.cli.options import (
     chosen_backend,
     chosen_language,
     count,
-    ignored_spans,
     reading,
+    recorded_spans,
 )
 from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
@@ -90,7 +90,7 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
     """
     warn = partial(complain, "warning")
     given = {name: getattr(options, name) for name in HYPERPARAMETERS if getattr(options, name) is not None}
-    ignore = [[_as_json(end) for end in span] for span in ignored_spans(options)] or None
+    ignore = recorded_spans(options) or None
     settings = Settings(backend, options.preset, options.seed, given, options.train_rows, options.scores, ignore)
     recorded = _recorded(options, settings)
     engine = _engine(options, settings)
@@ -121,11 +121,6 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
         with fleet_progress("done", len(plan.names)) as report:
             FleetRun(plan, source, settings, folder, report, warn).go(engine)
         return write_tables(plan, folder, chosen_language(options))
-
-
-def _as_json(end: Any) -> Any:
-    """A moment as a plan can hold it."""
-    return end if isinstance(end, float) else end.isoformat()
 
 
 # What a run is begun with, and whether it is the same when it goes on.

@@ -37,6 +37,7 @@ COMMANDS = {
         "fit on the normal part of a series, score all of it, draw it",
         "twinvae detect sensors.csv --train-rows 1000 --out out",
     ),
+    "report": ("write a detection anew, by the model in its folder, in another language say", "twinvae report out"),
     "fleet": (
         "fit and score many series, each with a detector of its own",
         "twinvae fleet sensors/ --train-rows 1000 --out out",

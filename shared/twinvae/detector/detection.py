@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Int8
+from jaxtyping import Bool, Float, Int, Int8
 
 from twinvae.config import Config, Kind
 from twinvae.detector.asked import asked_events
@@ -15,6 +15,7 @@ from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, kept
 from twinvae.model.model import Model
 from twinvae.scoring import rules as alarm_rules
 from twinvae.scoring.events import Alarms, Event, event_labels, find_events, with_expectation
+from twinvae.scoring.expected_rate import ExpectedEvents
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
 from twinvae.scoring.formulas import Statistics
 from twinvae.scoring.kinds import SCORES, averages_over_time, unaveraged
@@ -22,14 +23,13 @@ from twinvae.scoring.neighbours import most_similar
 from twinvae.scoring.overflow import highest
 from twinvae.scoring.rules import Kept
 from twinvae.scoring.severity import MOST_UNUSUAL, Stretch, nearest_to_events, severity
-from twinvae.scoring.threshold import in_words
 from twinvae.windowing.intervals import intervals
 
 # What a detection has computed that is the same whatever its threshold is.
 WITHOUT_THRESHOLDS = frozenset({
     "scaled", "too_large", "outside", "rules", "contributions", "scores", "expected", "latent", "usual",
     "gap_warnings", "warnings", "_left_out", "_standardised", "_distances_of_shapes", "_own_starts", "_statistics",
-    "_net",
+    "_net", "_similar",
 })  # fmt: skip
 
 
@@ -65,6 +65,39 @@ class Detection(Scored):
     def _at(self, times: float) -> Self:
         return replace(self, model=self.model.at(times))
 
+    def to_html(self, title: str = "series", *, train_rows: int = 0, language: str = "en") -> str:
+        """A page to look at: one file of HTML, which needs no other and no network.
+
+        It shows the events and why each is one, the series with what was expected of it, other thresholds, and has
+        labels to mark. `train_rows` says how many of the first rows were fitted on; `language` is "en" or "ja".
+
+        Raises:
+            ValueError: if there are no words of that language.
+
+        >>> import numpy as np
+        >>> from vae_jax import VAEDetector
+        >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+        >>> found = VAEDetector(window=24, epochs=5).fit(normal).detect(normal + 5.0 * (np.arange(500) == 250))
+        >>> found.to_html("pump").startswith("<!doctype html>")
+        True
+        """
+        from twinvae.detector.shown import shown
+        from twinvae.pages.detection import detection_page
+        from twinvae.plots.words import LANGUAGES
+
+        if language not in LANGUAGES:
+            raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}")
+        return detection_page(shown(self, title=title, train_rows=train_rows), LANGUAGES[language])
+
+    @property
+    def absent(self) -> list[int]:
+        """After which rows the time stamps say that some are absent."""
+        return []
+
+    def rows_at(self, steps: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """The rows at some steps of the windows, which go on where rows are absent; or the next rows after them."""
+        return steps
+
     @property
     def basis(self) -> str:
         """What the events rest on, how many false alarms to expect, what would change it, and which were left out."""
@@ -73,7 +106,20 @@ class Detection(Scored):
 
     @property
     def _rests_on(self) -> str:
-        return in_words(self.model.config, self.threshold, self.kind)
+        return self.model.threshold_of(self.kind).in_words
+
+    @property
+    def expected_false_events(self) -> ExpectedEvents:
+        """How many false events to expect of the threshold, how sure that is, and the option that makes it so.
+
+        >>> import numpy as np
+        >>> from vae_jax import VAEDetector
+        >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+        >>> found = VAEDetector(window=24, epochs=5).fit(normal).detect(normal)
+        >>> found.expected_false_events.words, found.at(2.0).expected_false_events.option
+        ('about 0.5 in 10,000 normal rows to begin a false alarm', '--margin 6')
+        """
+        return self.model.threshold_of(self.kind).expected
 
     @property
     def highest(self) -> float | None:
@@ -184,13 +230,21 @@ class Detection(Scored):
             replace(e, start_time=stamp[e.start], last_time=stamp[e.end - 1], peak_time=stamp[e.peak]) for e in found
         ]
 
+    @cached_property
+    def _similar(self) -> dict[int, tuple[int, float, Float[np.ndarray, "step channel"]]]:
+        """What is known by now of the training window that is most like the one at a step."""
+        return {}
+
     def _with_similar(self, event: Event) -> Event:
         """The event with the training window that is most like the window around its peak."""
         window, memory = self.model.config.window, self.model.calibration.memory
         if memory is None:  # a model of an earlier release
             return event
         start = min(max(event.peak - window // 2, 0), len(self.scaled) - window)
-        row, distance, drawing = most_similar(self.scaled, start, window, memory, own=self._own_starts is not None)
+        if start not in self._similar:  # at another threshold
+            own = self._own_starts is not None
+            self._similar[start] = most_similar(self.scaled, start, window, memory, own=own)
+        row, distance, drawing = self._similar[start]
         if np.isnan(distance):
             return event
         shift, scale = self.model.scaler
@@ -207,9 +261,11 @@ class Detection(Scored):
         judged = SCORES[self.kind].counted(len(self.scores), self.model.config.window)
         known = by_rows(lambda part: ~np.isnan(part), self.scores[judged])
         alarms, config = kept(self.alarms[judged], known) == 1, self.model.config
-        events, asked = len(intervals(self.labels[judged])), asked_events(config, self.series)
+        rule, events = self.model.threshold_of(self.kind), len(intervals(self.labels[judged]))
+        asked = asked_events(config, self.series) if rule.is_rated and rule.keeps_rate else None
         scores = kept(self.scores[judged], known)
-        rate = None if averages_over_time(self.kind) else asked_rate(config)  # which was never kept
+        never_kept = averages_over_time(self.kind) or not rule.keeps_rate
+        rate = None if never_kept else asked_rate(config)
         return false_alarms(scores, alarms, rate, events, None if asked is None else 1e4 * asked)
 
 

@@ -125,7 +125,7 @@ class VAEDetector(Fitted):
         found = calibrated(self.backend, prepared, parameters, self.seed, apart)
         model = Model(
             self.preset, self._overrides(), self.seed, prepared.config, prepared.channels, parameters, prepared.scaler,
-            found.thresholds, found.calibration,
+            found.thresholds, found.calibration, event_rate=found.event_rate,
         )  # fmt: skip
         scores, labels = scores_and_labels(self.backend, model, prepared, found.statistics, found.scores)
         self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels

@@ -49,6 +49,12 @@ class Rate(NamedTuple):
             return self.events / self.per
         return None if seconds is None else self.events * seconds / self.per
 
+    @staticmethod
+    def scaled(text: str, times: float) -> str:
+        """The text of so many times a rate: 0.5/week for half of 1/week, to three digits."""
+        events, slash, per = text.partition("/")
+        return f"{float(f'{times * float(events):.3g}'):.15f}".rstrip("0").rstrip(".") + slash + per
+
 
 UNITS: Mapping[str, float | None] = {
     "step": None, "row": None, "minute": 60.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2629746.0,

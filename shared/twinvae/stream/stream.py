@@ -19,7 +19,6 @@ from twinvae.scoring.gap_errors import divisors
 from twinvae.scoring.overflow import highest, limits
 from twinvae.scoring.rules import Rules
 from twinvae.scoring.statistics import latent_draws
-from twinvae.scoring.threshold import in_words
 from twinvae.stream import state as state_file
 from twinvae.stream.event_tracker import Change, EventTracker
 from twinvae.stream.numpy_model import StreamModel, windows_of
@@ -73,7 +72,8 @@ class Stream:
     def __init__(self, model: Model) -> None:
         config = model.config
         self.config, self.channels = config, model.channels
-        self.threshold = float(model.thresholds["causal"])
+        self._rule = model.threshold_of("causal")
+        self.threshold = float(self._rule.value)
         self._warm_up = model.calibration.warm_up.astype(config.dtype)
         self.warm_up = float(self._warm_up.mean())
         self.tracker, self._rules = EventTracker(model.channels, config), Rules.of(config, model.channels)
@@ -106,7 +106,7 @@ class Stream:
     @property
     def basis(self) -> str:
         """What its events rest on: one sentence."""
-        return in_words(self.config, self.threshold, "causal")
+        return self._rule.in_words
 
     def reset(self) -> None:
         """Starts again: no points, no events."""
