@@ -123,14 +123,14 @@ def _scored(settings: Settings, member: Member, table: Series) -> Result:
         sketch=sketch(table.values[:, drawn], scores, detection.threshold),
     )
     written = as_parquet(scores_frame(detection)) if settings.scores else None
-    page = _page(settings, detection, name).encode() if _is_reported(settings, row) else None
+    page = _page(settings, detection, name).encode() if is_reported(settings.reports, row) else None
     return Result(row, records, detector.as_bytes(), written, page)
 
 
-def _is_reported(settings: Settings, row: Row) -> bool:
-    """Whether a series has a page of its own."""
+def is_reported(reports: str, row: Row) -> bool:
+    """Whether a series has a page of its own; `reports` is one of `REPORTED`."""
     odd = row.now is not None or (row.drift or 0) >= DRIFTS
-    return {"none": False, "now": odd, "events": odd or bool(row.events), "all": True}[settings.reports]
+    return {"none": False, "now": odd, "events": odd or bool(row.events), "all": True}[reports]
 
 
 def _page(settings: Settings, detection: "Detection", name: str) -> str:
@@ -141,7 +141,7 @@ def _page(settings: Settings, detection: "Detection", name: str) -> str:
     from twinvae.plots.words import LANGUAGES
 
     rows, train_rows = len(detection.scores), settings.train_rows or 0
-    source = {
+    source: dict[str, Any] = {
         "name": name, "file": None, "sha256": None, "rows": rows, "reading": {}, "train_rows": train_rows,
         "ignore": settings.ignore or [],
     }  # fmt: skip
