@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import BACKENDS, detector_of
+from tests.helpers.browser import Browser
 from tests.helpers.command import errors, files, misuse
 from twinvae.cli import main as cli
 from twinvae.tables.table import read_table
@@ -100,6 +101,21 @@ def test_a_model_scores_in_either_backend_as_the_scores_say(trained: Path, machi
     assert scores.columns == ["timestamp", "score", "label", "score_x0", "score_x1"]
     found = detector.decision_function(read_table(machines / "machine 3.parquet", labels="fault"))
     np.testing.assert_allclose(scores["score"], found, rtol=1e-9)
+
+
+def test_each_series_with_an_event_opens_as_its_own_page(trained: Path, browser: Browser) -> None:
+    table = pl.read_parquet(trained / "fleet.parquet")
+    found = set(table.filter(pl.col("events") > 0)["name"])
+    pages = {path.name for path in (trained / "reports").iterdir()}
+    assert pages == {"bokeh.js", *(f"{name}.html" for name in found)}
+    browser.open(trained / "report.html")
+    links = browser.all("tbody a")
+    assert {link.text for link in links} == found
+    name = links[0].text
+    links[0].click()
+    browser.until("document.title.startsWith('machine') && document.querySelector('.bk-Figure')")
+    assert browser.texts("h1") == [name]
+    assert len(browser.texts("#events tbody tr:not([hidden])")) == table.filter(name=name)["events"].item()
 
 
 def test_the_bits_depend_on_neither_workers_nor_the_run(trained: Path, machines: Path, tmp_path: Path) -> None:

@@ -249,13 +249,15 @@ def test_a_fleet_without_a_page_leaves_none_of_the_one_before_but_one_that_was_c
     tables = {"fleet.parquet": b"rows", "events.parquet": b"events"}
     for changed in (False, True):
         with folder.replaced():
-            folder.finish(tables | {"report.html": b"page"}, summary, [])
+            (tmp_path / "reports").mkdir(exist_ok=True)
+            folder.finish(tables | {"report.html": b"page", "reports/bokeh.js": b"script"}, summary, [])
         assert (tmp_path / "report.html").read_bytes() == b"page"
         if changed:
             (tmp_path / "report.html").write_bytes(b"notes on the page")
         with folder.replaced():
             folder.finish(tables, summary, [])
         assert (tmp_path / "report.html").exists() == changed
+        assert not (tmp_path / "reports" / "bokeh.js").exists()
 
 
 def test_a_page_of_somebody_else_is_in_the_way(tmp_path: Path) -> None:

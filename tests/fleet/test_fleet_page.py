@@ -108,7 +108,7 @@ def test_a_page_in_japanese_has_no_english_words(settings: dict[str, Any]) -> No
     text = page([*MIXED, series("rules")], FOUND, "ja", settings)
     assert '<html lang="ja">' in text
     shown = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", text.partition("</h1>")[2], flags=re.DOTALL)
-    assert set(re.findall(r"[A-Za-z.]+", shown)) <= {"JavaScript", "fleet.parquet"}
+    assert set(re.findall(r"[A-Za-z.]+", shown)) <= {"JavaScript", "fleet.parquet", "reports", "all"}
 
 
 # In a browser.

@@ -105,6 +105,15 @@ def interrupted(
     return tmp_path / "out"
 
 
+def test_a_run_goes_on_in_another_language_but_not_with_other_pages(
+    fleet: Fleet, interrupted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fleet(interrupted.name, "--resume", "--reports", "now") == 1
+    assert "reports was not given, now now" in errors(capsys)[0]
+    assert fleet(interrupted.name, "--resume", "--lang", "ja") == 0
+    assert '<html lang="ja">' in (interrupted / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_folder_with_an_unfinished_run_takes_no_other(
     fleet: Fleet, interrupted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

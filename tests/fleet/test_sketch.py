@@ -37,11 +37,12 @@ def test_a_column_has_as_many_rows_as_another_or_one_more(rows: int) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_what_is_not_known_or_too_large_to_subtract_has_its_place(dtype: type) -> None:
     most = np.finfo(dtype).max
-    values = np.array([np.nan, -most, most, 0.0], dtype)
+    values: np.ndarray = np.array([np.nan, -most, most, 0.0], dtype)
     low, high, score = map(heights, sketch(values, np.array([np.nan, np.inf, most, 0.0], dtype), 1.0).split(" "))
     assert low == high == [-1, 0, 63, 32]
     assert score == [-1, 63, 63, 0]
-    still, nothing = np.full(4, 7.0, dtype), np.full(4, np.nan, dtype)
+    still: np.ndarray = np.full(4, 7.0, dtype)
+    nothing: np.ndarray = np.full(4, np.nan, dtype)
     assert sketch(still, nothing, 0.0) == f"gggg gggg {4 * UNKNOWN}"
     assert sketch(nothing, nothing, 1.0) == " ".join([4 * UNKNOWN] * 3)
 

@@ -5,7 +5,8 @@ import pytest
 
 from tests.conftest import detector_of
 from tests.helpers.waves import spiked_wave
-from twinvae.fleet.work import Settings, Task, work
+from twinvae.fleet.rows import Row
+from twinvae.fleet.work import REPORTED, Settings, Task, is_reported, work
 from twinvae.series.series import Series
 
 QUICK = {"window": 16, "hidden_dim": 16, "latent_dim": 4, "epochs": 4}
@@ -27,6 +28,20 @@ def test_a_series_is_searched_as_it_would_be_alone(backend_name: str) -> None:
     named = settings._replace(train_rows=400)
     (fitted,) = work(named, Task(0, ("a",), (Series.of(WAVE),)))
     assert fitted.row.kind != "search"
+
+
+@pytest.mark.parametrize(
+    ("row", "reported"),
+    [
+        (Row("", "ok", now=1.5, events=1), ["now", "events", "all"]),
+        (Row("", "ok", drift=0.5, events=0), ["now", "events", "all"]),
+        (Row("", "ok", drift=0.4, events=1), ["events", "all"]),
+        (Row("", "ok", events=0), ["all"]),
+    ],
+)
+def test_which_series_have_a_page_of_their_own(row: Row, reported: list[str]) -> None:
+    chosen = [one for one in REPORTED if is_reported(one, row)]
+    assert chosen == reported
 
 
 def test_an_event_that_reaches_the_last_window_is_now_and_its_channel_is_drawn(backend_name: str) -> None:

@@ -33,12 +33,13 @@ from twinvae.fleet.local_engine import in_turns, run_local
 from twinvae.fleet.plan import Plan
 from twinvae.fleet.run import Engine, FleetRun, make_plan
 from twinvae.fleet.tables import Tables, input_digest, read_tables, write_tables
-from twinvae.fleet.work import Settings
+from twinvae.fleet.work import REPORTED, Settings
 from twinvae.network.backend import load_backend
 from twinvae.process.progress import fleet_progress
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PACKAGES = {"jax": ("twinvae", "numpy", "jax", "jaxlib"), "torch": ("twinvae", "numpy", "torch")}
+DEFAULT_REPORTED = "events"
 GO_ON = "what is finished is kept: go on with --resume"
 
 
@@ -55,6 +56,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     add("--key", metavar="COLUMN", help="tells the series of one long table apart")
     add("--scores", action="store_true", help="write the score of every step: scores/NAME.parquet")
+    pages = "series with a page of their own, reports/NAME.html: with an event now or a drift, with any event, or all"
+    add("--reports", choices=REPORTED, default=DEFAULT_REPORTED, help=f"{pages}; default: {DEFAULT_REPORTED}")
     add("--resume", action="store_true", help="go on where a run has ended: give the same options as before")
     add(
         "--leave-changed", action="store_true",
@@ -91,7 +94,11 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
     warn = partial(complain, "warning")
     given = {name: getattr(options, name) for name in HYPERPARAMETERS if getattr(options, name) is not None}
     ignore = recorded_spans(options) or None
-    settings = Settings(backend, options.preset, options.seed, given, options.train_rows, options.scores, ignore)
+    words = chosen_language(options)
+    settings = Settings(
+        backend, options.preset, options.seed, given, options.train_rows, options.scores, ignore,
+        reports=options.reports, language=words.language,
+    )  # fmt: skip
     recorded = _recorded(options, settings)
     engine = _engine(options, settings)
     folder = FleetFolder(options.out)
@@ -120,7 +127,7 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
             source = _as_planned(plan, source, leave_changed=options.leave_changed, warn=warn)
         with fleet_progress("done", len(plan.names)) as report:
             FleetRun(plan, source, settings, folder, report, warn).go(engine)
-        return write_tables(plan, folder, chosen_language(options))
+        return write_tables(plan, folder, words)
 
 
 # What a run is begun with, and whether it is the same when it goes on.
@@ -129,6 +136,9 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
 def _recorded(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """All that the results depend on, beside the input."""
     recorded = settings._asdict() | {name: getattr(options, name) for name in ("key", "time", "labels", "together")}
+    del recorded["language"]
+    if recorded["reports"] == DEFAULT_REPORTED:  # plans of older runs have none
+        del recorded["reports"]
     recorded["columns"] = options.columns and list(options.columns)
     recorded |= {name: value for name, value in reading(options).items() if value}  # plans of older runs have none
     recorded["versions"] = {name: importlib.metadata.version(name) for name in PACKAGES[settings.backend]}

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -23,12 +23,13 @@ from twinvae.files.atomic import as_json, check_outputs, new_folder, remove_aban
 from twinvae.files.lock import locked
 from twinvae.fleet.plan import FORMAT, DamagedError, Plan, content_sum, read_checked, write_checked
 from twinvae.fleet.rows import EventRow, Row
-from twinvae.fleet.work import Result
+from twinvae.fleet.work import BOKEH, Result
 
 PROGRESS, MODELS, SCORES, REPORTS = ".progress", "models", "scores", "reports"
 SUFFIXES = {MODELS: "safetensors", SCORES: "parquet", REPORTS: "html"}  # of the files of the series, by their folder
 TABLES = ("fleet.parquet", "events.parquet")
 PAGE = "report.html"
+SCRIPT = f"{REPORTS}/{BOKEH}"  # of the pages of the series
 SUMMARY = "fleet.json"
 
 
@@ -190,13 +191,12 @@ class FleetFolder:
     def finish(self, tables: Mapping[str, bytes], summary: Mapping[str, Any], kept: Iterable[str]) -> dict[str, Any]:
         """Writes the tables, the page and the summary, then removes the progress and files that no table names.
 
-        A page of the fleet that was here before goes, if none takes its place. Returns the summary as it was written,
+        The page of the fleet that was here before goes, if none takes its place. Returns the summary as it was written,
         with checksums of the tables and of itself.
         """
         whole = {**summary, "tables": {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}}
         whole["sum"] = content_sum(whole)
-        if PAGE not in tables:
-            self._remove_former_page()
+        self._remove_former({PAGE, SCRIPT} - tables.keys())
         for name, content in tables.items():
             write_bytes(self.path / name, content)
         wanted = set(kept)
@@ -209,11 +209,12 @@ class FleetFolder:
         self.clear()
         return whole
 
-    def _remove_former_page(self) -> None:
-        """Removes the page that the summary here names, if it is as it says."""
-        if self.is_finished and (wanted := self.read_summary().get("tables", {}).get(PAGE)):
-            path = self.path / PAGE
-            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == wanted:
+    def _remove_former(self, names: Set[str]) -> None:
+        """Removes those of these files that the summary here names, and that are as it says."""
+        former = self.read_summary().get("tables", {}) if self.is_finished else {}
+        for name in names & former.keys():
+            path = self.path / name
+            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == former[name]:
                 path.unlink()
 
     def clear(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twinvae.fleet.folder import page_name
 from twinvae.fleet.rows import EventRow, Row, foremost
-from twinvae.fleet.sketch import columns_of
+from twinvae.fleet.sketch import DRIFTS, columns_of
 from twinvae.fleet.stems import file_stems
 from twinvae.pages.document import data, document, script
 from twinvae.pages.markup import Html, as_list
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 20_000  # in the page; the rest is in fleet.parquet
 MOST_WARNINGS = 5  # of a series
 LONGEST_REASON = 300  # characters
-DRIFTS = 0.5  # from this share of the last rows on
 LONGEST_CHANNEL = 30  # characters
 STAMP = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d)(?::00(?:\.0+)?|(?P<more>:\d\d)(?:\.0+)?)?(?P<zone>Z|[+-][\d:]+|)"
@@ -91,7 +90,7 @@ def page_of(
         f'<p><button type="button" id="more" hidden>{escape(words("Show more"))}</button></p>',
         f"<noscript>{escape(words('The rows are made by JavaScript; all are in fleet.parquet too.'))}</noscript>",
         f"<h2>{escape(words('What the columns say'))}</h2>",
-        as_list(_explained(ranked.height, words)),
+        as_list(_explained(ranked.height, words, all_open=all(name in reports for name in _fitted(shown)))),
         data("names", {state: _state(state, words) for state in STATES} | _said(words)),
         data("series", list(_series(shown, events, file_stems(fleet["name"]), words, reports))),
         script("fleet.js"),
@@ -247,7 +246,13 @@ def _table(words: Words) -> Html:
     return Html(f'<table id="fleet" role="table">{head}</table>')
 
 
-def _explained(series: int, words: Words) -> list[str]:
+def _fitted(shown: "pl.DataFrame") -> list[str]:
+    """The names of the series that could have a page of their own."""
+    names: list[str] = shown.filter(shown["status"] == "ok")["name"].to_list()
+    return names
+
+
+def _explained(series: int, words: Words, *, all_open: bool) -> list[str]:
     said = [
         words("event now: an event reaches into the last window of the series."),
         words(
@@ -263,6 +268,8 @@ def _explained(series: int, words: Words) -> list[str]:
         ),
         words("why: the highest event that lasts until now, or else the highest; and the value at its highest score."),
     ]
+    if not all_open:
+        said.append(words("A name that is a link opens the page of the series; --reports all makes one for each."))
     if series > MOST_ROWS:
         said.append(words("{more:,} more series are in fleet.parquet.", more=series - MOST_ROWS))
     return said

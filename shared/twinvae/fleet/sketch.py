@@ -9,6 +9,7 @@ COLUMNS = 60  # that a series is drawn in
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # a height of a column each, from 0 to 63
 UNKNOWN = "."  # a column without any value
 HIGH = 0.9  # quantile of the scores that a series begins with: a tenth of them are higher
+DRIFTS = 0.5  # from this share of the last rows on a series is said to drift
 FEW = 20  # rows: of fewer nothing is said
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twinvae.detector.detector import VAEDetector
 from twinvae.files.atomic import as_json
-from twinvae.fleet.folder import MODELS, PAGE, TABLES, FleetFolder, page_name
+from twinvae.fleet.folder import MODELS, PAGE, SCRIPT, TABLES, FleetFolder, page_name
 from twinvae.fleet.input import Version
 from twinvae.fleet.page import page_of
 from twinvae.fleet.plan import FORMAT, VERSION, DamagedError, Plan
 from twinvae.fleet.rows import EventRow, Row, as_parquet, failed_row, fitted_row, table_of
 from twinvae.fleet.stems import file_stems
+from twinvae.pages.document import bokeh_file
 from twinvae.plots.words import ENGLISH, Words
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def write_tables(plan: Plan, folder: FleetFolder, words: Words = ENGLISH) -> Tab
     paged = {name for name in plan.names if page_name(stems[name]) in there}
     page = page_of(fleet, found, plan.settings, words, paged)
     tables = {"events.parquet": as_parquet(found), "fleet.parquet": as_parquet(fleet), PAGE: page.encode()}
+    if paged:
+        tables[SCRIPT] = bokeh_file().encode()
     return Tables(fleet, found, folder.finish(tables, summary, files))
 
 

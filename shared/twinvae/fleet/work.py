@@ -1,16 +1,22 @@
 """The work on one batch of a fleet, as a pure function: trains its detectors together and scores each series."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twinvae.detector.detector import VAEDetector, load_detector
 from twinvae.detector.search import is_asked_for, searched
 from twinvae.fleet.rows import EventRow, Row, as_parquet, failed_row, fitted_row, foremost, is_now
-from twinvae.fleet.sketch import drift, sketch
+from twinvae.fleet.sketch import DRIFTS, drift, sketch
 from twinvae.fleet.training import Member, fit_batch
 from twinvae.model.record import event_record
 from twinvae.process.notices import collected
 from twinvae.series.series import Series
 from twinvae.series.spans import rows_within
+
+if TYPE_CHECKING:
+    from twinvae.detector.detection import Detection
+
+REPORTED = ("none", "now", "events", "all")  # those with an event now or a drift, with any event too, or all
+BOKEH = "bokeh.js"  # beside the pages of the series
 
 
 class Settings(NamedTuple):
@@ -23,6 +29,8 @@ class Settings(NamedTuple):
     train_rows: int | None  # the first rows, which are normal; None: all
     scores: bool  # whether the score of every step is wanted
     ignore: list[list[Any]] | None = None  # spans that have no event: pairs of time stamps, or of row numbers
+    reports: str = "none"  # which series have a page of their own: one of `REPORTED`
+    language: str = "en"  # of the pages
 
     def detector(self) -> VAEDetector:
         """An unfitted detector.
@@ -115,7 +123,30 @@ def _scored(settings: Settings, member: Member, table: Series) -> Result:
         sketch=sketch(table.values[:, drawn], scores, detection.threshold),
     )
     written = as_parquet(scores_frame(detection)) if settings.scores else None
-    return Result(row, records, detector.as_bytes(), written)
+    page = _page(settings, detection, name).encode() if is_reported(settings.reports, row) else None
+    return Result(row, records, detector.as_bytes(), written, page)
+
+
+def is_reported(reports: str, row: Row) -> bool:
+    """Whether a series has a page of its own; `reports` is one of `REPORTED`."""
+    odd = row.now is not None or (row.drift or 0) >= DRIFTS
+    return {"none": False, "now": odd, "events": odd or bool(row.events), "all": True}[reports]
+
+
+def _page(settings: Settings, detection: "Detection", name: str) -> str:
+    """The page of one series. What reads its labels is told where the series is: the page does not know."""
+    from twinvae.detector.shown import shown
+    from twinvae.pages.detection import detection_page
+    from twinvae.pages.document import bokeh_beside
+    from twinvae.plots.words import LANGUAGES
+
+    rows, train_rows = len(detection.scores), settings.train_rows or 0
+    source: dict[str, Any] = {
+        "name": name, "file": None, "sha256": None, "rows": rows, "reading": {}, "train_rows": train_rows,
+        "ignore": settings.ignore or [],
+    }  # fmt: skip
+    seen = shown(detection, title=name, train_rows=train_rows, source=source)
+    return detection_page(seen, LANGUAGES[settings.language], head=bokeh_beside(BOKEH))
 
 
 def _event_row(name: str, record: dict[str, Any]) -> EventRow:

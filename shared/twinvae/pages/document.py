@@ -35,6 +35,18 @@ def bokeh() -> Html:
     return Html(Resources(mode="inline", components=["bokeh"]).render_js())
 
 
+def bokeh_file() -> str:
+    """Returns Bokeh's own JavaScript for a file beside many pages: see `bokeh_beside`."""
+    from bokeh.resources import Resources
+
+    return "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
+
+
+def bokeh_beside(name: str) -> Html:
+    """Returns for the head of a page that Bokeh's JavaScript is the file of this name, in the folder of the page."""
+    return Html(f'<script src="{escape(name)}"></script>')
+
+
 def figures(models: Mapping[str, "Model"]) -> tuple[dict[str, Html], Html]:
     """Returns the place of each of Bokeh's models in the page, and the script that puts them all there.
 

@@ -212,6 +212,8 @@ JAPANESE = Words("ja", {
         "下の棒は異常度の最大値、線はしきい値です。",
     "why: the highest event that lasts until now, or else the highest; and the value at its highest score.":
         "理由：継続中で異常度が最も高いイベント（なければ最も高いイベント）と、その最大点での値です。",
+    "A name that is a link opens the page of the series; --reports all makes one for each.":
+        "リンクになっている名前から、その系列のページが開きます。--reports all で全系列のページを作ります。",
     "{more:,} more series are in fleet.parquet.": "残りの {more:,} 系列は fleet.parquet にあります。",
     # `twinvae demo`.
     "injected anomaly": "加えた異常",
