@@ -185,7 +185,7 @@ def test_a_stream_scores_and_finds_what_the_batch_does_where_values_cannot_be(sa
     detector_class, path = saved
     broken = BROKEN.copy()
     broken[5] = -40.0  # while it is warming up
-    detection = detector_class.load(path, valid_range="-9:9").detect(broken, kind="causal")
+    detection = detector_class.load(path, valid_range="-9:9").detect(broken, kind="trailing")
     stream = Stream.load(path, valid_range="-9:9")
     steps = [stream.step(row) for row in broken]
     assert np.allclose([step.score for step in steps], detection.scores, rtol=1e-3, atol=1e-6)

@@ -151,15 +151,23 @@ def _plain(event: Event) -> tuple[int, int, int, float]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(seed=st.integers(0, 2**31), merge_gap=st.sampled_from([0, 20]), window=st.sampled_from([5, 64]))
-def test_runs_with_several_peaks_end_as_those_of_the_batch(seed: int, merge_gap: int, window: int) -> None:
+@given(
+    seed=st.integers(0, 2**31),
+    merge_gap=st.sampled_from([0, 20]),
+    window=st.sampled_from([5, 64]),
+    average=st.sampled_from([0, 16, 64]),
+)
+def test_runs_with_several_peaks_end_as_those_of_the_batch(
+    seed: int, merge_gap: int, window: int, average: int
+) -> None:
     generator, config = np.random.default_rng(seed), Config(window=window, merge_gap=merge_gap, least_height=0.1)
     scores = np.exp(np.cumsum(generator.normal(0, 0.5, 400)) % 12 - 2)
-    tracker, changes, labels = EventTracker(["a"], config), [], (scores > 1).astype(np.int8)
+    smear = window + average
+    tracker, changes, labels = EventTracker(["a"], config, smear), [], (scores > 1).astype(np.int8)
     for at, (score, label) in enumerate(zip(scores.tolist(), labels.tolist(), strict=True)):
         changes += tracker.update(at, label, score, np.array([score]))
     changes += tracker.finish()
-    expected = find_events(event_labels(Alarms(labels, scores, window), config, only_past=True), scores[:, None], ["a"])
+    expected = find_events(event_labels(Alarms(labels, scores, smear), config, only_past=True), scores[:, None], ["a"])
     assert [_plain(change.event) for change in changes if change.what == "close"] == [_plain(e) for e in expected]
 
 
