@@ -177,7 +177,9 @@ def test_what_is_ignored_has_no_event_and_costs_none(detector: Any) -> None:
     assert changed.before.dropped == {"ignore": 1}
 
 
-def test_a_stream_moves_by_the_same_factor_and_says_which_marks_are_wrong_there(detector: Any) -> None:
+@pytest.mark.parametrize("kind", ["point", None])  # whose streams have the scores causal and trailing
+def test_a_stream_moves_by_the_same_factor_and_says_which_marks_are_wrong_there(kind: Any) -> None:
+    detector = detector_of("torch")(**QUICK, kind=kind).fit(NORMAL)
     threshold = detector.stream().threshold
     found = detector.detect(SERIES)
     start, end = span(found, WEAK)

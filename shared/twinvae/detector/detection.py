@@ -49,6 +49,9 @@ class Detection(Scored):
         """The same detection with so many times each threshold and, where named, other rules of events (`direction`,
         `min_deviation`, `min_length`, `at_least`). The series is not scored again: what depends on neither is shared.
 
+        Raises:
+            TypeError, ValueError: if a rule or the factor is not fit for use.
+
         >>> import numpy as np
         >>> from vae_jax import VAEDetector
         >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
