@@ -144,7 +144,7 @@ def test_what_cannot_be_done_is_one_line_and_the_model_is_as_it_was(
     series.write_text(series.read_text() + "2026-02-01 00:00,1\n")
     assert "has another SHA-256" in failure(capsys, *feedback)
     series.unlink()
-    assert "is not there: give the place where it is now (--series)" in failure(capsys, *feedback)
+    assert "is not there: give the place where it is now (--series FILE)" in failure(capsys, *feedback)
     assert model.read_bytes() == content
 
 

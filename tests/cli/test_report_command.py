@@ -70,15 +70,25 @@ def test_a_series_that_has_moved_is_named(detected: Path, tmp_path: Path, capsys
         ("[1]", "damaged"),
         ("{", "damaged"),
         ('{"files": {}, "kind": "point"}', "an earlier release"),
-        ('{"files": {}, "kind": "point", "source": {"file": null, "reading": {}, "ignore": []}}', "came from no file"),
-        ('{"files": {}, "kind": "point", "source": {"reading": {}, "ignore": []}}', "damaged"),
+        ({"file": None, "sha256": None}, "came from no file"),
+        ({"file": 3}, "damaged"),
+        ({"name": None}, "damaged"),
+        ({"rows": None}, "damaged"),
+        ({"sha256": "x"}, "damaged"),
+        ({"train_rows": "x"}, "damaged"),
+        ({"ignore": [1, 2]}, "damaged"),
+        ({"reading": {"bogus": 1}}, "damaged"),
+        ({"reading": 3}, "damaged"),
         ('{"files": {}, "kind": "point", "source": 3}', "damaged"),
-        ('{"files": 3, "kind": "point", "source": {"file": "a", "reading": {}, "ignore": []}}', "damaged"),
+        ('{"files": 3, "kind": "point"}', "damaged"),
     ],
 )
 def test_what_is_no_detection_is_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, said: str
 ) -> None:
+    if isinstance(change, dict):
+        source = {"name": "a", "file": "a.csv", "sha256": "0" * 64, "rows": 5, "reading": {}, "train_rows": 0}
+        change = json.dumps({"files": {}, "kind": "point", "source": source | {"ignore": []} | change})
     if change is not None:
         (tmp_path / "events.json").write_text(change)
     before = files(tmp_path)

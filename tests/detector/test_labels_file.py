@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from twinvae.detector.labels_file import READING, Labels, read_labels
+from twinvae.detector.labels_file import Labels, read_labels
 from twinvae.files.checksum import file_checksum
+from twinvae.tables.source import READING
 from twinvae.tables.table import read_table
 
 ROWS = 40
@@ -55,9 +56,9 @@ def written(content: Any, folder: Path) -> Labels:
 
 def test_it_says_what_was_marked_and_gives_the_series_as_it_was_read(content: Any, tmp_path: Path) -> None:
     labels = written(content, tmp_path)
-    assert labels.ignore == ((datetime(2026, 2, 1, 2), datetime(2026, 2, 1, 3)),)
+    assert labels.source.ignore == ((datetime(2026, 2, 1, 2), datetime(2026, 2, 1, 3)),)
     assert labels.marks == (("expected", 3, 7), ("real", 30, 33))
-    assert (labels.name, labels.rows, labels.train_rows) == ("machine.csv", ROWS, 20)
+    assert (labels.source.name, labels.source.rows, labels.source.train_rows) == ("machine.csv", ROWS, 20)
     found = labels.series(None, ("a",))
     assert found.names == ("a",)
     assert found.stamp(30) == STAMPS[30]
@@ -67,7 +68,7 @@ def test_it_says_what_was_marked_and_gives_the_series_as_it_was_read(content: An
 def test_a_series_that_was_moved_is_named_anew(content: Any, series: Path, tmp_path: Path) -> None:
     moved = series.rename(tmp_path / "elsewhere.csv")
     labels = written(content, tmp_path)
-    with pytest.raises(ValueError, match=r"labels\.json: the series .*machine\.csv is not there: .*--series"):
+    with pytest.raises(ValueError, match=r"machine\.csv: the series is not there: .*--series"):
         labels.series(None, ("a",))
     assert len(labels.series(moved, ("a",))) == ROWS
 
@@ -76,7 +77,7 @@ def test_without_a_file_or_columns_the_user_and_the_model_say_them(content: Any,
     content["series"] |= {"file": None, "sha256": None}
     content["series"]["reading"]["columns"] = None
     labels = written(content, tmp_path)
-    with pytest.raises(ValueError, match="names no file of the series: give it with --series"):
+    with pytest.raises(ValueError, match="not known in which file the series is: give it with --series"):
         labels.series(None, ("a",))
     assert labels.series(series, ("a",)).names == ("a",)
 
@@ -96,8 +97,8 @@ def test_another_series_is_refused(keeps: str, content: Any, series: Path, tmp_p
     if keeps == "marks":
         content["series"]["rows"] = len(changed) - 1
     words = {
-        "sum": "not the file that was marked, it has another SHA-256: .*twinvae detect",
-        "rows": f"has {ROWS - 1} rows, the series that was marked has {ROWS}",
+        "sum": "not the file that was scored, it has another SHA-256: .*twinvae detect",
+        "rows": f"has {ROWS - 1} rows, the series that was scored has {ROWS}",
         "stamps": r"the mark real of rows \[30, 33\) begins at 01.02.2026 05:00, where .* has 02.02.2026 05:00",
         "marks": "the mark real of rows .* lies outside the series, which has 30 rows",
     }[keeps]

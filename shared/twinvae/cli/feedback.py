@@ -41,13 +41,13 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Changes the model and prints what that costs."""
     labels, out = read_labels(options.labels), options.out or options.model
-    series_file = options.series or labels.file
+    series_file = options.series or labels.source.file
     if not options.dry_run:
         check_outputs([out], [options.labels, series_file])
     detector = load_detector(chosen_backend(options)).load(options.model, device=options.device)
     series = labels.series(options.series, detector.channels_)
-    changed = detector.feedback(series, labels.marks, ignore=labels.ignore)
-    if not labels.train_rows and changed.is_all_own:
+    changed = detector.feedback(series, labels.marks, ignore=labels.source.ignore)
+    if not labels.source.train_rows and changed.is_all_own:
         warn(OWN)
     written = not options.dry_run and (changed.is_change or options.out is not None)
     if written:
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     record = {"model": str(out), "written": written, "labels": str(options.labels), "series": str(series_file)} | record
     what = "the changed model is" if changed.is_change else "the model, unchanged, is"
     end = f"{what} in {out}" if written else f"{options.model} is as it was"
-    print_result(options, record, f"{_text(changed, record, labels.name)}{end}")
+    print_result(options, record, f"{_text(changed, record, labels.source.name)}{end}")
 
 
 def _text(changed: Feedback, record: Mapping[str, Any], name: str) -> str:
