@@ -9,12 +9,13 @@ from twinvae.cli.options import (
     add_ignore,
     add_language,
     chosen_detector,
-    chosen_words,
+    chosen_language,
     count,
     read_series,
     reading,
     source_of,
     spans_of,
+    writable,
 )
 from twinvae.cli.text import events_text, print_result, quality_text, unusual_text
 from twinvae.data.datasets import DATASETS, load_dataset
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
     detector = chosen_detector(options)
     table, normal, train_rows, name = _series(options)
     suffix = ".parquet" if options.parquet or (options.file and options.file.suffix.lower() == ".parquet") else ".csv"
-    words = chosen_words(options)
+    words = chosen_language(options)
     outputs = [options.out / output for output in (f"scores{suffix}", *DETECTION_FILES)]
     with new_folder(options.out):
         check_outputs(outputs, [options.file, options.train, options.ignore])
@@ -110,7 +111,7 @@ def _series(options: argparse.Namespace) -> tuple[Series, Series, int, str]:
         dataset = load_dataset(options.dataset)
         table, train_rows, name = dataset.table, options.train_rows or dataset.train_rows, dataset.source
     else:
-        table, train_rows, name = read_series(options.file, options), options.train_rows or 0, options.file.name
+        table, train_rows, name = read_series(options.file, options), options.train_rows or 0, writable(options.file.name)
     if train_rows > len(table):
         raise ValueError(f"--train-rows is {train_rows}, the file has {len(table)} rows")
     if options.train:

@@ -251,13 +251,18 @@ def recorded_spans(options: argparse.Namespace) -> list[list[Any]]:
     return [[end if isinstance(end, float) else end.isoformat() for end in span] for span in ignored_spans(options)]
 
 
+def writable(name: str) -> str:
+    """The name, with a question mark for what no text file can hold: names of files may be any bytes."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def source_of(options: argparse.Namespace, series: "Series", *, name: str, train_rows: int) -> dict[str, Any]:
     """Where a series was read from and how, so that it can be read again: what `labels.json` names it by."""
     how = reading(options) | {name: getattr(options, name) for name in ("columns", "time", "labels")}
     file = options.file
     return {
         "name": name,
-        "file": None if file is None else str(file.resolve()),
+        "file": None if file is None else writable(str(file.resolve())),
         "sha256": None if file is None else file_checksum(file),
         "rows": len(series),
         "reading": {name: list(value) if isinstance(value, tuple) else value for name, value in how.items() if value},

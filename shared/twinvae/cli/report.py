@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from twinvae.cli.options import add_language, choices, chosen_backend, chosen_words
+from twinvae.cli.options import add_language, choices, chosen_backend, chosen_language
 from twinvae.cli.text import events_text, print_result
 from twinvae.detector.detector import load_detector
 from twinvae.detector.report import DETECTION_FILES, PAGE, SUMMARY, write_detection
@@ -32,7 +32,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Scores the series again, writes all files of the detection, and prints the events."""
-    out, words = options.folder, chosen_words(options)
+    out, words = options.folder, chosen_language(options)
     summary, source = _summary(out / SUMMARY)
     file = source.place(options.series)
     suffix = ".parquet" if "scores.parquet" in summary["files"] else ".csv"
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     found = find(table, ignore=source.ignore)
     written = write_detection(
         out, table, detector, found=found, train_rows=source.train_rows, name=source.name, scores_suffix=suffix,
-        words=words, source=summary["source"],
+        words=words, source={**summary["source"], "file": str(file.resolve())},
     )  # fmt: skip
     events = events_text(written["events"], written["threshold"])
     print_result(options, written, f"{events}{written['basis']}\nlook at {out / PAGE}")

@@ -97,6 +97,11 @@ class Detection(Scored):
         """After which rows the time stamps say that some are absent."""
         return []
 
+    @property
+    def labels_of_steps(self) -> Int8[np.ndarray, " step"]:
+        """1 where an event covers a step of the windows, else 0."""
+        return self.labels
+
     def rows_at(self, steps: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
         """The rows at some steps of the windows, which go on where rows are absent; or the next rows after them."""
         return steps

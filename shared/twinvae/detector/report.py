@@ -22,6 +22,7 @@ from twinvae.model.record import event_record
 from twinvae.pages.detection import detection_page
 from twinvae.plots import pictures as plots
 from twinvae.plots.events import plot_events
+from twinvae.plots.fonts import drawable
 from twinvae.plots.words import ENGLISH, Words
 from twinvae.process.notices import warn
 from twinvae.scoring.severity import Stretch
@@ -65,7 +66,8 @@ def write_detection(
 
     `found` is the detection of the table; None stands for that of the detector. `train_rows` says how many of the first
     rows the detector was fitted on; 0 if it was fitted on another series, or has searched this one. `source` says where
-    the table was read from: `twinvae.cli.options.source_of`.
+    the table was read from: `twinvae.cli.options.source_of`. `words` are those of the page and, if a font here draws them,
+    of the pictures.
     `files` in events.json are the names of the other files and their SHA-256. Those that an earlier run has written
     so, and this one has not (a picture without events, scores of another suffix), are removed.
 
@@ -98,6 +100,7 @@ def write_detection(
     detector.save(out / "model.safetensors")
     page = detection_page(shown(found, title=name, train_rows=train_rows, source=source), words)
     write_text(out / PAGE, page)
+    words = drawable(words)  # a page's fonts are those of its reader
 
     totals = [sum(event.channels[name] for event in events) for name in names]
     order = sorted(range(len(names)), key=lambda index: -totals[index])  # the first few channels tell the most

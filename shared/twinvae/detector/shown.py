@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinvae.pages.shown import Level, Shown
+from twinvae.plots.pictures import windows_with
 from twinvae.scoring.events import Event
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ E12 = (1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2)  # steps of a
 LOWEST, HIGHEST = 0.1, 1e4  # of the threshold
 MOST_EVENTS = 500  # below a threshold that finds more there is nothing to see
 MOST_ALARMS = 0.2  # of the rows; likewise
-MOST_LATENT = 2000
+MOST_LATENT, MOST_OF_EVENTS = 2000, 500  # windows in the latent plane, and more of those with an event
 
 
 def shown(found: "Detection", *, title: str, train_rows: int, source: Mapping[str, Any] | None = None) -> Shown:
@@ -38,7 +39,10 @@ def shown(found: "Detection", *, title: str, train_rows: int, source: Mapping[st
         for moved, there in order
     ]  # fmt: skip
     latent, window = found.latent, found.model.config.window
-    starts = np.unique(np.linspace(0, len(latent) - 1, min(MOST_LATENT, len(latent))).astype(int))
+    hit = windows_with(found.labels_of_steps, window)
+    of_events = np.flatnonzero(hit)
+    starts = np.linspace(0, len(latent) - 1, min(MOST_LATENT, len(latent))).astype(int)
+    starts = np.unique([*starts, *of_events[:: max(1, len(of_events) // MOST_OF_EVENTS)]])
     return Shown(
         title=title,
         series=replace(found.series, names=found.model.channels),
@@ -47,6 +51,7 @@ def shown(found: "Detection", *, title: str, train_rows: int, source: Mapping[st
         contributions=found.contributions,
         latent=np.asarray(latent[starts]),
         latent_rows=found.rows_at(starts + window // 2).tolist(),
+        with_event=hit[starts].tolist(),
         absent=found.absent,
         kind=found.name,
         unit=found.axis,
@@ -66,14 +71,17 @@ def _moved(found: "Detection") -> Iterator["Detection"]:
     Where a margin sets the threshold, the others are those of round margins.
     """
     config = found.model.config
-    by_margin = config.threshold in ("maximum", "fenced") and not config.false_events
-    own = config.margin if by_margin and found.threshold == found.model.thresholds.get(found.kind) else 1.0
+    option = found.expected_false_events.option or ""
+    own = config.margin if option.startswith("--margin") and 1e-6 < config.margin < 1e6 else 1.0
     decade = range(math.floor(math.log10(own * LOWEST)), math.ceil(math.log10(own * HIGHEST)) + 1)
     times = [round(step * 10.0**power, 9) / own for power in decade for step in E12]
-    lower = []
+    if not found.threshold > 0:
+        yield found
+        return
+    lower, most = [], max(MOST_ALARMS, 1.5 * float(found.alarms.mean()))
     for factor in sorted((one for one in times if LOWEST <= one < 1 - 1e-9), reverse=True):
         moved = found.at(factor)
-        if moved.alarms.mean() > MOST_ALARMS or len(moved.events) > MOST_EVENTS:
+        if moved.alarms.mean() > most or len(moved.events) > MOST_EVENTS:
             break
         lower.append(moved)
     yield from reversed(lower)

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from twinvae.series.series import Series
 
 MOST_KNOTS = 2**20
-OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
+# After a time of day: a day written 31-12-2024 has none.
+OFFSET = re.compile(r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\s*(Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)$")
 SAMPLES = 400  # rows at which the offset of a local clock is read; it changes twice a year
 
 
@@ -38,13 +39,13 @@ class Clock(NamedTuple):
         """The places half a step before the first and after the last row of [start, end)."""
         before, first, last, after = self.at([start - 1, start, end - 1, end])
         usual = float((self.places[-1] - self.places[0]) / max(self.rows[-1], 1))
-        step = min(usual, *(size for size in (first - before, after - last) if size > 0), usual)
+        step = min([usual, *(size for size in (first - before, after - last) if size > 0)])  # 0 at the ends
         return float(first - step / 2), float(last + step / 2)
 
     @property
     def record(self) -> dict[str, Any]:
         """What scripts need beside the knots."""
-        return {"kind": self.kind, "offsets": self.offsets}
+        return {"kind": self.kind, "offsets": [[row, minutes(text), text] for row, text in self.offsets]}
 
 
 def clock_of(series: Series) -> Clock:
@@ -61,7 +62,7 @@ def clock_of(series: Series) -> Clock:
     if not (steps > 0).all():
         return by_rows
     if offsets:
-        places = places + 6e4 * _minutes(offsets[0][1])
+        places = places + 6e4 * minutes(offsets[0][1])
     bends = np.flatnonzero(np.abs(np.diff(steps)) > 1e-6 * np.median(steps)) + 1  # not what rounding makes
     knots = np.concatenate([[0], bends, [len(rows) - 1]])
     return Clock("time" if at.dtype.kind == "M" else "number", rows[knots], places[knots], offsets)
@@ -72,7 +73,7 @@ def _offsets(series: Series) -> list[tuple[int, str]]:
 
     def said(row: int) -> str:
         found = OFFSET.search(series.stamp(row))
-        return found[0] if found else ""
+        return found[1] if found else ""
 
     rows = np.unique(np.linspace(0, len(series) - 1, SAMPLES).astype(int)).tolist()
     found = [(0, said(0))]
@@ -87,6 +88,11 @@ def _offsets(series: Series) -> list[tuple[int, str]]:
     return [] if found == [(0, "")] else found
 
 
-def _minutes(offset: str) -> int:
+def minutes(offset: str) -> int:
+    """The minutes that an offset is ahead of UTC.
+
+    >>> minutes("+05:30"), minutes("-03"), minutes("Z")
+    (330, -180, 0)
+    """
     digits = offset.replace(":", "")
-    return 0 if digits in ("", "Z") else int(digits[0] + "1") * (60 * int(digits[1:3]) + int(digits[3:5]))
+    return 0 if digits in ("", "Z") else int(digits[0] + "1") * (60 * int(digits[1:3]) + int(digits[3:5] or 0))

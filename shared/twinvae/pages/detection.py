@@ -4,15 +4,19 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from twinvae.pages import events
 from twinvae.pages.clock import Clock, clock_of
 from twinvae.pages.document import bokeh, data, document, figures, script
 from twinvae.pages.figures import BLUE, GREEN, GREY, LONGEST_NAME, ORANGE, Drawing, literal
+from twinvae.pages.lines import channel_line, hatched
 from twinvae.pages.maps import added, latent
 from twinvae.pages.markup import Html
 from twinvae.pages.shown import Level, Shown
 from twinvae.plots.figure import elided
 from twinvae.plots.words import ENGLISH, Words
+from twinvae.scoring.events import Event
 
 FIRST, MOST_PANELS = 3, 12  # channels that are shown at first, and at once
 MOST_ADDED = 60  # channels whose part in the score is drawn
@@ -21,6 +25,11 @@ STYLE = """
 .plot { margin: 0 0 .25rem; }
 #events td:first-child { min-width: 9rem; }
 #events button.link { white-space: nowrap; }
+@media (max-width: 40rem) {
+  #events thead { display: none; }
+  #events tr:not([hidden]) { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  #events td { display: block; border: 0; padding: .1rem .5rem; }
+}
 #events td:nth-child(2) { min-width: 12rem; }
 #channels { max-height: 9rem; overflow: auto; }
 #channels label { margin-right: 1rem; white-space: nowrap; }
@@ -33,9 +42,11 @@ def detection_page(shown: Shown, words: Words = ENGLISH, *, head: Html | None = 
 
     `head` takes the place of Bokeh's own JavaScript, where that lies beside the pages of many series.
     """
+    from bokeh.models import ColumnDataSource
+
     clock, order = clock_of(shown.series), shown.order
     drawing = Drawing(shown, clock, words)
-    details = [drawing.detail(channel) for channel in order]
+    details = [ColumnDataSource(channel_line(shown, channel)) for channel in order]
     channels = [drawing.channel(*one) for one in zip(order[:MOST_PANELS], details, strict=False)]
     score, overview = drawing.score(), drawing.overview(details[0])
     drawing.give_to_script(details, channels, score, overview)
@@ -50,14 +61,14 @@ def detection_page(shown: Shown, words: Words = ENGLISH, *, head: Html | None = 
         f'<div role="img" aria-label="{escape(text)}">{place}</div>'
         for (text, _), place in zip(drawn, places.values(), strict=True)
     )
-    hatched = {"hatched": [drawing.hatched(channel) for channel in order]}
+    without = {"hatched": [hatched(shown, clock, channel) for channel in order]}
     parts = [
         events.answer(shown, words),
         _heading(words("Events")), _threshold(shown, words), events.table(shown, clock, words),
         _heading(words("The series"), "series"), _view(shown, order, words), *over_time,
         _heading(windows), _note(_about_windows(shown, words)), plane,
         _heading(words("Labels")), _labels(shown, words),
-        data("facts", _facts(shown, clock, order, words) | hatched), data("words", _said(words)),
+        data("facts", _facts(shown, clock, order, words) | without), data("words", _said(words)),
         scripts, script("page.js"),
     ]  # fmt: skip
     head = bokeh() if head is None else head
@@ -100,7 +111,8 @@ def _view(shown: Shown, order: Sequence[int], words: Words) -> str:
     )  # fmt: skip
     how = words(
         "Drag a figure to move, Ctrl and the wheel to zoom; drag the frame in the uppermost one. Shaded: events; grey: "
-        "the training part; hatched: no values."
+        "the training part; hatched: no values. The score is raised for a window on both sides of an anomaly; shaded "
+        "is where the values themselves depart."
     )
     moved = "".join(_button(*one) for one in buttons)
     view = f'<div class="controls">{moved}<span id="view" role="status"></span></div>{_note(how)}'
@@ -108,8 +120,8 @@ def _view(shown: Shown, order: Sequence[int], words: Words) -> str:
         return view
     names = [shown.series.names[channel] for channel in order]
     boxes = "".join(
-        f'<label><input type="checkbox" value="{escape(name)}"> {escape(elided(name, LONGEST_NAME))}</label>'
-        for name in names
+        f'<label><input type="checkbox" value="{place}"> {escape(elided(name, LONGEST_NAME))}</label>'
+        for place, name in enumerate(names)
     )
     most = min(MOST_PANELS, len(names))
     choice = words("Choose among {all} channels, at most {most} at once", all=len(names), most=most)
@@ -142,7 +154,7 @@ def _labels(shown: Shown, words: Words) -> str:
     return (
         f'<p>{escape(how)}</p><div class="controls">{rows}<span id="stretch" role="status"></span>'
         f"{_button('use', words('take what is in view'))}{_button('add', words('it was missed'))}</div>"
-        f'<ul id="missed"></ul><div class="controls">{_button("save", words("save labels.json"), disabled=True)}'
+        f'<ul id="marks"></ul><div class="controls">{_button("save", words("save labels.json"), disabled=True)}'
         f'<span id="marked" role="status"></span></div>'
         f'<p class="note">{escape(then)} <code>twinvae feedback model.safetensors labels.json</code></p>'
     )
@@ -153,7 +165,7 @@ def _facts(shown: Shown, clock: Clock, order: Sequence[int], words: Words) -> di
     names, stamp = [shown.series.names[channel] for channel in order], shown.series.stamp
     return {
         "rows": len(shown.series), "window": shown.window, "level": shown.level, "first": FIRST,
-        "channels": names, "titles": [literal(elided(name, LONGEST_NAME)) for name in names],
+        "titles": [literal(elided(name, LONGEST_NAME)) for name in names],
         "clock": clock.record, "absent": list(shown.absent), "source": dict(shown.source),
         "levels": [
             {"threshold": one.threshold, "events": one.events, "option": one.option, "expected": _expected(one, words)}
@@ -161,10 +173,16 @@ def _facts(shown: Shown, clock: Clock, order: Sequence[int], words: Words) -> di
         ],
         "spans": [[event.start, event.end] for event in shown.events],
         "stamps": [[stamp(event.start), stamp(event.end - 1)] for event in shown.events],
-        "scores": [event.score for event in shown.events],
-        "of_event": [list(event.channels)[:FIRST] for event in shown.events],
+        "scores": [event.score if np.isfinite(event.score) else None for event in shown.events],
+        "of_event": [_channels(event, names) for event in shown.events],
         "colors": {"event": ORANGE, "real": GREEN, "expected": GREY, "missed": BLUE},
     }  # fmt: skip
+
+
+def _channels(event: Event, names: Sequence[str]) -> list[int]:
+    """The places of the channels that made an event: at most three, and no more than matter."""
+    told = [name for name, share in event.channels.items() if share >= events.LEAST_SHARE]
+    return [names.index(name) for name in (told or list(event.channels))[:FIRST]]
 
 
 def _expected(level: Level, words: Words) -> str:
@@ -187,7 +205,10 @@ def _said(words: Words) -> Mapping[str, str]:
         "found": words("Threshold {threshold}: events: {events}."),
         "stretch": words("rows [{start}, {end}), from {first} to {last}"),
         "between": words("from {first} to {last}"),
-        "wrong": words("no such rows"),
+        "wrong": words("rows from 0 to {last}, the first not after the last"),
+        "real": words("real"),
+        "expected": words("expected, no event"),
+        "missed": words("missed"),
         "remove": words("remove"),
-        "marked": words("events marked: {events}, missed: {missed}"),
+        "marked": words("{marks} marks"),
     }

@@ -1,5 +1,6 @@
 """The events in words: a sentence for the strongest, and a row of the table for each."""
 
+import math
 from collections.abc import Iterator
 from html import escape
 
@@ -27,7 +28,9 @@ def answer(shown: Shown, words: Words) -> str:
         stamp = shown.series.stamp(strongest.start)
         text = words(", from {stamp}: {why}") if len(found) == 1 else words(". The strongest, from {stamp}: {why}")
         said += text.format(stamp=stamp, why=_why(strongest, shown, words))
-    return f'<p class="answer">{escape(said)}</p><p class="note">{escape(shown.basis)}.</p>'
+    as_was = escape(words("As it was detected:"))
+    basis = f'<p class="note">{escape(shown.basis)}.</p>'
+    return f'<p class="answer"><span id="as-was" hidden>{as_was} </span>{escape(said)}</p>{basis}'
 
 
 def table(shown: Shown, clock: Clock, words: Words) -> str:
@@ -84,17 +87,18 @@ def _why(event: Event, shown: Shown, words: Words) -> str:
     name = next(iter(event.channels))
     text = words(
         "{channel}{value} measured, {expected} expected",
-        channel="" if len(shown.series.names) == 1 else f"{elided(name, LONGEST_NAME)} ",
-        value=words("no value") if event.value is None else number(event.value), expected=number(event.expected),
+        channel="" if len(shown.series.names) == 1 else f"{elided(name, LONGEST_NAME)}: ",
+        value=words("no value") if event.value is None else told(event.value, event.expected),
+        expected=told(event.expected, event.value),
     )  # fmt: skip
     return f"{text}; {'; '.join(event.why)}" if event.why else text
 
 
 def duration(seconds: float) -> str:
-    """Returns a length of time in its two largest units.
+    r"""Returns a length of time in its two largest units.
 
     >>> duration(90061), duration(0.25)
-    ('1 d 1 h', '0.25 s')
+    ('1\xa0d 1\xa0h', '0.25 s')
     """
 
     def parts() -> Iterator[str]:
@@ -103,9 +107,22 @@ def duration(seconds: float) -> str:
             whole = int(left / size + 1e-9)
             left -= whole * size
             if whole:
-                yield f"{whole} {name}"
+                yield f"{whole}\u00a0{name}"
 
     return " ".join(list(parts())[:2]) or f"{seconds:.3g} s"
+
+
+def told(value: float, other: float | None) -> str:
+    """Returns a value with the digits that tell it from the other.
+
+    >>> told(1013.4, 1013.25), told(82.342, 67.61), told(1e9 + 3, 1e9)
+    ('1,013.400', '82.3', '1,000,000,003.0')
+    """
+    apart = 0.0 if other is None else abs(value - other)
+    if not apart or not 1e-4 < max(abs(value), apart) < 1e12:
+        return number(value)
+    decimals = max(0, 2 - math.floor(math.log10(apart)))
+    return f"{value:,.{decimals}f}" if decimals < 10 else f"{value:.9g}"
 
 
 def number(value: float) -> str:

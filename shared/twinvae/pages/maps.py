@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 BINS, FINE_BINS = 600, 120  # over all of the series, and around an event
 MOST_FINE, MOST_CELLS = 60, 200_000  # events that are drawn finely, and cells in all
-LOWEST = 1e-3  # of the threshold: what adds less has no colour
+LOWEST = 0.1  # of the threshold: what adds less has no colour
 
 
 def added(drawing: Drawing, channels: Sequence[int]) -> "Figure":
     """What each channel adds to the score: coarsely over all, finely around events."""
-    from bokeh.models import ColorBar, LogColorMapper, LogTicker
+    from bokeh.models import ColorBar, HoverTool, LogColorMapper, LogTicker
 
     shown, rows = drawing.shown, len(drawing.shown.series)
     names = [elided(shown.series.names[channel], 14) for channel in channels]
@@ -47,7 +47,10 @@ def added(drawing: Drawing, channels: Sequence[int]) -> "Figure":
         parts.append((bins(shown.contributions, finer), places[begin], places[end]))
     images = [np.maximum(part[list(channels)], mapper.low)[::-1] for part, *_ in parts]
     left, width = [begin for _, begin, _ in parts], [end - begin for _, begin, end in parts]
-    plot.image(image=images, x=left, y=[0] * len(images), dw=width, dh=[len(names)] * len(images), color_mapper=mapper)
+    drawn = plot.image(
+        image=images, x=left, y=[0] * len(images), dw=width, dh=[len(names)] * len(images), color_mapper=mapper
+    )
+    plot.add_tools(HoverTool(renderers=[drawn], tooltips=[(drawing.words("score"), "@image{0.000}")]))
     plot.y_range.start, plot.y_range.end = 0, len(names)
     plot.yaxis.ticker = [len(names) - index - 0.5 for index in range(len(names))]
     plot.yaxis.major_label_overrides = {len(names) - index - 0.5: name for index, name in enumerate(names)}

@@ -7,46 +7,45 @@
   const facts = read("facts"), said = read("words");
   const fill = (text, parts) => text.replace(/\{(\w+)\}/g, (_, name) => parts[name]);
   const short = number => Number(number.toPrecision(3)).toString();
+  const plain = value => value instanceof Map ? Object.fromEntries(value) : value;
   const marks = new Map();  // of events: their place -> "real" or "expected"
-  const missed = [];        // stretches that the reader has drawn: [first row, row after the last]
-  let page, level = facts.level;
+  const missed = [];        // stretches that the reader has named: [first row, row after the last]
+  let page, level = facts.level, channels = [];
 
   // Rows and places on the axis. The clock is a line with bends; `at` and `rowAt` go along it.
-  function bend(values, value) {  // the last place whose value is not above this one
+  function lastAtMost(values, value) {
     let low = 0, high = values.length - 1;
     while (low < high) { const middle = (low + high + 1) >> 1; values[middle] <= value ? low = middle : high = middle - 1; }
     return low;
   }
   function along(from, to, value) {
-    const i = Math.min(bend(from, value), from.length - 2), part = (value - from[i]) / (from[i + 1] - from[i]);
+    const i = Math.min(lastAtMost(from, value), from.length - 2), part = (value - from[i]) / (from[i + 1] - from[i]);
     return to[i] + part * (to[i + 1] - to[i]);
   }
   const clock = () => page.clock.data;
-  const at = row => along(clock().row, clock().place, row);
+  const inside = row => Math.min(Math.max(row, 0), facts.rows - 1);
+  const at = row => along(clock().row, clock().place, inside(row));
   const rowAt = place => along(clock().place, clock().row, place);
-  const edge = row => (at(row - 1) + at(row)) / 2;
-  function offset(row) {
-    let found = "";
-    for (const [first, text] of facts.clock.offsets) if (first <= row) found = text;
-    return found;
+  function sides([start, end]) {  // half a step before the first row and after the last
+    const before = at(start) - at(start - 1), after = at(end) - at(end - 1);
+    const usual = (at(facts.rows - 1) - at(0)) / Math.max(facts.rows - 1, 1);
+    const step = Math.min(usual, ...[before, after].filter(size => size > 0));
+    return [at(start) - step / 2, at(end - 1) + step / 2];
   }
-  const minutes = text => text.length < 5 ? 0 : (text[0] === "-" ? -1 : 1) * (+text.slice(1, 3) * 60 + +text.slice(-2));
   function stamp(row) {
     if (facts.clock.kind === "row") return String(row);
-    if (facts.clock.kind === "number") return String(+at(row).toPrecision(12));
-    const zone = offset(row), shift = minutes(zone) - minutes(offset(0));
-    const text = new Date(Math.round(at(row)) + shift * 60000).toISOString().slice(0, -1);
-    return text.replace("T", " ").replace(/\.000$/, "").replace(/(:\d\d):00$/, "$1") + zone;
+    if (facts.clock.kind === "number") return String(+at(row).toPrecision(15));
+    const offsets = facts.clock.offsets, [, minutes, text] = offsets.findLast(one => one[0] <= row) || [0, 0, ""];
+    const place = at(row) + (minutes - (offsets.length ? offsets[0][1] : 0)) * 60000;
+    const whole = Math.floor(place), micro = Math.round((place - whole) * 1000) % 1000;
+    const time = new Date(micro || place - whole < 0.5 ? whole : whole + 1).toISOString().slice(0, -1).replace("T", " ");
+    return (micro ? time + String(micro).padStart(3, "0") : time.replace(/\.000$/, "").replace(/(:\d\d):00$/, "$1")) + text;
   }
 
   // What is in view: all points, or the least and the largest of each part, so that no extreme is lost.
-  function scoreAt(row) {
-    const { row: rows, value } = page.score.detail.data;
-    return value[rows ? bend(rows, row) : row];
-  }
   function thin(panel) {
-    const data = panel.detail.data, rows = data.row, value = data.value, expected = data.expected;
-    const range = panel.figure.x_range, known = row => rows ? bend(rows, row) : row;
+    const { row: rows, value, expected, score } = panel.detail.data;
+    const range = panel.figure.x_range, known = row => rows ? lastAtMost(rows, row) : row;
     const first = Math.max(0, known(Math.max(0, Math.floor(rowAt(range.start)) - 1)));
     const last = Math.min(value.length - 1, known(Math.ceil(rowAt(range.end)) + 1));
     const most = 2 * Math.max(300, panel.figure.inner_width || 1000), size = Math.ceil((last - first + 1) / most * 2);
@@ -65,12 +64,14 @@
       }
       chosen.push(...[...kept].sort((a, b) => a - b));
     }
-    const out = { x: [], row: [], stamp: [], score: [], value: [] };
+    const out = { x: [], row: [], stamp: [], score: [], value: [], drawn: [] };
     if (expected) out.expected = [];
+    const all = page.score.detail.data.value;  // where all rows are kept, as in the panel
     const add = (row, i) => {
-      out.x.push(at(row)); out.row.push(row); out.stamp.push(stamp(row)); out.score.push(scoreAt(row));
-      const plain = i < 0 ? NaN : value[i];
-      out.value.push(panel.floor === null ? plain : Math.max(plain, panel.floor));
+      const one = i < 0 ? NaN : value[i];
+      out.x.push(at(row)); out.row.push(row); out.stamp.push(stamp(row)); out.value.push(one);
+      out.score.push(score ? score[Math.max(i, 0)] : all[row]);
+      out.drawn.push(panel.floor === null ? one : Math.max(one, panel.floor));
       if (expected) out.expected.push(i < 0 ? NaN : expected[i]);
     };
     let before = -1, hole = 0;
@@ -90,51 +91,53 @@
     requestAnimationFrame(() => {
       waiting = false;
       for (const panel of [...page.panels, page.score]) if (panel.figure.visible) thin(panel);
-      const start = Math.max(0, Math.ceil(rowAt(page.x.start))), end = Math.min(facts.rows, Math.floor(rowAt(page.x.end)) + 1);
-      by("view").textContent = fill(said.view, { first: stamp(start), last: stamp(Math.max(start, end - 1)) });
+      const start = inside(Math.ceil(rowAt(page.x.start))), end = inside(Math.floor(rowAt(page.x.end)));
+      by("view").textContent = fill(said.view, { first: stamp(start), last: stamp(Math.max(start, end)) });
+      page.middle.data = { x: [(page.x.start + page.x.end) / 2] };
     });
   }
   function show(start, end) {  // rows
-    const whole = page.x.bounds;
-    page.x.setv({ start: Math.max(whole[0], at(start)), end: Math.min(whole[1], at(end)) });
+    const [low, high] = page.x.bounds;
+    page.x.setv({ start: Math.max(low, at(start)), end: Math.min(high, at(end)) });
   }
   function step(zoom, move) {
-    const [low, high] = page.x.bounds, width = Math.min(high - low, (page.x.end - page.x.start) * zoom);
+    const [low, high] = page.x.bounds, whole = high - low;
+    const width = Math.min(whole, Math.max(page.x.min_interval || 0, (page.x.end - page.x.start) * zoom));
     const middle = (page.x.start + page.x.end) / 2 + move * width;
     const start = Math.min(Math.max(low, middle - width / 2), high - width);
     page.x.setv({ start, end: start + width });
   }
-  function showChannels(names) {  // as many as there are figures for
-    const chosen = names.slice(0, page.panels.length).map(name => facts.channels.indexOf(name));
+  function showChannels(places) {  // as many as there are figures for
+    channels = places.slice(0, page.panels.length);
     for (const [index, panel] of page.panels.entries()) {
-      panel.figure.visible = index < chosen.length;
-      if (index >= chosen.length) continue;
-      const sides = facts.hatched[chosen[index]];
-      panel.detail = page.details[chosen[index]];
-      panel.figure.title.text = facts.titles[chosen[index]];
-      panel.hatched.data = { left: sides.map(side => side[0]), right: sides.map(side => side[1]) };
+      panel.figure.visible = index < channels.length;
+      if (index >= channels.length) continue;
+      const hatched = facts.hatched[channels[index]];
+      panel.detail = page.details[channels[index]];
+      panel.figure.title.text = facts.titles[channels[index]];
+      panel.hatched.data = { left: hatched.map(side => side[0]), right: hatched.map(side => side[1]) };
     }
     for (const box of document.querySelectorAll("#channels input")) {
-      box.checked = chosen.includes(facts.channels.indexOf(box.value));
-      box.disabled = !box.checked && chosen.length === page.panels.length;
+      box.checked = channels.includes(+box.value);
+      box.disabled = !box.checked && channels.length === page.panels.length;
     }
     redraw();
   }
 
-  // Events: the rows of the table, and the strips in the figures.
+  // Events: the rows of the table, and the strips in the figures. At another threshold an event may have other ends: a
+  // mark belongs to all that share a row with the one that was marked.
   const row = place => document.querySelector(`#events tr[data-event="${place}"]`);
+  const meet = (a, b) => facts.spans[a][0] < facts.spans[b][1] && facts.spans[b][0] < facts.spans[a][1];
+  const marked = place => marks.has(place) ? place : [...marks.keys()].find(other => meet(place, other));
   function strips() {
-    const colors = { real: facts.colors.real, expected: facts.colors.expected };
-    const found = facts.levels[level].events, data = { left: [], right: [], event: [], color: [], hatch: [] };
-    const add = (start, end, event, color, hatch) => {
-      data.left.push(edge(start)); data.right.push(edge(end)); data.event.push(event); data.color.push(color);
-      data.hatch.push(hatch);
+    const data = { left: [], right: [], event: [], color: [], dash: [] };
+    const add = (span, event, kind) => {
+      const [left, right] = sides(span);
+      data.left.push(left); data.right.push(right); data.event.push(event); data.color.push(facts.colors[kind]);
+      data.dash.push(kind === "event" ? "solid" : kind === "real" ? "dashed" : "dotted");
     };
-    for (const place of found) {
-      const mark = marks.get(place);
-      add(...facts.spans[place], place, colors[mark] || facts.colors.event, mark === "expected" ? "." : " ");
-    }
-    for (const [start, end] of missed) add(start, end, -1, facts.colors.missed, "x");
+    for (const place of facts.levels[level].events) add(facts.spans[place], place, marks.get(marked(place)) || "event");
+    for (const span of missed) add(span, -1, "missed");
     page.events.selected.indices = [];
     page.events.data = data;
   }
@@ -142,62 +145,76 @@
     const [start, end] = facts.spans[place], around = Math.max(facts.window, end - start);
     for (const other of document.querySelectorAll("#events tr[aria-current]")) other.removeAttribute("aria-current");
     row(place).setAttribute("aria-current", "true");
-    if (facts.channels.length > facts.first) showChannels(facts.of_event[place]);
+    const wanted = facts.of_event[place];
+    if (facts.titles.length > facts.first) showChannels([...wanted, ...channels.filter(one => !wanted.includes(one))]);
     show(Math.max(0, start - around), Math.min(facts.rows - 1, end + around));
   }
   function setLevel(index) {
     level = index;
     const { threshold, events, option, expected } = facts.levels[level], here = new Set(events);
     for (const line of document.querySelectorAll("#events tr[data-event]")) {
-      const place = +line.dataset.event;
+      const place = +line.dataset.event, score = facts.scores[place];
       line.hidden = !here.has(place);
-      line.querySelector(".times").textContent = fill(said.times, { times: short(facts.scores[place] / threshold) });
+      const times = score === null || !threshold ? "–" : short(score / threshold);
+      line.querySelector(".times").textContent = fill(said.times, { times });
     }
     by("none").hidden = events.length > 0;
-    const found = fill(said.found, { threshold: short(threshold), events: events.length });
+    const found = fill(said.found, { threshold: threshold === null ? "–" : short(threshold), events: events.length });
     by("found").textContent = `${found} ${expected}`;
     by("option").textContent = option || "";
     by("option-line").hidden = !option || level === facts.level;
+    by("as-was").hidden = by("reset").disabled = level === facts.level;
     by("threshold").setAttribute("aria-valuetext", found);
-    by("reset").disabled = level === facts.level;
     page.threshold.data = { x: page.threshold.data.x, y: [threshold, threshold] };
-    strips();
+    listMarks();
   }
 
   // Labels.
+  function mark(place, kind) {
+    for (const other of [...marks.keys()]) if (meet(place, other)) marks.delete(other);
+    if (kind) marks.set(place, kind);
+    listMarks();
+  }
   function listMarks() {
-    const list = by("missed");
-    list.replaceChildren(...missed.map(([start, end], index) => {
-      const item = document.createElement("li"), remove = document.createElement("button");
-      item.textContent = fill(said.stretch, { start, end, first: stamp(start), last: stamp(end - 1) }) + " ";
-      remove.textContent = said.remove;
-      remove.onclick = () => { missed.splice(index, 1); listMarks(); };
-      item.append(remove);
-      return item;
-    }));
+    const item = (kind, [start, end], remove) => {
+      const line = document.createElement("li"), button = document.createElement("button");
+      const text = fill(said.stretch, { start, end, first: stamp(start), last: stamp(end - 1) });
+      line.textContent = `${said[kind]}: ${text} `;
+      button.textContent = said.remove;
+      button.onclick = remove;
+      line.append(button);
+      return line;
+    };
+    by("marks").replaceChildren(
+      ...[...marks].map(([place, kind]) => item(kind, facts.spans[place], () => mark(place, ""))),
+      ...missed.map((span, i) => item("missed", span, () => { missed.splice(i, 1); listMarks(); })),
+    );
+    for (const line of document.querySelectorAll("#events tr[data-event]:not([hidden])")) {
+      line.querySelector("select").value = marks.get(marked(+line.dataset.event)) || "";
+    }
     by("save").disabled = marks.size + missed.length === 0;
-    by("marked").textContent = fill(said.marked, { events: marks.size, missed: missed.length });
+    by("marked").textContent = fill(said.marked, { marks: marks.size + missed.length });
     strips();
   }
-  const between = (low, value, high) => Math.min(high, Math.max(low, value));
   function stretch(first, last) {  // puts a stretch into the form
-    by("first").value = between(0, Math.round(first), facts.rows - 1);
-    by("last").value = between(0, Math.round(last), facts.rows - 1);
+    by("first").value = inside(Math.round(first));
+    by("last").value = inside(Math.round(last));
     tell();
   }
   function tell() {
-    const [first, last] = [+by("first").value, +by("last").value];
+    const [first, last] = ["first", "last"].map(id => by(id).valueAsNumber);
     const right = Number.isInteger(first) && Number.isInteger(last) && 0 <= first && first <= last && last < facts.rows;
-    by("stretch").textContent = right ? fill(said.between, { first: stamp(first), last: stamp(last) }) : said.wrong;
+    const wrong = fill(said.wrong, { last: facts.rows - 1 });
+    by("stretch").textContent = right ? fill(said.view, { first: stamp(first), last: stamp(last) }) : wrong;
     by("add").disabled = !right;
   }
   function labels() {
-    const one = (mark, [start, end], times) => ({  // time stamps are those of the file, or none
-      mark, start, end, start_time: times ? times[0] : null, last_time: times ? times[1] : null,
+    const one = (kind, [start, end], times) => ({  // time stamps are those of the file, or none
+      mark: kind, start, end, start_time: times ? times[0] : null, last_time: times ? times[1] : null,
     });
-    const marked = [...marks].map(([place, mark]) => one(mark, facts.spans[place], facts.stamps[place]));
-    marked.push(...missed.map(span => one("missed", span)));
-    return { format: "twinvae labels", version: 1, series: facts.source, marks: marked.sort((a, b) => a.start - b.start) };
+    const all = [...marks].map(([place, kind]) => one(kind, facts.spans[place], facts.stamps[place]));
+    all.push(...missed.map(span => one("missed", span)));
+    return { format: "twinvae labels", version: 1, series: facts.source, marks: all.sort((a, b) => a.start - b.start) };
   }
   function save() {
     const link = document.createElement("a");
@@ -207,11 +224,16 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
+  function letFingersScroll(root = document) {  // up and down; sideways they move the figure
+    for (const element of root.querySelectorAll("*")) {
+      if (element.classList.contains("bk-events")) element.style.touchAction = "pan-y";
+      if (element.shadowRoot) letFingersScroll(element.shadowRoot);
+    }
+  }
   function start() {
     const found = window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].get_model_by_name("page");
     if (!found) return requestAnimationFrame(start);
-    page = found.args instanceof Map ? Object.fromEntries(found.args) : found.args;
-    const plain = value => value instanceof Map ? Object.fromEntries(value) : value;
+    page = plain(found.args);
     page.panels = page.panels.map(plain); page.score = plain(page.score); page.overview = plain(page.overview);
     for (const name of ["start", "end"]) page.x.properties[name].change.connect(redraw);
     window.addEventListener("resize", redraw);
@@ -222,22 +244,19 @@
       button.onclick = () => { open(+button.closest("tr").dataset.event); by("series").scrollIntoView(); };
     }
     for (const choice of document.querySelectorAll("#events select")) {
-      choice.onchange = () => {
-        const place = +choice.closest("tr").dataset.event;
-        choice.value ? marks.set(place, choice.value) : marks.delete(place);
-        listMarks();
-      };
+      choice.onchange = () => mark(+choice.closest("tr").dataset.event, choice.value);
     }
     for (const box of document.querySelectorAll("#channels input")) {
-      box.onchange = () => showChannels([...document.querySelectorAll("#channels input:checked")].map(one => one.value));
+      box.onchange = () => showChannels([...document.querySelectorAll("#channels input:checked")].map(one => +one.value));
     }
     const whole = () => page.x.setv({ start: page.x.bounds[0], end: page.x.bounds[1] });
+    const some = number => [...facts.titles.keys()].slice(0, number);
     for (const [id, act] of Object.entries({
       whole, in: () => step(0.5, 0), out: () => step(2, 0), back: () => step(1, -0.5), on: () => step(1, 0.5), save,
-      use: () => stretch(rowAt(page.x.start), rowAt(page.x.end)),
-      add: () => { missed.push([+by("first").value, +by("last").value + 1]); listMarks(); },
+      use: () => stretch(Math.ceil(rowAt(page.x.start)), Math.floor(rowAt(page.x.end))),
+      add: () => { missed.push([by("first").valueAsNumber, by("last").valueAsNumber + 1]); listMarks(); },
       reset: () => { by("threshold").value = facts.level; setLevel(facts.level); },
-      all: () => showChannels(facts.channels), few: () => showChannels(facts.channels.slice(0, facts.first)),
+      all: () => showChannels(some()), few: () => showChannels(some(facts.first)),
     })) if (by(id)) by(id).onclick = act;
     by("threshold").oninput = () => setLevel(+by("threshold").value);
     for (const id of ["first", "last"]) by(id).oninput = tell;
@@ -245,12 +264,14 @@
       const place = page.events.data.event[page.events.selected.indices[0]];
       if (place >= 0) { open(place); row(place).scrollIntoView({ block: "nearest" }); }
     });
-    page.windows.selected.properties.indices.change.connect(() => {
-      const rows = page.windows.selected.indices.map(i => page.windows.data.row[i]);
-      if (rows.length) stretch(Math.min(...rows), Math.max(...rows));
+    page.windows.selected.properties.indices.change.connect(() => {  // a stretch, if no window is left out of it
+      const chosen = [...page.windows.selected.indices].sort((a, b) => a - b), last = chosen.at(-1);
+      if (chosen.length && last - chosen[0] + 1 === chosen.length) {
+        stretch(page.windows.data.row[chosen[0]], page.windows.data.row[last]);
+      }
     });
     thin(page.overview);
-    setLevel(level); listMarks(); stretch(0, 0); showChannels(facts.channels.slice(0, facts.first));
+    setLevel(level); tell(); showChannels(some(facts.first)); letFingersScroll();
     document.body.dataset.ready = "true";
   }
   start();

@@ -33,6 +33,7 @@ class Shown:
     contributions: TimeByChannel
     latent: Float[np.ndarray, "point latent"]  # of some windows
     latent_rows: Sequence[int]  # in the middle of each of them
+    with_event: Sequence[bool]  # whether each of them holds a step of an event
     absent: Sequence[int]  # after which rows some are absent
     kind: str
     unit: str  # of the scores
@@ -51,7 +52,7 @@ class Shown:
 
     @property
     def order(self) -> list[int]:
-        """The channels, those first that share most in the events, or in the scores if there are none."""
+        """The channels, those first that share most in the events."""
         names = self.series.names
         totals = [sum(event.channels[name] for event in self.found) for name in names]
         return sorted(range(len(names)), key=lambda channel: -totals[channel])

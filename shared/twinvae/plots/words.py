@@ -125,9 +125,13 @@ JAPANESE = Words("ja", {
     "farther": "縮小",
     "from {first} to {last}": "{first} から {last} まで",
     "Drag a figure to move, Ctrl and the wheel to zoom; drag the frame in the uppermost one. Shaded: events; grey: the "
-    "training part; hatched: no values.":
+    "training part; hatched: no values. The score is raised for a window on both sides of an anomaly; shaded is "
+    "where the values themselves depart.":
         "図をドラッグすると移動、Ctrl を押しながらホイールで拡大・縮小します。いちばん上の図の枠もドラッグできます。"
-        "色つきはイベント、灰色は学習区間、斜線は値のない区間です。",
+        "色つきはイベント、灰色は学習区間、斜線は値のない区間です。異常度は異常の前後 1 窓分でも高くなります。"
+        "色つきの区間は、値そのものが外れているところです。",
+    "As it was detected:": "検知時の結果：",
+    "show an event": "イベントを表示",
     "Choose among {all} channels, at most {most} at once": "全 {all} チャネルから選ぶ（同時に {most} まで）",
     "the first {number}": "先頭の {number} チャネル",
     "the first three": "先頭の 3 チャネル",
@@ -152,12 +156,13 @@ JAPANESE = Words("ja", {
         "表示中の区間を取り込むか、行の番号を入力します。",
     "first row": "最初の行",
     "last row": "最後の行",
-    "no such rows": "そのような行はありません",
+    "rows from 0 to {last}, the first not after the last": "0 から {last} までの行、最初の行は最後の行以前",
     "take what is in view": "表示中の区間を取り込む",
     "it was missed": "見逃しとして加える",
     "rows [{start}, {end}), from {first} to {last}": "行 [{start}, {end})、{first} から {last} まで",
     "remove": "取り消す",
-    "events marked: {events}, missed: {missed}": "ラベル付きのイベント {events} 件、見逃し {missed} 件",
+    "{marks} marks": "ラベル {marks} 件",
+    "missed": "見逃し",
     "save labels.json": "labels.json を保存",
     "Then this moves the threshold so that what is marked is right, and says what that costs:":
         "次のコマンドで、ラベルどおりになるようにしきい値を動かし、その代償を表示します：",

@@ -161,7 +161,7 @@ def _of_rows(text: str, sure: str) -> str:
 
 
 def _exactly(value: float) -> str:
-    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return f"{value:.12g}"  # what rounding makes is no part of it
 
 
 def about(sure: str) -> str:
