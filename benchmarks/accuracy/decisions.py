@@ -41,6 +41,7 @@ from twinvae.metrics.ranking import check_labels
 from twinvae.network.backend import load_backend
 from twinvae.network.training import train
 from twinvae.process.notices import one_line
+from twinvae.scoring.expected_rate import TIMES
 from twinvae.series.series import Series
 from twinvae.windowing.intervals import intervals
 from twinvae.windowing.period import period
@@ -48,7 +49,7 @@ from twinvae.windowing.period import period
 RATES = (30.0, 10.0, 3.0)  # false events in 10,000 steps that are asked for
 FITTED = 0.7  # of the training rows, where a rate is asked for; the rest is normal data that was not fitted on
 PEERS = ("sub-pca", "isolation-forest", "pyod-vae")
-TIMES = (0.125, 0.177, 0.25, 0.354, 0.5, 0.707, 1.0, 1.41, 2.0, 2.83, 4.0, 5.66, 8.0, 11.3, 16.0)  # the usual threshold
+AT_TIMES = (0.125, 0.177, *TIMES)  # the usual threshold
 MOVED_KINDS: tuple[Kind, ...] = ("ensemble", "multiscale", "causal")  # of a normal part: the scores that decide
 OURS = (STREAM, RATE.strip(), MOVED.strip(), MOVED + SEARCH, MOVED + QUIET)  # peers have no such thing
 SITUATIONS = (CLEAN, SPOILT, SEARCH, QUIET, *OURS)  # the order in which they are measured
@@ -165,7 +166,7 @@ def _decided(task: Task, values: np.ndarray, dataset: Dataset) -> Iterator[tuple
         yield situation, judged(labels[rows:], after)
     elif situation == STREAM and has_part and not is_spoilt:
         detector = load_detector(task.method.removeprefix("vae_"))().fit(values[:rows])
-        events = detector.events(values[rows:], kind="causal")  # those of a stream: `tests/stream`
+        events = detector.events(values[rows:], kind=detector.stream().kind)  # those of a stream: `tests/stream`
         yield situation, judged(labels[rows:], [(one.start, one.end) for one in events])
     elif situation == SEARCH and labels.any():
         yield situation, judged(labels, _searched(task.method)(values))
@@ -186,7 +187,7 @@ def _decided(task: Task, values: np.ndarray, dataset: Dataset) -> Iterator[tuple
 
 def _at_times(found: Detection, first: int = 0) -> dict[float, Spans]:
     """The events of a detection that touch the rows from the first on, counted from there, at each of the times."""
-    spans = {times: intervals(found.at(times).labels) for times in TIMES}
+    spans = {times: intervals(found.at(times).labels) for times in AT_TIMES}
     return {
         times: [(max(start - first, 0), end - first) for start, end in each if end > first]
         for times, each in spans.items()

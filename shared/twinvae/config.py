@@ -10,8 +10,8 @@ import numpy as np
 from twinvae.process.settings import READERS, TEXTS
 
 Kind = Literal[
-    "point", "reconstruction", "window", "causal", "multiscale", "causal_multiscale", "neighbour", "residual",
-    "ensemble", "probability", "divergence",
+    "point", "reconstruction", "window", "causal", "trailing", "multiscale", "causal_multiscale", "neighbour",
+    "residual", "ensemble", "probability", "divergence",
 ]  # fmt: skip
 Scaling = Literal["none", "standard", "robust"]
 Centring = Literal["none", "window"]

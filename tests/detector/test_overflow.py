@@ -46,11 +46,11 @@ def test_a_huge_value_is_an_event_at_its_row_in_batch_and_stream(fitted: Any, hu
     assert (event.start, event.end) == (ROW, ROW + rows)
     assert event.value == huge
     assert next(iter(event.channels)) == fitted.channels_[0]
-    for kind in ("multiscale", "causal"):
+    stream = fitted.stream()
+    for kind in ("multiscale", "causal", stream.kind):
         found = fitted.detect(series, kind=kind)
         assert np.isfinite(found.contributions[:, -1]).all()
         assert found.labels[ROW : ROW + rows].all()
-    stream = fitted.stream()
     steps = [stream.step(point) for point in series]
     scores = np.array([step.score for step in steps])
     known = ~np.isnan(scores)

@@ -81,7 +81,7 @@ def test_an_alarm_is_a_score_strictly_above_the_threshold(fitted: Any, kind: Any
     middle = sorted(set(scores.tolist()))[len(set(scores.tolist())) // 2]
     copy.thresholds_[kind] = middle
     alarms = copy.detect(SPIKE, kind=kind).alarms
-    start = 4 if kind == "causal" else 0
+    start = 4 if SCORES[kind].only_past else 0
     assert alarms[start:].tolist() == (scores > middle)[start:].astype(int).tolist()
     assert alarms[start:][scores[start:] == middle].tolist() == [0]
 
@@ -103,14 +103,15 @@ def test_a_causal_fit_has_warm_up_scores_and_labels(detector_class: Any) -> None
     assert detector.labels_.tolist() == [0] * 4 + [1] * 76
 
 
-def test_causal_uses_no_future(fitted: Any) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if SCORES[kind].only_past])
+def test_what_is_known_at_once_uses_no_future(fitted: Any, kind: Any) -> None:
     changed = PLAIN.copy()
     changed[50:] = np.random.default_rng(2).normal(100.0, 10.0, 30)
-    before, after = (fitted.decision_function(series, kind="causal") for series in (PLAIN, changed))
+    before, after = (fitted.decision_function(series, kind=kind) for series in (PLAIN, changed))
     assert (before[:50] == after[:50]).all()
     assert (before[50:] != after[50:]).all()
-    for kind in ("point", "reconstruction", "window"):
-        before, after = (fitted.decision_function(series, kind=kind) for series in (PLAIN, changed))
+    for other in ("point", "reconstruction", "window"):
+        before, after = (fitted.decision_function(series, kind=other) for series in (PLAIN, changed))
         assert (before[46:50] != after[46:50]).all(), "the others do use it"
 
 
@@ -170,7 +171,7 @@ def test_each_kind_s_threshold_is_that_of_its_training_scores_away_from_the_ends
     detector = detector_class(**SMALL, threshold=method, dtype="float64").fit(CHANNELS)
     for kind in KINDS:
         scores = detector.decision_function(CHANNELS, kind=kind)
-        scores = scores[4:] if kind == "causal" else scores[fully_covered(80, 5)]
+        scores = scores[4:] if SCORES[kind].only_past else scores[fully_covered(80, 5)]
         assert detector.thresholds_[kind] == pytest.approx(threshold(scores, detector.config_), rel=1e-12)
     windows = reference.windows(CHANNELS, 5).reshape(76, 15)
     x_hat = reference.decode(reference.encode(windows, detector.parameters_)[0], detector.parameters_)

@@ -1,5 +1,6 @@
 """The files and the names that the pages' blocks use."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from tests.conftest import unchecked
 from twinvae.config import PRESETS
+from twinvae.files.checksum import file_checksum
 
 CHANNELS = ("flow",)  # one channel and one period in all: few programs to compile
 SPIKE = slice(1200, 1212)
@@ -43,6 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _frame(waves(rows, seed, spike=spike)).write_csv(folder / f"{name}.csv")
     (folder / "maintenance.csv").write_text("start,end\n2026-01-01 20:00,2026-01-01 22:00\n", encoding="utf-8")
     pl.DataFrame({"value": waves(10_500, 4)[:, 0]}).write_csv(folder / "long.csv")
+    _write_labels(folder)
     (folder / "machines").mkdir()
     parts = {f"pump-{index}": waves(1300, 10 + index, spike=True)[:, 0] for index in range(2)}
     for name, values in parts.items():
@@ -54,6 +57,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     detector = VAEDetector(seed=0).fit(pl.read_csv(folder / "normal.csv").select(CHANNELS))
     detector.save(folder / "model.safetensors")
     return folder
+
+
+def _write_labels(folder: Path) -> None:
+    """What a reader has marked in a report of `today.csv`."""
+    file = folder / "today.csv"
+    known = {"name": file.name, "file": str(file), "sha256": file_checksum(file), "rows": 1500}
+    content = {
+        "format": "twinvae labels",
+        "version": 1,
+        "series": known | {"reading": {"columns": list(CHANNELS), "time": "time"}, "train_rows": 0},
+        "marks": [
+            {"mark": "real", "start": SPIKE.start, "end": SPIKE.stop},
+            {"mark": "expected", "start": 100, "end": 110},
+        ],
+    }
+    (folder / "labels.json").write_text(json.dumps(content), encoding="utf-8")
 
 
 EPOCHS = 20  # of the presets in place of 100: what a page shows is run as it stands, with less training

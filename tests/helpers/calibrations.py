@@ -4,7 +4,7 @@ import numpy as np
 
 from twinvae.config import DType
 from twinvae.model.calibration_record import columns
-from twinvae.scoring.formulas import AVERAGED, Calibration
+from twinvae.scoring.formulas import AVERAGED, Calibration, durations_of
 from twinvae.scoring.neighbours import VIEWS, Memory, bank_of, digest
 
 
@@ -27,7 +27,7 @@ def made_up(
     return Calibration(
         warm_up=np.full(channels, warm_up),
         durations=durations,
-        largest={kind: units(len(durations), columns(kind, channels)) for kind in AVERAGED},
+        largest={kind: units(len(durations_of(kind, durations)), columns(kind, channels)) for kind in AVERAGED},
         peak={kind: float(units(1)[0]) for kind in AVERAGED},
         variance=units(channels),
         memory=Memory({view: bank_of(view, known, window) for view in VIEWS}, len(known), digest(known)),

@@ -195,49 +195,6 @@ def test_an_old_file_without_a_checksum_is_read_with_one_note(tmp_path: Path) ->
     assert model_file.as_bytes(found) == model_file.as_bytes(model(2))
 
 
-def of_version_2(path: Path) -> None:
-    """Makes of a file what the release before wrote: fewer scores, and no windows of the training series."""
-    tensors, metadata = opened(path)
-    settings = json.loads(metadata["settings"])
-    known = settings.pop("calibration")
-    settings |= {"warm_up": known["warm_up"][0], "durations": known["durations"]}
-    settings["thresholds"] = {
-        kind: limit for kind, limit in settings["thresholds"].items()
-        if kind not in ("ensemble", "neighbour", "residual", "causal_multiscale")
-    }  # fmt: skip
-    for name in ("folds", "false_events"):
-        settings["config"].pop(name)
-    rest = {name: tensor for name, tensor in tensors.items() if not name.startswith("calibration.")}
-    rest["calibration.variance"] = tensors["calibration.variance"]
-    rest["calibration.largest"] = tensors["calibration.largest.multiscale"]
-    if "calibration.excess" in tensors:
-        rest["calibration.excess"] = tensors["calibration.excess"][:5].copy()
-    save_with_sum(rest, path, metadata | {"version": "2", "settings": json.dumps(settings)})
-
-
-def test_a_model_of_version_2_scores_as_it_did_and_cannot_be_saved_again(backend_name: str, tmp_path: Path) -> None:
-    path, wave = tmp_path / "model.safetensors", np.sin(np.arange(300) / 3.0)
-    lost = wave.copy()
-    lost[100:103] = np.nan
-    fitted = detector_of(backend_name)(
-        window=6, hidden_dim=8, latent_dim=3, epochs=3, kind="multiscale", missing="mask"
-    ).fit(wave)  # fmt: skip
-    fitted.save(path)
-    of_version_2(path)
-    read = detector_of(backend_name).load(path)
-    for kind in ("multiscale", "point", "causal", "divergence"):
-        assert (read.decision_function(lost, kind=kind) == fitted.decision_function(lost, kind=kind)).all()
-    moved = wave.copy()
-    moved[150] += 9
-    assert [event.start for event in read.events(moved)] == [event.start for event in fitted.events(moved)]
-    assert read.events(moved)[0].similar_row is None
-    assert [read.stream().update(x) for x in moved] == [fitted.stream().update(x) for x in moved]
-    with pytest.raises(ValueError, match="without the score ensemble: fit it again"):
-        read.decision_function(wave, kind="ensemble")
-    with pytest.raises(ValueError, match=r"cannot be saved: an earlier release has fitted it.*: fit it again"):
-        read.save(path)
-
-
 def dropped(name: str) -> Callable[[Tensors], Any]:
     return lambda tensors: tensors.pop(name)
 

@@ -242,7 +242,8 @@ def masked_scores(  # noqa: PLR0912  (a branch for each kind of score)
             if around := covering(t):
                 drawn[t] = np.average([x_hat[w, t - w] for w in around], axis=0, weights=[held[w] for w in around])
         result = views.scores(kind, errors, newest, series, drawn, window, calibration)
-        result[~known] = np.nan
+        late = np.arange(length)[:, None] >= (window - 1 if kind == "trailing" else 0)
+        result[~known & late] = np.nan
     for c in range(channels):
         fill_gaps(result[:, c], known[:, c], window, kind)
     return result
@@ -253,7 +254,7 @@ def fill_gaps(scores: np.ndarray, known: np.ndarray, window: int, kind: str) -> 
     for t in np.flatnonzero(~known):
         before = [s for s in np.flatnonzero(known) if s < t]
         after = [s for s in np.flatnonzero(known) if s > t]
-        if kind == "causal":
+        if kind in ("causal", "trailing"):
             if t >= window - 1 and before and t - before[-1] < window:
                 scores[t] = scores[t - 1]  # NaN: still warming up
         elif min([t - s for s in before[-1:]] + [s - t for s in after[:1]], default=window) < window:

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from twinvae.scoring.formulas import AVERAGED, Calibration
+from twinvae.scoring.formulas import Calibration
+
+ENSEMBLE = ("multiscale", "causal_multiscale", "residual", "neighbour")
 
 
 def averaged(errors: np.ndarray, durations: tuple[int, ...], largest: np.ndarray) -> np.ndarray:
@@ -18,6 +20,22 @@ def averaged(errors: np.ndarray, durations: tuple[int, ...], largest: np.ndarray
             known = ~np.isnan(inside)
             sums = np.where(known, inside, 0).sum(axis=0)
             mean[t] = np.where(known.any(axis=0), sums / np.maximum(known.sum(axis=0), 1), np.nan)
+        squares.append((mean / most) ** 2)
+    result: np.ndarray = np.mean(squares, axis=0)
+    return result
+
+
+def trailing(errors: np.ndarray, durations: tuple[int, ...], largest: np.ndarray, warm_up: np.ndarray) -> np.ndarray:
+    """As `averaged`, over the last steps of each duration; those before the first have the warm-up."""
+    squares = []
+    for duration, most in zip(durations, largest, strict=True):
+        mean = np.full(errors.shape, np.nan)
+        for t in range(len(errors)):
+            before = [warm_up] * max(0, duration - 1 - t)
+            last = np.array([*before, *errors[max(0, t - duration + 1) : t + 1]])
+            for c in range(errors.shape[1]):
+                known = last[:, c][~np.isnan(last[:, c])]
+                mean[t, c] = known.mean() if len(known) else np.nan
         squares.append((mean / most) ** 2)
     result: np.ndarray = np.mean(squares, axis=0)
     return result
@@ -70,7 +88,9 @@ def scores(
     assert memory is not None
     held = np.array([(~np.isnan(series[w : w + window])).sum() for w in range(len(series) - window + 1)])
     parts = {}
-    for one in AVERAGED if kind == "ensemble" else (kind,):
+    if kind == "trailing":
+        return trailing(causal, calibration.durations[:3], calibration.largest["trailing"], calibration.warm_up)
+    for one in ENSEMBLE if kind == "ensemble" else (kind,):
         if one == "multiscale":
             errors = point
         elif one == "causal_multiscale":
@@ -82,7 +102,7 @@ def scores(
         parts[one] = averaged(errors, calibration.durations, calibration.largest[one])  # type: ignore[index]
     if kind != "ensemble":
         return np.broadcast_to(parts[kind], series.shape).copy()
-    p, c, r, z = (parts[one] / calibration.peak[one] for one in AVERAGED)
+    p, c, r, z = (parts[one] / calibration.peak[one] for one in ENSEMBLE)  # type: ignore[index]
     result = np.full(series.shape, np.nan)
     for t in range(len(series)):
         known = ~np.isnan(p[t]) & ~np.isnan(c[t])

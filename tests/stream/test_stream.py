@@ -62,6 +62,7 @@ def points(length: int, channels: int, seed: int = 0) -> np.ndarray:
     ("channels", "options", "tolerance"),
     [
         (1, {"dtype": "float64"}, 1e-12),
+        (2, {"dtype": "float64", "kind": "causal"}, 1e-12),
         (3, {"preset": "auto", "window": 7, "hidden_dim": 8, "latent_dim": 3}, 1e-5),
         (2, {"dtype": "float64", "draws": 3, "scaling": "standard", "centring": "window"}, 1e-12),
     ],
@@ -72,15 +73,16 @@ def test_a_stream_scores_labels_and_finds_what_the_batch_does(
     detector = detector_of(name)(**SMALL | {"merge_gap": 3} | options, margin=1.5)
     detector.fit(np.random.default_rng(1).normal(size=(90, channels)))
     series = points(150, channels)
-    batch = detector.decision_function(series, kind="causal")
     stream = detector.stream()
+    assert stream.kind == options.get("kind", "trailing")
+    batch = detector.decision_function(series, kind=stream.kind)
     steps = [stream.step(point) for point in series]
     scores = np.array([step.score for step in steps])
     assert np.abs(scores - batch).max() <= tolerance * np.ptp(batch)
-    assert [step.label for step in steps] == detector.detect(series, kind="causal").alarms.tolist()
+    assert [step.label for step in steps] == detector.detect(series, kind=stream.kind).alarms.tolist()
     changes = [change for step in steps for change in step.changes] + stream.tracker.finish()
     closed = [change.event for change in changes if change.what == "close"]
-    expected = detector.events(series, kind="causal")
+    expected = detector.events(series, kind=stream.kind)
     assert places(closed) == places(expected)
     assert expected
     for found, event in zip(closed, expected, strict=True):
@@ -113,13 +115,12 @@ def test_gaps_are_left_out_as_the_batch_does(
 ) -> None:
     detector = detector_of(name)(**{"preset": "auto"} | SMALL | {"merge_gap": 3} | options, margin=1.5)
     detector.fit(np.random.default_rng(1).normal(size=(90, channels)))
-    series = holes(150, channels)
+    series, stream = holes(150, channels), detector.stream()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # gaps are left out; steps without a value near
-        batch, expected = (f(series, kind="causal") for f in (detector.decision_function, detector.events))
-        alarms = detector.detect(series, kind="causal").alarms
-        filled = detector.decision_function(np.nan_to_num(series), kind="causal")
-    stream = detector.stream()
+        batch, expected = (f(series, kind=stream.kind) for f in (detector.decision_function, detector.events))
+        alarms = detector.detect(series, kind=stream.kind).alarms
+        filled = detector.decision_function(np.nan_to_num(series), kind=stream.kind)
     steps = [stream.step(point) for point in series]
     scores = np.array([step.score for step in steps])
     assert (np.isnan(scores) == np.isnan(batch)).all()
@@ -240,7 +241,7 @@ loaded = [m for m in ("jax", "torch", "flax", "vae_jax", "vae_torch", "sklearn",
 assert not loaded, loaded
 """
     )
-    np.testing.assert_allclose(json.loads(scores), detector.decision_function(series, kind="causal"), rtol=1e-9)
+    np.testing.assert_allclose(json.loads(scores), detector.decision_function(series, kind="trailing"), rtol=1e-9)
 
 
 # Restarts.

@@ -84,7 +84,7 @@ def lead(table: Table, floor: float) -> list[str]:
 
 def _score(sizes: list[Cell]) -> str:
     times = [cell.times for cell in sizes]
-    jax, torch = sum(t is not None and t > 1 for t in times), sum(t is not None and t < 1 for t in times)
+    jax, torch = (sum(t is not None and (t.value > 1) is ahead for t in times) for ahead in (True, False))
     return f"JAX is ahead at {jax}, PyTorch at {torch}, neither beyond the noise at {len(times) - jax - torch}"
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int8
 
 from twinvae.config import KINDS
-from twinvae.detector.detection import Detection, labels_of
+from twinvae.detector.detection import Detection
+from twinvae.detector.labels import labels_of
 from twinvae.detector.preparation import Prepared, to_score
 from twinvae.detector.rates import rated
 from twinvae.detector.search import trained_apart

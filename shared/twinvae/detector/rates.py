@@ -12,7 +12,7 @@ from twinvae.scoring.calibration import SINGLE_WINDOW, window_errors
 from twinvae.scoring.cross_fit import blocks, held_out
 from twinvae.scoring.event_rate import APART, EventRate, Tail, chosen, how_sure, tails, threshold_of, why_not
 from twinvae.scoring.formulas import Calibration, Statistics
-from twinvae.scoring.kinds import SCORES, contributions, mean_over_channels
+from twinvae.scoring.kinds import SCORES, contributions, mean_over_channels, of_stream
 from twinvae.scoring.neighbours import VIEWS, own_starts, with_distances
 
 
@@ -49,8 +49,8 @@ def rated(
             found[name], kept[name] = max(threshold_of(one, rate) for one in best), tuple(known)
         elif name == config.kind:
             raise ValueError(f"false_events={unit}: {why}")
-        elif name == "causal":
-            warn(f"false_events={unit} holds for series, not for streams (score causal): {why}")
+        elif name == of_stream(config.kind):
+            warn(f"false_events={unit} holds for series, not for streams (score {name}): {why}")
     steps = min(one.steps for one in best)
     if rate * steps < 1:
         warn(f"false_events={unit} is {how_sure(steps, rate)}, since it is rarer than once in {steps} training rows")

@@ -30,8 +30,9 @@ class DetectionOfRows(Detection):
     whole: Detection  # on the grid
     grid: Grid
 
-    def _at(self, times: float) -> Self:
-        return replace(self, whole=self.whole.at(times))
+    def _at(self, times: float, rules: Mapping[str, Any]) -> Self:
+        whole = self.whole.at(times, **rules)
+        return replace(self, model=whole.model, whole=whole)
 
     @property
     def absent(self) -> list[int]:

@@ -149,7 +149,7 @@ class Scored:
         return None if memory is None else own_starts(memory, self.scaled, self.model.config.window)
 
     @property
-    def _is_all_own(self) -> bool:
+    def is_all_own(self) -> bool:
         """Whether it was fitted on all of the series."""
         memory = self.model.calibration.memory
         return memory is not None and len(self.scaled) <= memory.length and self._own_starts is not None
@@ -185,7 +185,7 @@ class Scored:
     def _statistics(self) -> Statistics:
         """The statistics of the one pass over the series, from the posterior mean of each window."""
         kinds: list[Kind] = [self.kind]
-        if SCORES[self.kind].averaged:  # its events end where the error of each step does
+        if SCORES[self.kind].ends_by_steps:
             kinds.append("multiscale")
         if self.explained or self.rules.compares_values:
             kinds.append("reconstruction")

@@ -1,8 +1,9 @@
 """The search of a series of which nothing is known: models that have not seen a part of it judge that part."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -45,8 +46,8 @@ class Searched(Detection):
     together: str = ""  # why there are none
     times: float = 1.0  # the threshold of a search
 
-    def _at(self, times: float) -> Self:
-        return replace(super()._at(times), times=self.times * times)
+    def _at(self, times: float, rules: Mapping[str, Any]) -> Self:
+        return replace(super()._at(times, rules), times=self.times * times)
 
     @property
     def _rests_on(self) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from twinvae.config import MOST, DType
-from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration
+from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration, durations_of
 from twinvae.scoring.gap_errors import SHARES, STATISTICS
 from twinvae.scoring.neighbours import MOST_WINDOWS, VIEWS, Bank, Memory, places
 
 NAME = "calibration"  # that of every array begins with it
+LATER: tuple[Averaged, ...] = ("trailing",)  # which the first releases that wrote this version of a file did not know
 
 Arrays = dict[str, np.ndarray]
 
@@ -40,12 +41,13 @@ def record(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
 
 def of_record(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Calibration:
     """The calibration of a record; `check` says whether it can be used."""
+    kinds = [kind for kind in AVERAGED if kind not in LATER or f"{NAME}.largest.{kind}" in arrays]
     banks = {view: Bank(arrays[f"{NAME}.{view}.values"], arrays[f"{NAME}.{view}.starts"]) for view in VIEWS}
     return Calibration(
         warm_up=np.asarray(settings["warm_up"], np.float64),
         durations=tuple(settings["durations"]),
-        largest={kind: arrays[f"{NAME}.largest.{kind}"] for kind in AVERAGED},
-        peak={kind: float(settings["peak"][kind]) for kind in AVERAGED},
+        largest={kind: arrays[f"{NAME}.largest.{kind}"] for kind in kinds},
+        peak={kind: float(settings["peak"][kind]) for kind in kinds},
         variance=arrays[f"{NAME}.variance"],
         memory=Memory(banks, settings["fitted_steps"], settings["fitted_digest"], arrays.get(f"{NAME}.shape.rows")),
         excess=arrays.get(f"{NAME}.excess"),
@@ -72,8 +74,8 @@ def check(calibration: Calibration, window: int, channels: int, dtype: DType) ->
     durations = calibration.durations
     if not durations or not all(type(duration) is int and 0 < duration <= MOST for duration in durations):
         raise ValueError(f"the durations {durations!r} are not whole numbers from 1 to {MOST}")
-    for kind in AVERAGED if calibration.memory is not None else calibration.largest:
-        shape = len(durations), columns(kind, channels)
+    for kind in calibration.largest:
+        shape = len(durations_of(kind, durations)), columns(kind, channels)
         check_array(f"{NAME}.largest.{kind}", calibration.largest[kind], shape, above=0.0)
         if not 0 < calibration.peak[kind] < np.inf:
             raise ValueError(f"the peak of {kind} is not finite and above 0")

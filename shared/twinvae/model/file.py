@@ -16,7 +16,8 @@ from twinvae.network import parameters as network_parameters
 from twinvae.network.memory import check_draws
 from twinvae.network.net import Net
 from twinvae.process.notices import shortened, warn
-from twinvae.scoring.calibration import SINGLE_WINDOW, THRESHOLDS
+from twinvae.scoring.calibration import SINGLE_WINDOW
+from twinvae.scoring.kinds import known_kinds
 from twinvae.scoring.rules import Rules
 from twinvae.series.scaling import Scaler
 
@@ -127,7 +128,8 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray], *, ear
     if earlier:
         calibration, kinds = calibration_record.of_earlier(settings, known), tuple(settings["thresholds"])
     else:
-        calibration, kinds = calibration_record.of_record(settings["calibration"], known), THRESHOLDS
+        calibration = calibration_record.of_record(settings["calibration"], known)
+        kinds = (*known_kinds(calibration), SINGLE_WINDOW)
     parameters = {name.removeprefix("model."): array for name, array in tensors.items()}
     model = Model(
         settings["preset"], settings["overrides"], settings["seed"], Config(**settings["config"]), tuple(channels),
@@ -152,8 +154,8 @@ def check(model: Model) -> None:
     calibration_record.check_array("scaler.scale", scaler.scale, shape, 0.0)
     calibration_record.check(calibration, model.config.window, len(channels), model.config.dtype)
     network_parameters.check(model.parameters, Net.of(model.config, len(channels)))
-    needed = THRESHOLDS if calibration.memory is not None else (model.config.kind, "causal", SINGLE_WINDOW)
-    for kind in (*needed, *model.thresholds):
+    known = known_kinds(calibration) if calibration.memory is not None else (model.config.kind, "causal")
+    for kind in (*known, SINGLE_WINDOW, *model.thresholds):
         if not 0 <= model.thresholds[kind] < np.inf:
             raise ValueError(f"the threshold of {kind} is not finite and at least 0")
     if not 0 < model.times < np.inf:

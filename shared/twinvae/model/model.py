@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Float, Int8
 
-from twinvae.config import Config, Kind
+from twinvae.config import Config, Kind, chosen_anew
 from twinvae.files.out_of_core import by_rows
 from twinvae.network.parameters import Parameters
 from twinvae.scoring.event_rate import EventRate
@@ -41,12 +41,19 @@ class Model:
     times: float = 1.0  # the thresholds that the fit has set, but for what the margin says
     event_rate: EventRate | None = None  # if a rate of false events was asked for, of a release that keeps it
 
-    def at(self, times: float) -> Self:
-        """The same model with so many times its thresholds and, where one sets them, so many times its margin."""
-        thresholds = {kind: times * value for kind, value in self.thresholds.items()}
-        if self.config.threshold in ("maximum", "fenced") and not self.config.false_events:
-            return replace(self, config=replace(self.config, margin=times * self.config.margin), thresholds=thresholds)
-        return replace(self, times=times * self.times, thresholds=thresholds)
+    def at(self, times: float, **rules: Any) -> Self:
+        """The same model with so many times its thresholds, and other rules of events where some are named.
+
+        Where a margin sets the thresholds, it is so many times itself; else `times` is.
+
+        Raises:
+            TypeError, ValueError: if a rule or the factor is not fit for use.
+        """
+        thresholds, chosen = {kind: times * value for kind, value in self.thresholds.items()}, chosen_anew(**rules)
+        config, overrides = replace(self.config, **chosen), {**self.overrides, **chosen}
+        if config.threshold in ("maximum", "fenced") and not config.false_events:
+            config, times = replace(config, margin=times * config.margin), 1.0
+        return replace(self, config=config, overrides=overrides, times=times * self.times, thresholds=thresholds)
 
     def threshold_of(self, kind: Kind) -> Threshold:
         """The threshold of a score, with what is known of it."""

@@ -20,6 +20,7 @@ LONGEST_TITLE = 100
 STYLE = """
 .plot { margin: 0 0 .25rem; }
 #events td:first-child { min-width: 9rem; }
+#events button.link { white-space: nowrap; }
 #events td:nth-child(2) { min-width: 12rem; }
 #channels { max-height: 9rem; overflow: auto; }
 #channels label { margin-right: 1rem; white-space: nowrap; }

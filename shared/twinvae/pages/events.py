@@ -10,7 +10,7 @@ from twinvae.plots.figure import elided
 from twinvae.plots.words import Words
 from twinvae.scoring.events import Event
 
-NAMED = 3  # channels of an event in the table
+NAMED, LEAST_SHARE = 3, 0.01  # channels of an event in the table, and what they must add
 LONGEST_NAME = 40
 UNITS = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
@@ -25,7 +25,8 @@ def answer(shown: Shown, words: Words) -> str:
         said = words("{events} in {rows} rows", events=events, rows=rows)
         strongest = max(found, key=lambda event: event.score)
         stamp = shown.series.stamp(strongest.start)
-        said += words(". The strongest, from {stamp}: {why}", stamp=stamp, why=_why(strongest, shown, words))
+        text = words(", from {stamp}: {why}") if len(found) == 1 else words(". The strongest, from {stamp}: {why}")
+        said += text.format(stamp=stamp, why=_why(strongest, shown, words))
     return f'<p class="answer">{escape(said)}</p><p class="note">{escape(shown.basis)}.</p>'
 
 
@@ -49,8 +50,8 @@ def table(shown: Shown, clock: Clock, words: Words) -> str:
 def _cells(event: Event, shown: Shown, clock: Clock, words: Words) -> Iterator[str]:
     threshold = shown.levels[shown.level].threshold
     stamp = shown.series.stamp(event.start)
-    rows = words("rows [{start}, {end})", start=event.start, end=event.end)
-    yield Html(f'<button class="link">{escape(stamp)}</button><br><small>{escape(rows)}</small>')
+    where = words("rows [{start}, {end})", start=event.start, end=event.end)
+    yield Html(f'<button class="link">{escape(stamp)}</button><br><small>{escape(where)}</small>')
     similar = ""
     if event.similar_row is not None and event.similar_distance is not None:
         similar = words(
@@ -60,13 +61,15 @@ def _cells(event: Event, shown: Shown, clock: Clock, words: Words) -> Iterator[s
     yield _why(event, shown, words) + similar
     times = words("{times} × the threshold", times=number(event.score / threshold) if threshold else "–")
     yield Html(f'{number(event.score)}<br><small class="times">{escape(times)}</small>')
-    length = words("{rows} rows", rows=f"{event.end - event.start:,}")
+    rows = event.end - event.start
+    length = words("1 row") if rows == 1 else words("{rows} rows", rows=f"{rows:,}")
     if clock.kind == "time":
         first, last = clock.edges(event.start, event.end)
         length += f" · {duration((last - first) / 1e3)}"
     yield length
-    shares = [f"{elided(name, LONGEST_NAME)} {share:.0%}" for name, share in list(event.channels.items())[:NAMED]]
-    left_out = len(event.channels) - NAMED
+    told = [(name, share) for name, share in event.channels.items() if share >= LEAST_SHARE]
+    shares = [f"{elided(name, LONGEST_NAME)} {share:.0%}" for name, share in told[:NAMED]]
+    left_out = len(told) - NAMED
     yield ", ".join(shares) + (words(" and {number} more", number=left_out) if left_out > 0 else "")
     choices = ("", "–"), ("real", words("real")), ("expected", words("expected, no event"))
     options = "".join(f'<option value="{value}">{escape(name)}</option>' for value, name in choices)

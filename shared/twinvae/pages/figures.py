@@ -64,6 +64,7 @@ class Drawing:
     x: "Range1d" = field(init=False)
     events: "ColumnDataSource" = field(init=False)
     windows: "ColumnDataSource" = field(init=False)
+    threshold: "ColumnDataSource" = field(init=False)
 
     def __post_init__(self) -> None:
         from bokeh.models import ColumnDataSource, Range1d
@@ -75,15 +76,15 @@ class Drawing:
         )
         plane, share = principal_components(self.shown.latent)
         places = (self.shown.latent - self.shown.latent.mean(axis=0)) @ plane
-        inside = np.zeros(len(self.shown.series), np.int8)
+        rows, half = np.minimum(self.shown.latent_rows, len(self.shown.series) - 1), self.shown.window // 2
+        hit = np.zeros(len(rows), bool)
         for event in self.shown.found:
-            inside[event.start : event.end] = 1
-        rows = np.minimum(self.shown.latent_rows, len(self.shown.series) - 1)
+            hit |= (rows + half >= event.start) & (rows - half < event.end)
         scores = np.maximum(np.nan_to_num(self.shown.scores[rows]), self.floor)
         self.share = share
         self.windows = ColumnDataSource({
             "x": self.clock.at(rows), "row": rows, "score": scores, "first": places[:, 0], "second": places[:, 1],
-            "color": np.where(inside[rows], RED, BLUE), "marker": np.where(inside[rows], "triangle", "circle"),
+            "color": np.where(hit, RED, BLUE), "marker": np.where(hit, "triangle", "circle"),
         })  # fmt: skip
 
     @property
@@ -140,7 +141,7 @@ class Drawing:
 
     def score(self) -> Panel:
         """The score, the threshold, and windows that can be selected here and in the latent plane."""
-        from bokeh.models import BoxSelectTool, Span
+        from bokeh.models import BoxSelectTool, ColumnDataSource
 
         title = self.words("score ({kind}): {unit}", kind=self.shown.kind, unit=self.words(self.shown.unit))
         panel = self._panel(
@@ -156,11 +157,12 @@ class Drawing:
             source=panel.shown, x="x", y="value", color=BLUE, line_width=1.3, legend_label=self.words("score"),
             name="line",
         )  # fmt: skip
-        panel.figure.add_layout(
-            Span(location=threshold, dimension="width", line_color=RED, line_dash="dashed", line_width=2,
-                 name="threshold"),
+        ends = [self.x.start, self.x.end]  # a line, not a span: the axis leaves room for it
+        self.threshold = ColumnDataSource({"x": ends, "y": [threshold, threshold]})
+        panel.figure.line(
+            source=self.threshold, x="x", y="y", color=RED, line_dash="dashed", line_width=2,
+            legend_label=self.words("threshold"),
         )  # fmt: skip
-        panel.figure.line([np.nan], [np.nan], color=RED, line_dash="dashed", legend_label=self.words("threshold"))
         panel.figure.add_tools(
             BoxSelectTool(dimensions="width", description=self.words("select a stretch"), name="stretch")
         )
@@ -182,14 +184,13 @@ class Drawing:
 
     def give_to_script(self, details: Sequence[Any], channels: Sequence[Panel], score: Panel, overview: Panel) -> None:
         """Hands all that `page.js` works with to it, under the name `page`."""
-        from bokeh.models import ColumnDataSource, CustomJS, Span
+        from bokeh.models import ColumnDataSource, CustomJS
 
         clock = ColumnDataSource({"row": self.clock.rows.astype(np.float64), "place": self.clock.places})
-        (threshold,) = score.figure.select({"type": Span, "name": "threshold"})
         given = {
             "x": self.x, "clock": clock, "panels": [panel.record for panel in channels], "score": score.record,
             "overview": overview.record, "details": list(details), "events": self.events, "windows": self.windows,
-            "threshold": threshold,
+            "threshold": self.threshold,
         }  # fmt: skip
         self.x.js_on_change("start", CustomJS(args=given, code="", name="page"))
 
@@ -210,6 +211,8 @@ class Drawing:
             plot.title.text_font_size = "0.85rem"
         plot.xaxis[0].ticker.desired_num_ticks = 5
         plot.yaxis[0].ticker.desired_num_ticks = 4
+        if self.clock.offsets and not alone:
+            plot.xaxis[0].axis_label = self.words("time ({zone})", zone=self.clock.offsets[0][1])
         if self.clock.kind != "time":
             plot.xaxis[0].formatter.use_scientific = False
         if not alone:

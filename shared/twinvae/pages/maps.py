@@ -75,7 +75,7 @@ def latent(drawing: Drawing) -> "Figure":
     from bokeh.plotting import figure
 
     plot = figure(
-        height=380, sizing_mode="stretch_width", match_aspect=True, toolbar_location="above",
+        height=420, max_width=640, sizing_mode="stretch_width", match_aspect=True, toolbar_location="above",
         tools="pan,box_zoom,box_select,lasso_select,reset", active_drag="box_select",
         x_axis_label=drawing.words("component 1 ({share:.0%} of the variance)", share=drawing.share[0]),
         y_axis_label=drawing.words("component 2 ({share:.0%} of the variance)", share=drawing.share[1]),

@@ -1,7 +1,8 @@
 """The HTML that pages are made of: tables, lists and pictures. What is no HTML already is escaped."""
 
 import base64
-from collections.abc import Container, Iterable, Sequence
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
 from html import escape
 
 NOT_MEASURED = "not measured"
@@ -22,6 +23,22 @@ def as_figure(png: bytes, description: str, caption: str) -> str:
     )
 
 
+def as_plots(places: Iterable[str], words: str, caption: str) -> str:
+    """Returns the places of interactive figures side by side, or one below the other where there is no room.
+
+    `words` say what they show to who does not see them; a table near by holds their numbers.
+    """
+    return (
+        f'<figure><div class="panels" role="img" aria-label="{escape(words)}">{"".join(places)}</div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def as_details(summary: str, content: str) -> str:
+    """Returns content, which is HTML already, that is shown on demand, in a box of its own height."""
+    return f'<details><summary>{escape(summary)}</summary><div class="tall" tabindex="0">{content}</div></details>'
+
+
 def as_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = "", numbers: Container[str] = ()
 ) -> str:
@@ -40,6 +57,17 @@ def as_table(
     said = f"<caption>{escape(caption)}</caption>" if caption else ""
     table = f"<table>{said}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="wide">{table.replace(" >", ">")}</div>'
+
+
+def as_sections(sections: Mapping[str, str]) -> list[str]:
+    """Returns the sections of a long page under their titles, with links to all others below the first.
+
+    A title is plain text, a section HTML already.
+    """
+    names = {title: re.sub(r"\W+", "-", title.lower()).strip("-") for title in sections}
+    parts = [f'<h2 id="{names[title]}">{escape(title)}</h2>{content}' for title, content in sections.items()]
+    links = " ".join(f'<a href="#{name}">{escape(title)}</a>' for title, name in list(names.items())[1:])
+    return [*parts[:1], f'<nav class="controls" aria-label="On this page">{links}</nav>' if links else "", *parts[1:]]
 
 
 def as_list(lines: Iterable[str]) -> str:

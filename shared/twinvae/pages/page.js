@@ -160,7 +160,7 @@
     by("option-line").hidden = !option || level === facts.level;
     by("threshold").setAttribute("aria-valuetext", found);
     by("reset").disabled = level === facts.level;
-    page.threshold.location = threshold;
+    page.threshold.data = { x: page.threshold.data.x, y: [threshold, threshold] };
     strips();
   }
 

@@ -79,6 +79,7 @@ JAPANESE = Words("ja", {
     "{events} in {rows} rows": "{rows} 行に{events}",
     "1 event": "イベント 1 件",
     "{number} events": "イベント {number} 件",
+    ", from {stamp}: {why}": "（{stamp} から）：{why}",
     ". The strongest, from {stamp}: {why}": "。最も強いもの（{stamp} から）：{why}",
     "{channel}{value} measured, {expected} expected": "{channel}測定値 {value}、再構成 {expected}",
     "; most like the window at row {row} of training (distance {distance:.2g})":
@@ -92,6 +93,7 @@ JAPANESE = Words("ja", {
     "length": "長さ",
     "channels": "チャネル",
     "mark": "ラベル",
+    "1 row": "1 行",
     "{rows} rows": "{rows} 行",
     "{times} × the threshold": "しきい値の {times} 倍",
     " and {number} more": "、ほか {number} チャネル",
@@ -137,6 +139,7 @@ JAPANESE = Words("ja", {
     "select a stretch": "区間を選ぶ",
     "row": "行",
     "time": "時刻",
+    "time ({zone})": "時刻（{zone}）",
     "Windows in the latent plane": "潜在空間の窓",
     "Each point is a window of {steps} rows; neighbours in the plane look alike. What is selected here is selected in "
     "the score, and the other way round.":

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
 EVERY = ""  # in place of the name of a channel: all of them
@@ -53,7 +54,7 @@ class Rate(NamedTuple):
     def scaled(text: str, times: float) -> str:
         """The text of so many times a rate: 0.5/week for half of 1/week, to three digits."""
         events, slash, per = text.partition("/")
-        return f"{float(f'{times * float(events):.3g}'):.15f}".rstrip("0").rstrip(".") + slash + per
+        return f"{Decimal(f'{times * float(events):.3g}'):f}{slash}{per}"
 
 
 UNITS: Mapping[str, float | None] = {

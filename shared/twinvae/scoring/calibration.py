@@ -8,13 +8,22 @@ from jaxtyping import Bool, Float, Int
 
 from twinvae.config import KINDS, Config, Kind
 from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept, median, pieces
-from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration, Statistics, errors_of, known_mean, mean_square
+from twinvae.scoring.formulas import (
+    AVERAGED,
+    Averaged,
+    Calibration,
+    Statistics,
+    errors_of,
+    known_mean,
+    mean_square,
+    runs_of,
+)
 from twinvae.scoring.gap_errors import excess, uncut_starts, with_gaps
 from twinvae.scoring.kinds import SCORES, contributions_of_each, known_only, mean_over_channels
 from twinvae.scoring.neighbours import VIEWS, Memory, View, bank_of, digest, viewed, with_distances
 from twinvae.scoring.threshold import threshold
 from twinvae.scoring.trim import largest_share, touched, trimmed, without
-from twinvae.windowing.fold import observed_values, ratio, run_errors
+from twinvae.windowing.fold import observed_values, ratio
 from twinvae.windowing.geometry import count, fully_covered
 
 DURATIONS = (1, 16, 64, 256)  # time steps over which the multiscale score averages the error
@@ -159,7 +168,7 @@ def summarise(
         used, view = SCORES[kind].counted(length, window), _view(kind)
         least = LEAST_DISTANCE * float(np.nanmean(np.square(memory.banks[view].values))) if view else 0.0
         errors = errors_of(kind, statistics, series, window, warm_up)
-        runs = [run_errors(errors, duration) for duration in durations]
+        runs = list(runs_of(kind, errors, durations, warm_up))
         largest[kind] = _largest(runs, errors, used, least)
         score = by_rows(known_mean, mean_square(runs, largest[kind]))
         peak[kind] = max(float(np.nanmax(kept(score[used], counted[used]))), float(np.finfo(point.dtype).tiny))

@@ -1,6 +1,6 @@
 """The formulas of the scores: one function for each kind, and what they need to know of the training series."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -11,11 +11,13 @@ from twinvae.scoring.gap_errors import Excess
 from twinvae.scoring.neighbours import Memory
 from twinvae.scoring.statistics import row_sums
 from twinvae.series.gaps import interpolate
-from twinvae.windowing.fold import covering_mean, covering_sum, observed_values, ratio, run_errors
+from twinvae.windowing.fold import covering_mean, covering_sum, observed_values, ratio, run_errors, trailing_errors
 
 Statistics = Mapping[str, np.ndarray]
-Averaged = Literal["multiscale", "causal_multiscale", "residual", "neighbour"]
+Averaged = Literal["multiscale", "causal_multiscale", "residual", "neighbour", "trailing"]
 AVERAGED: tuple[Averaged, ...] = get_args(Averaged)
+ENSEMBLE: tuple[Averaged, ...] = ("multiscale", "causal_multiscale", "residual", "neighbour")
+TRAILING = 3  # of the durations, the shortest: an average of the past stays raised for as long after an anomaly
 LEAST_PART = 1e-3  # of the largest in training: what a factor of the ensemble counts at least
 
 
@@ -96,7 +98,7 @@ def errors_of(
     """The error of each step that an averaged score averages: of each channel, or of all in one column."""
     if kind == "multiscale":
         return statistics["point"]
-    if kind == "causal_multiscale":
+    if kind in ("causal_multiscale", "trailing"):
         return newest(statistics["causal"], series, window, warm_up)
     view = "shape" if kind == "neighbour" else "residual"
     errors = by_rows(np.square, over_windows(statistics[view], series, window))
@@ -104,6 +106,19 @@ def errors_of(
         interpolate(errors, by_rows(lambda part: ~np.isnan(part), errors))
         errors = by_rows(np.nan_to_num, errors)
     return errors
+
+
+def durations_of(kind: Averaged, durations: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of the durations of a calibration that a score averages errors over."""
+    return durations[:TRAILING] if kind == "trailing" else durations
+
+
+def runs_of(
+    kind: Averaged, errors: Float[np.ndarray, "time _"], durations: tuple[int, ...], warm_up: Float[np.ndarray, " _"]
+) -> Iterator[Float[np.ndarray, "time _"]]:
+    """The errors averaged over each of the durations of a kind: around each step, or up to it (`trailing`)."""
+    for duration in durations_of(kind, durations):
+        yield trailing_errors(errors, duration, warm_up) if kind == "trailing" else run_errors(errors, duration)
 
 
 def average(kind: Averaged) -> str:
@@ -114,11 +129,10 @@ def average(kind: Averaged) -> str:
 def averaged(
     kind: Averaged, statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration
 ) -> Float[np.ndarray, "time _"]:
-    """The mean over the durations of (e / largest)**2, where e is the error averaged over runs of that duration
-    (`run_errors`), and largest the largest e of the training series."""
+    """The mean over the durations of (e / largest)**2: e is the error averaged over one (`runs_of`), and largest the
+    largest e of the training series."""
     errors = errors_of(kind, statistics, series, window, calibration.warm_up)
-    runs = (run_errors(errors, duration) for duration in calibration.durations)
-    return mean_square(runs, calibration.largest[kind])
+    return mean_square(runs_of(kind, errors, calibration.durations, calibration.warm_up), calibration.largest[kind])
 
 
 def mean_square(
@@ -148,6 +162,11 @@ def causal_multiscale(
 ) -> TimeByChannel:
     """`averaged` of the causal score: of errors that no later value has explained away."""
     return statistics[average("causal_multiscale")]
+
+
+def trailing(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
+    """`averaged` of the causal score over steps that have been: of all averages, what is known at once."""
+    return statistics[average("trailing")]
 
 
 def neighbour(statistics: Statistics, series: TimeByChannel, window: int, calibration: Calibration) -> TimeByChannel:
@@ -181,7 +200,7 @@ def ensemble(statistics: Statistics, series: TimeByChannel, window: int, calibra
     def part(kind: Averaged) -> Float[np.ndarray, "time _"]:
         return by_rows(lambda rows: rows / rows.dtype.type(calibration.peak[kind]), statistics[average(kind)])
 
-    return by_rows(_ensemble, *map(part, AVERAGED))
+    return by_rows(_ensemble, *map(part, ENSEMBLE))
 
 
 def _ensemble(

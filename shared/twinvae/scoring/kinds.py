@@ -14,7 +14,17 @@ from twinvae.config import Kind, Scaling
 from twinvae.files.out_of_core import TimeByChannel, by_rows, has_missing, kept
 from twinvae.network.backend import Statistic
 from twinvae.scoring import formulas
-from twinvae.scoring.formulas import AVERAGED, Averaged, Calibration, Formula, Statistics, average, averaged, known_mean
+from twinvae.scoring.formulas import (
+    ENSEMBLE,
+    Averaged,
+    Calibration,
+    Formula,
+    Statistics,
+    average,
+    averaged,
+    durations_of,
+    known_mean,
+)
 from twinvae.scoring.gap_errors import evened
 from twinvae.scoring.neighbours import View, own_starts, with_distances
 from twinvae.series.gaps import interpolate, neighbours
@@ -42,6 +52,11 @@ class Score:
         """Whether it averages errors over the durations of the calibration."""
         return bool(self.averages)
 
+    @property
+    def ends_by_steps(self) -> bool:
+        """Whether the errors of single steps say where its events end, since they know what comes after it."""
+        return self.averaged and not self.only_past
+
     def axis(self, scaling: Scaling) -> str:
         """What the axis of a picture says: the unit of the score of a series with this scaling."""
         of_errors = self.unit == "squared error" and scaling == "standard"
@@ -54,7 +69,8 @@ class Score:
     def smear(self, window: int, calibration: Calibration) -> int:
         """How many steps away from an anomaly the score may still be raised: by the windows and averages it is in."""
         windows = 2 if "residual" in self.views else 1  # windows of what the windows have made of a step
-        return windows * window + (max(calibration.durations) if self.averaged else 0)
+        averages = (max(durations_of(kind, calibration.durations)) for kind in self.averages)
+        return windows * window + max(averages, default=0)
 
 
 _TABLE = (
@@ -78,6 +94,15 @@ _TABLE = (
         "the squared error of the newest point of the window that ends at t: knows no future",
         "live data",
         only_past=True,
+    ),
+    Score(
+        "trailing", ("causal",), formulas.trailing,
+        "the `causal` error averaged over the last 1, 16 and 64 steps up to t, each average over its largest in "
+        "training; the mean of the squares: knows no future",
+        "live data, anomalies of unknown length",
+        unit="(error / largest training error)²",
+        only_past=True,
+        averages=("trailing",),
     ),
     Score(
         "multiscale", ("point",), formulas.multiscale,
@@ -119,7 +144,7 @@ _TABLE = (
         "1 + `neighbour`, each over its largest in training",
         "anomalies of unknown kind and length: the default",
         unit="share of the largest in training",
-        averages=AVERAGED,
+        averages=ENSEMBLE,
         views=("residual", "shape"),
     ),
     Score(
@@ -143,6 +168,19 @@ def averages_over_time(kind: Kind) -> bool:
     """Whether a score looks at many steps at once: then normal data have few independent ones, and keep no rate of
     steps (`docs/thresholds.md`)."""
     return SCORES[kind].averaged or kind in ("window", "divergence")
+
+
+def of_stream(kind: Kind) -> Kind:
+    """The score of a stream whose model scores series by this kind: averages of the past in the place of averages."""
+    return "trailing" if SCORES[kind].averaged else "causal"
+
+
+def known_kinds(calibration: Calibration) -> tuple[Kind, ...]:
+    """The kinds of score that a calibration has what it takes for; those of earlier releases know fewer."""
+    return tuple(
+        score.kind for score in _TABLE
+        if calibration.largest.keys() >= set(score.averages) and (calibration.memory is not None or not score.views)
+    )  # fmt: skip
 
 
 def statistics_of(*kinds: Kind) -> tuple[Statistic, ...]:

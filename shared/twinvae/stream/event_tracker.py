@@ -45,13 +45,14 @@ class EventTracker:
     ask for it then the number of steps at which `at_least` was met, and of values of each channel that were not valid.
     """
 
-    def __init__(self, names: Sequence[str], config: Config) -> None:
+    def __init__(self, names: Sequence[str], config: Config, smear: int | None = None) -> None:
+        """`smear` is how many steps after an anomaly its score may still be raised; a window if it is not given."""
         self._names = tuple(names)
         self._gap, self._rules = config.merge_gap, Rules.of(config, names)
         self._counts_more = self._rules.at_least.of > 1 or self._rules.has_ranges
         self._width = len(self._names) * (1 + self._counts_more) + self._counts_more
         self._highest = highest(config.dtype)  # the score of a value outside its range
-        self._run = Anomalies(config.least_height, config.window, only_past=True)
+        self._run = Anomalies(config.least_height, config.window if smear is None else smear, only_past=True)
         self.clear()
 
     def clear(self) -> None:

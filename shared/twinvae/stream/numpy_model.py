@@ -35,8 +35,9 @@ class StreamModel:
 
     __copy__ = deepcopy  # a shallow one would compute in the same arrays
 
-    def squared_error(self, window: Float[np.ndarray, " feature"], *, gaps: bool) -> Float[np.ndarray, " channel"]:
-        """The squared error of each channel at the last step; the next call uses the array again.
+    def squared_error(self, window: Float[np.ndarray, " feature"], *, gaps: bool) -> Float[np.ndarray, "*draw channel"]:
+        """The squared error of each channel at the last step, for each latent draw if scores are made by draws; the
+        next call uses the array again.
 
         `window` is flat, the channels of a step side by side. Only with `gaps` may it hold NaN; the result is NaN where
         the last step is.
@@ -49,8 +50,7 @@ class StreamModel:
             return self._decoded_error(latent, last)
         deviation = np.exp(0.5 * latent[self._half :])
         draws = [latent[: self._half] + deviation * noise for noise in self._noise]
-        errors = [self._decoded_error(draw, last).copy() for draw in draws]
-        return np.mean(errors, axis=0, out=self._error)
+        return np.array([self._decoded_error(draw, last).copy() for draw in draws])
 
     def deviation(self, window: Float[np.ndarray, " feature"], *, gaps: bool) -> Float[np.ndarray, " channel"]:
         """By how much each channel of the last step exceeds what the posterior mean makes of it; NaN if it is NaN."""

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from jaxtyping import Float
 
+from twinvae.config import Missing
 from twinvae.process.notices import shortened
 from twinvae.tables.dialect import counter_of, difference_of
 
@@ -50,6 +51,21 @@ def values_of(point: Any, index: int, channels: Sequence[str]) -> Float[np.ndarr
         fitted = f"{len(channels)} ({shortened(', '.join(channels))})"
         raise ValueError(f"point {index} has {got}, the detector was fitted on {fitted}")
     return values
+
+
+def check_values(values: Float[np.ndarray, " channel"], index: int, channels: Sequence[str], missing: Missing) -> None:
+    """Raises ValueError if a value is infinite, or missing (NaN) where that is refused."""
+    infinite, unknown = np.isinf(values), np.isnan(values)
+    where = f"point {index}, channel {channels[int(np.argmax(infinite if infinite.any() else unknown))]}"
+    if infinite.any():
+        raise ValueError(f"infinite value at {where}: remove it, or mark it as missing")
+    if unknown.any() and missing == "error":
+        raise ValueError(
+            f'missing value at {where}: fill it, or use missing="mask" (--missing mask), which leaves it out, or '
+            '"interpolate", which holds the last value'
+        )
+    if unknown.any() and missing == "interpolate" and not index:
+        raise ValueError(f"missing value at {where}: there is no earlier value to hold")
 
 
 class Counters:

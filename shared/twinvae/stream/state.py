@@ -78,27 +78,29 @@ class Kept:
 
     window: np.ndarray  # scaled, oldest first
     parts: np.ndarray  # the score of each channel at the last point
+    errors: np.ndarray  # the last ones that are averaged, oldest first; none (0, 0) where none are
     index: int
     label: int
     score: float
 
 
-def checked(state: Mapping[str, Any], digest: str, window: np.ndarray, parts: np.ndarray) -> Kept:
-    """What a state says of the points so far, if it is one of the model with this digest, with arrays like these.
+def checked(state: Mapping[str, Any], mine: Mapping[str, Any]) -> Kept:
+    """What a state says of the points so far, if it is one of the same model as my own, with arrays like mine.
 
     Raises:
         KeyError, OverflowError, TypeError, ValueError: if it is not.
     """
-    if state["model"] != digest:
+    if state["model"] != mine["model"]:
         raise ValueError("it belongs to another model or other rules: take those, or start without a state")
-    kept = Kept(
-        np.asarray(state["window"]), np.asarray(state["parts"]), state["index"], state["label"], float(state["score"])
-    )
-    for name, array, like in (("window", kept.window, window), ("parts", kept.parts, parts)):
+    errors = state["errors"] if mine["errors"].size else mine["errors"]  # earlier releases averaged none
+    arrays = {"window": np.asarray(state["window"]), "parts": np.asarray(state["parts"]), "errors": np.asarray(errors)}
+    for name, array in arrays.items():
+        like = mine[name]
         if array.shape != like.shape or array.dtype != like.dtype:
             raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, not {like.dtype} of {like.shape}")
-    if np.isinf(kept.window).any() or not np.isfinite(kept.parts).all():
-        raise ValueError("it holds values that are not finite")
+    kept = Kept(**arrays, index=state["index"], label=state["label"], score=float(state["score"]))
+    if np.isinf(kept.window).any() or not np.isfinite(kept.parts).all() or (kept.errors < 0).any():
+        raise ValueError("it holds values that are not finite, or errors below 0")
     if type(kept.index) is not int or not 0 <= kept.index < MOST_POINTS or kept.label not in (0, 1):
         raise ValueError(f"the index {shortened(kept.index)} or the label {shortened(kept.label)} is none")
     return kept

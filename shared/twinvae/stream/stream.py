@@ -1,4 +1,4 @@
-"""A fitted detector on an endless stream: one point in, its causal score out, in plain NumPy and constant memory."""
+"""A fitted detector on an endless stream: one point in, its score out, in plain NumPy and constant memory."""
 
 import math
 from collections.abc import Mapping
@@ -16,13 +16,15 @@ from twinvae.model import file as model_file
 from twinvae.model.model import Model
 from twinvae.process.notices import shortened
 from twinvae.scoring.gap_errors import divisors
+from twinvae.scoring.kinds import SCORES
 from twinvae.scoring.overflow import highest, limits
 from twinvae.scoring.rules import Rules
 from twinvae.scoring.statistics import latent_draws
 from twinvae.stream import state as state_file
 from twinvae.stream.event_tracker import Change, EventTracker
 from twinvae.stream.numpy_model import StreamModel, windows_of
-from twinvae.stream.points import values_of
+from twinvae.stream.points import check_values, values_of
+from twinvae.stream.trailing import TrailingAverages, kind_of
 
 
 class Step(NamedTuple):
@@ -39,23 +41,22 @@ class Step(NamedTuple):
 
 
 class Stream:
-    """Scores a series point by point, with the scores that `decision_function(series, kind="causal")` gives.
+    """Scores a series point by point, with the scores that `decision_function(series, kind=stream.kind)` gives.
 
-    The first `window - 1` points are warming up: they get the median causal training error and never alarm. No
-    framework is needed or imported.
+    `kind` is `trailing` if the model was fitted with a score that averages over time, as the default does, else
+    `causal`. The first `window - 1` points are warming up: their errors count as the median causal training error, and
+    they never alarm. No framework is needed or imported.
 
     A point is a time step. With `missing="mask"` a missing value (NaN) is left out as the batch does: its channel has
     the last score that is known, and none where there was no value in the last window of points. The score is the mean
     over the channels that have one; NaN, with the label 0, where none has. With `missing="error"` a missing value is
     refused; with "interpolate" it is the last value of its channel: a stream cannot look ahead. Where points were
-    missed, by a late restart say, points of nothing but NaN stand for them; else the stream takes what comes next as
-    the next time step.
+    missed, by a late restart say, points of nothing but NaN stand for them.
 
-    A point that is refused does not count: the stream is as if it had not come. A value too large for the scores of its
-    windows, or outside its valid range, is left out of them, and an anomaly at its point (`twinvae.scoring.overflow`).
-
-    Rules say which events are kept (`twinvae.scoring.rules`), as far as a stream can know: what was expected is what
-    the window that ends at the peak makes of it, and an event is opened once it is one by what is known of it so far.
+    A point that is refused does not count. A value too large for the scores of its windows, or outside its valid range,
+    is left out of them, and an anomaly at its point (`twinvae.scoring.overflow`). Rules say which events are kept
+    (`twinvae.scoring.rules`), as far as a stream can know: what was expected is what the window that ends at the peak
+    makes of it, and an event is opened once it is one by what is known of it so far.
 
     `index` is the number of points so far, `score` and `label` are those of the last one (nan and 0 before the first).
     The label says that this score exceeds `threshold`; the rows of a finished event, which knows more, may be others.
@@ -72,19 +73,22 @@ class Stream:
     def __init__(self, model: Model) -> None:
         config = model.config
         self.config, self.channels = config, model.channels
-        self._rule = model.threshold_of("causal")
+        self.kind = kind_of(model)
+        self._rule = model.threshold_of(self.kind)
         self.threshold = float(self._rule.value)
-        self._warm_up = model.calibration.warm_up.astype(config.dtype)
+        self._averages = TrailingAverages(model.calibration, config.draws) if self.kind == "trailing" else None
+        usual = model.calibration.warm_up.astype(config.dtype)
+        self._warm_up = usual if self._averages is None else self._averages.scores()
         self.warm_up = float(self._warm_up.mean())
-        self.tracker, self._rules = EventTracker(model.channels, config), Rules.of(config, model.channels)
+        smear = SCORES[self.kind].smear(config.window, model.calibration)
+        self.tracker, self._rules = EventTracker(model.channels, config, smear), Rules.of(config, model.channels)
         self._ranges = np.array([self._rules.low, self._rules.high]) if self._rules.has_ranges else None
         self._outside: tuple[int, ...] = ()  # channels of the last point whose value is outside its valid range
         self._shift, self._scale = np.asarray(model.scaler.shift), np.asarray(model.scaler.scale)
         self._limits, self._highest = limits(model.calibration, config.dtype), highest(config.dtype)
         one = float(self._shift[0]), float(self._scale[0]), 0.5 * float(self._limits[0])  # beyond, it is looked at
         self._one = one if len(self.channels) == 1 else None
-        self._excess = model.calibration.excess
-        self._digest = state_file.model_digest(model)
+        self._excess, self._digest = model.calibration.excess, state_file.model_digest(model)
 
         self._buffer = np.zeros((2 * config.window, len(model.channels)), config.dtype)
         self._windows = windows_of(self._buffer)
@@ -115,6 +119,8 @@ class Stream:
         self._parts = self._warm_up.copy()  # the score of each channel at the last point
         self._gap = -self.config.window  # the last point that lacks a value
         self._too_large = np.zeros(len(self.channels), bool)  # which of its values were too large
+        if self._averages is not None:
+            self._averages.clear()
         self.tracker.clear()
 
     def update(self, point: Any) -> float:
@@ -161,6 +167,10 @@ class Stream:
             if gaps and self._excess is not None:
                 share = np.mean(~np.isnan(self._windows[row]), keepdims=True)
                 parts /= divisors("causal", share, self._excess).astype(parts.dtype)
+            if self._averages is not None:
+                self._parts = parts = self._averages.add(parts, gap=self.index == self._gap)
+            elif parts.ndim > 1:  # of each draw
+                self._parts = parts = parts.mean(axis=0)
             if before is not None and self.index == self._gap:
                 return self._scores_in_gap(row, before)
             score = float(parts[0] if self._one else parts.sum() / len(parts))
@@ -200,8 +210,7 @@ class Stream:
             if outside or not (np.abs(scaled) <= self._limits).all():
                 scaled = self._unusual(values, scaled, row, outside)
         self._outside = outside
-        self._buffer[row] = scaled
-        self._buffer[row + self.config.window] = scaled
+        self._buffer[row] = self._buffer[row + self.config.window] = scaled
 
     def _unusual(
         self, values: Float[np.ndarray, " channel"], scaled: Float[np.ndarray, " channel"], row: int,
@@ -209,20 +218,11 @@ class Stream:
     ) -> Float[np.ndarray, " channel"]:  # fmt: skip
         """The scaled values, of which some are missing, too large or not valid, as they go into the buffer; or why they
         do not."""
-        infinite, missing, too_large = np.isinf(values), np.isnan(scaled), np.abs(scaled) > self._limits
+        check_values(values, self.index, self.channels, self.config.missing)
+        too_large = np.abs(scaled) > self._limits
         too_large[list(outside)] = True
-        where = f"point {self.index}, channel {self.channels[int(np.argmax(infinite if infinite.any() else missing))]}"
-        if infinite.any():
-            raise ValueError(f"infinite value at {where}: remove it, or mark it as missing")
-        if missing.any() and self.config.missing == "error":
-            raise ValueError(
-                f'missing value at {where}: fill it, or use missing="mask" (--missing mask), which leaves it out, or '
-                '"interpolate", which holds the last value'
-            )
-        if missing.any() and self.config.missing == "interpolate":
-            if not self.index:
-                raise ValueError(f"missing value at {where}: there is no earlier value to hold")
-            scaled = np.where(missing, self._buffer[row - 1], scaled)
+        if self.config.missing == "interpolate":
+            scaled = np.where(np.isnan(scaled), self._buffer[row - 1], scaled)
         scaled = np.where(too_large, scaled.dtype.type(np.nan), scaled)
         if np.isnan(scaled).any():
             self._gap, self._too_large = self.index, too_large
@@ -243,12 +243,13 @@ class Stream:
 
     @property
     def state(self) -> dict[str, Any]:
-        """All that `restore` needs: two arrays, besides numbers, words and lists. Nothing in it is shared."""
+        """All that `restore` needs: arrays, numbers, words and lists. Nothing in it is shared."""
         rows = np.arange(self.index, self.index + self.config.window) % self.config.window
         return {
             "model": self._digest,
             "window": self._buffer[rows],  # scaled, oldest first
             "parts": self._parts.copy(),  # the score of each channel at the last point
+            "errors": np.empty((0, 0)) if self._averages is None else self._averages.last,
             "index": self.index,
             "score": self.score,
             "label": self.label,
@@ -262,7 +263,7 @@ class Stream:
             ValueError: if it is the state of another model or damaged; the stream stays as it was.
         """
         try:
-            kept = state_file.checked(state, self._digest, self._buffer[self.config.window :], self._parts)
+            kept = state_file.checked(state, self.state)
             self.tracker.restore(state["tracker"])
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
@@ -270,6 +271,8 @@ class Stream:
         rows = np.arange(kept.index, kept.index + self.config.window) % self.config.window
         self._buffer[rows] = self._buffer[rows + self.config.window] = kept.window
         self._parts = kept.parts.copy()
+        if self._averages is not None:
+            self._averages.restore(kept.errors)
         gaps = np.flatnonzero(np.isnan(kept.window).any(axis=1))  # rows of the window
         self._gap = kept.index - self.config.window + int(gaps[-1]) if len(gaps) else -self.config.window
         self.index, self.score, self.label = kept.index, kept.score, kept.label

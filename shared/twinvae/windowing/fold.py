@@ -88,6 +88,22 @@ def run_errors(point: TimeByChannel, duration: int) -> TimeByChannel:
     return result
 
 
+def trailing_errors(errors: TimeByChannel, duration: int, before: Float[np.ndarray, " channel"]) -> TimeByChannel:
+    """At each time step, the mean of the known errors (not NaN) of the last `duration` steps, itself included.
+
+    Steps before the first have the errors `before`. Where no error is known the result is NaN.
+    """
+    padded = zeros_beside(errors, (duration - 1 + len(errors), errors.shape[1]), errors.dtype)
+    padded[: duration - 1] = before
+    padded[duration - 1 :] = errors
+    if not has_missing(errors):
+        sums = moving_sum(padded, duration)
+        return by_rows(lambda part: part / part.dtype.type(duration), sums)
+    known = by_rows(lambda part: (~np.isnan(part)).astype(part.dtype), padded)
+    padded = by_rows(lambda part: np.where(np.isnan(part), part.dtype.type(0), part), padded)
+    return by_rows(ratio, moving_sum(padded, duration), moving_sum(known, duration))
+
+
 def _sum_of_runs(point: TimeByChannel, duration: int) -> TimeByChannel:
     """At each time step, the sum over the runs of `duration` steps that cover it of the run's sum."""
     result = zeros_beside(point, point.shape, point.dtype)
