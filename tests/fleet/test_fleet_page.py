@@ -46,7 +46,7 @@ def written(text: str, name: str = "series") -> Any:
 MIXED = [
     series("quiet"), series("nearly", highest=0.9), series("gap", warnings=("a gap",)),
     series("earlier", 1, highest=9.0), series("earlier, low", 1, highest=1.5),
-    failed_row("broken", "row 3 is text"), series("risen", drift=0.8), series("drifts", drift=0.5, highest=0.9),
+    failed_row("broken", "row 3 is text"), series("risen", drift=0.9), series("drifts", drift=0.8, highest=0.9),
     series("now", 1, highest=3.0, now=3.0), series("now, was worse", 2, highest=50.0, now=2.0),
     series("unknown", highest=None),
 ]  # fmt: skip

@@ -70,6 +70,15 @@ def test_rows_of_events_and_unknown_scores_are_no_drift() -> None:
     assert drift(scores, labels, 500) == pytest.approx(0.1, abs=0.15)
 
 
+def test_what_an_event_raises_beside_it_is_no_drift() -> None:
+    scores, labels = QUIET.copy(), NO_EVENTS.copy()
+    scores[910:970], labels[935:945] = 50.0, 1
+    beside = drift(scores, labels, 500)
+    assert beside is not None
+    assert beside > 0.5
+    assert drift(scores, labels, 500, smear=25) == pytest.approx(0.1, abs=0.15)
+
+
 def test_of_a_few_rows_nothing_is_said() -> None:
     assert drift(QUIET[: 10 * FEW - 1], NO_EVENTS[: 10 * FEW - 1], 100) is None
     assert drift(QUIET, NO_EVENTS, FEW - 1) is None

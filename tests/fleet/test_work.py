@@ -34,8 +34,8 @@ def test_a_series_is_searched_as_it_would_be_alone(backend_name: str) -> None:
     ("row", "reported"),
     [
         (Row("", "ok", now=1.5, events=1), ["now", "events", "all"]),
-        (Row("", "ok", drift=0.5, events=0), ["now", "events", "all"]),
-        (Row("", "ok", drift=0.4, events=1), ["events", "all"]),
+        (Row("", "ok", drift=0.8, events=0), ["now", "events", "all"]),
+        (Row("", "ok", drift=0.7, events=1), ["events", "all"]),
         (Row("", "ok", events=0), ["all"]),
     ],
 )

@@ -33,7 +33,7 @@ STYLE = """
 #fleet, #fleet thead, #fleet tbody { display: block; }
 #fleet thead { position: sticky; top: 0; z-index: 1; background: var(--surface); }
 #fleet tbody { content-visibility: auto; contain-intrinsic-size: auto 8000px; }
-#fleet tr { display: grid; grid-template-columns: 4.2rem 12rem 8.5rem 1fr 5.2rem 4.8rem 4.6rem 4.6rem 7rem;
+#fleet tr { display: grid; grid-template-columns: 4.8rem 12rem 8.5rem 1fr 5.8rem 4.8rem 4.6rem 4.6rem 7rem;
   border-bottom: 1px solid var(--line); }
 #fleet th, #fleet td { position: static; border: 0; overflow-wrap: anywhere; }
 #fleet tbody th { background: none; font-weight: normal; }
@@ -257,9 +257,9 @@ def _explained(series: int, words: Words, *, all_open: bool) -> list[str]:
         words("event now: an event reaches into the last window of the series."),
         words(
             "drift: the share of the last tenth of the rows that scores higher than nine in ten rows of the training "
-            "part, or of the first half where there is none; events do not count. 10 % is no drift, from {share:.0%} "
-            "on it is called one.",
-            share=DRIFTS,
+            "part, or of the first half where there is none; events do not count. 10 % is no drift, from {share} on "
+            "it is called one.",
+            share=f"{100 * DRIFTS:.0f} %",
         ),
         words("highest score: as a share of the threshold; an event has more than 1."),
         words(

@@ -9,7 +9,7 @@ COLUMNS = 60  # that a series is drawn in
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # a height of a column each, from 0 to 63
 UNKNOWN = "."  # a column without any value
 HIGH = 0.9  # quantile of the scores that a series begins with: a tenth of them are higher
-DRIFTS = 0.5  # from this share of the last rows on a series is said to drift
+DRIFTS = 0.8  # from this share of the last rows on a series is said to drift
 FEW = 20  # rows: of fewer nothing is said
 
 
@@ -53,19 +53,25 @@ def columns_of(rows: int, spans: Iterable[tuple[int, int]]) -> list[int]:
     return found
 
 
-def drift(scores: Float[np.ndarray, " time"], labels: Int8[np.ndarray, " time"], first: int) -> float | None:
+def drift(
+    scores: Float[np.ndarray, " time"], labels: Int8[np.ndarray, " time"], first: int, smear: int = 0
+) -> float | None:
     """The share of the last tenth of the rows that scores higher than nine in ten of the first rows.
 
-    About a tenth of them where nothing has changed. Rows of events do not count, nor those whose score is not known.
-    None where fewer than 20 rows are left of either.
+    About a tenth of them where nothing has changed. Rows of events do not count, nor what one may have raised, nor
+    those whose score is not known. None where fewer than 20 rows are left of either.
 
     Args:
         scores: (time,) of each row.
         labels: (time,) 1 in the rows of events.
         first: so many first rows are compared with, but for the last tenth.
+        smear: so many rows before and after an event its score may still be raised.
     """
     last = len(scores) - len(scores) // 10
-    counted = (labels == 0) & ~np.isnan(scores)
+    total = np.concatenate([[0], np.cumsum(labels, dtype=np.int64)])
+    rows = np.arange(len(scores))
+    raised = total[np.minimum(rows + smear + 1, len(scores))] > total[np.maximum(rows - smear, 0)]
+    counted = ~raised & ~np.isnan(scores)
     before, after = (scores[part][counted[part]] for part in (slice(min(first, last)), slice(last, None)))
     if min(len(before), len(after)) < FEW:
         return None

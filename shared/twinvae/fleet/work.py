@@ -112,7 +112,7 @@ def _scored(settings: Settings, member: Member, table: Series) -> Result:
         anomalous_steps=sum(event.end - event.start for event in events),
         roc_auc=measured.get("roc_auc"),
         average_precision=measured.get("average_precision"),
-        drift=drift(scores, labels, settings.train_rows or len(table) // 2),
+        drift=drift(scores, labels, settings.train_rows or len(table) // 2, detection.smear),
         last_time=table.stamp(len(table) - 1),
     )
     records = tuple(_event_row(name, event_record(event, table)) for event in events)

@@ -205,10 +205,10 @@ JAPANESE = Words("ja", {
     "event now: an event reaches into the last window of the series.":
         "イベント継続中：系列の最後の窓にかかるイベントがあります。",
     "drift: the share of the last tenth of the rows that scores higher than nine in ten rows of the training part, or "
-    "of the first half where there is none; events do not count. 10 % is no drift, from {share:.0%} on it is called "
+    "of the first half where there is none; events do not count. 10 % is no drift, from {share} on it is called "
     "one.":
         "ドリフト：最後の 1 割の行のうち、学習区間（なければ前半）の 9 割の行よりも異常度が高い行の割合です。"
-        "イベントの行は除きます。変化がなければ 10 % ほどで、{share:.0%} 以上をドリフトと呼びます。",
+        "イベントの行は除きます。変化がなければ 10 % ほどで、{share} 以上をドリフトと呼びます。",
     "highest score: as a share of the threshold; an event has more than 1.":
         "異常度の最大点：しきい値に対する比です。イベントでは 1 を超えます。",
     "values and score: the band is the channel that the event is about, from its least to its largest value; events "
