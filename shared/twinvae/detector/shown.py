@@ -34,7 +34,7 @@ def shown(found: "Detection", *, title: str, train_rows: int, source: Mapping[st
     levels = [
         Level(
             moved.threshold, tuple(place[span] for span in there), (expected := moved.expected_false_events).rate,
-            expected.sure, expected.option,
+            expected.sure, _round(expected.option),
         )
         for moved, there in order
     ]  # fmt: skip
@@ -63,6 +63,12 @@ def shown(found: "Detection", *, title: str, train_rows: int, source: Mapping[st
         level=next(index for index, (moved, _) in enumerate(order) if moved is found),
         source=source or {},
     )
+
+
+def _round(option: str | None) -> str | None:
+    """An option without the last digits of a product of margins."""
+    name, _, value = (option or "").partition(" ")
+    return f"{name} {float(value):.6g}" if name == "--margin" else option
 
 
 def _moved(found: "Detection") -> Iterator["Detection"]:
