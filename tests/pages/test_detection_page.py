@@ -1,6 +1,7 @@
 """The page of a detection in a browser: the table, the figures and the threshold agree, and labels are those marked."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from tests.helpers.browser import Browser
 from tests.pages.conftest import SPANS, detection
+from twinvae.pages import lines
+from twinvae.pages.clock import clock_of
 from twinvae.pages.detection import detection_page
-from twinvae.pages.shown import Shown
+from twinvae.pages.shown import Level, Shown
 from twinvae.plots.words import JAPANESE
 
 READY = "document.body.dataset.ready"
@@ -45,8 +48,8 @@ def slide(browser: Browser, level: int) -> None:
 def test_it_fits_the_window_and_says_the_answer_first(browser: Browser, tmp_path: Path, width: int, dark: bool) -> None:
     opened(browser, tmp_path, detection(), width=width, dark=dark)
     assert browser.run("return document.documentElement.scrollWidth") <= width
-    (answer,) = browser.texts(".answer")
-    assert answer.startswith("3 events in 3,000 rows. The strongest, from 1200: sensor 1 ")
+    answer = browser.all(".answer")[0].text
+    assert answer.startswith("3 events in 3,000 rows. The strongest, from 1200: sensor 1: ")
     assert browser.texts("h1") == ["pump 3.csv"]
     painted = browser.run("return [...document.querySelectorAll('*')].filter(e => e.shadowRoot).length")
     assert painted >= 6  # overview, two channels, score, what they add, latent plane
@@ -66,6 +69,7 @@ def test_the_slider_changes_the_table_the_strips_and_what_is_expected(browser: B
     browser.all("#reset")[0].click()
     assert rows_seen(browser) == [0, 1, 3]
     assert browser.run("return document.getElementById('option-line').hidden") is True
+    assert browser.run("return document.getElementById('as-was').hidden") is True
 
 
 def test_a_click_on_an_event_shows_it_and_its_channels(browser: Browser, tmp_path: Path) -> None:
@@ -106,7 +110,7 @@ def test_saved_labels_are_those_that_were_marked(browser: Browser, tmp_path: Pat
             "const s = document.querySelector(`tr[data-event='${arguments[0]}'] select`); s.value = arguments[1];"
             "s.dispatchEvent(new Event('change'))", event, mark,
         )  # fmt: skip
-    for first, last, works in ((10, 9, False), (-1, 5, False), (700, 3000, False), (700, 719, True)):
+    for first, last, works in (("", 9, False), (10, 9, False), (-1, 5, False), (700, 3000, False), (700, 719, True)):
         for name, value in (("first", first), ("last", last)):
             browser.run(
                 "const i = document.getElementById(arguments[0]); i.value = arguments[1];"
@@ -115,8 +119,8 @@ def test_saved_labels_are_those_that_were_marked(browser: Browser, tmp_path: Pat
         assert browser.all("#add")[0].is_enabled() is works
     browser.all("#add")[0].click()
     browser.all("#add")[0].click()
-    browser.all("#missed button")[1].click()
-    assert browser.texts("#marked") == ["events marked: 2, missed: 1"]
+    browser.all("#marks li:last-child button")[0].click()
+    assert browser.texts("#marked") == ["3 marks"]
     assert -1 in browser.run(f"return {STRIPS}")
     browser.all("#save")[0].click()
     saved = json.loads(browser.saved("labels.json").read_text(encoding="utf-8"))
@@ -132,11 +136,107 @@ def test_a_selection_in_the_score_is_one_in_the_latent_plane_and_fills_the_form(
     browser: Browser, tmp_path: Path
 ) -> None:
     opened(browser, tmp_path, detection())
-    browser.run(f"{GIVEN}('windows').selected.indices = [20, 21, 25]")
+    form = "[document.getElementById('first').valueAsNumber, document.getElementById('last').valueAsNumber]"
     rows = detection().latent_rows
-    assert browser.run("return [+document.getElementById('first').value, +document.getElementById('last').value]") == [
-        rows[20], rows[25],
-    ]  # fmt: skip
+    browser.run(f"{GIVEN}('windows').selected.indices = [20, 22, 21]")
+    assert browser.run(f"return {form}") == [rows[20], rows[22]]
+    browser.run(f"{GIVEN}('windows').selected.indices = [40, 60]")  # two stretches are none
+    assert browser.run(f"return {form}") == [rows[20], rows[22]]
+
+
+def drag(browser: Browser, plot: str, start: float, end: float) -> None:
+    """Drags the pointer over a figure, from one share of its width to another; a click if they are one."""
+    from selenium.webdriver import ActionChains
+
+    left, top, width, height = browser.run(
+        f"const p = {plot}, v = Bokeh.index.find_one(p), b = v.el.getBoundingClientRect(), f = v.frame.bbox;"
+        "return [b.left + f.left, b.top + f.top, f.width, f.height]"
+    )
+    chain: Any = ActionChains(browser.driver).w3c_actions
+    pointer, y = chain.pointer_action, int(top + height / 2)
+    pointer.move_to_location(int(left + start * width), y)
+    pointer.pointer_down()
+    if end != start:
+        pointer.move_to_location(int(left + (start + end) / 2 * width), y)
+        pointer.move_to_location(int(left + end * width), y)
+    pointer.pointer_up()
+    chain.perform()
+
+
+SCORE = f"(p => p instanceof Map ? p.get('figure') : p.figure)({GIVEN}('score'))"
+
+
+def test_a_stretch_is_selected_by_the_pointer_and_an_event_shown_by_a_click(browser: Browser, tmp_path: Path) -> None:
+    opened(browser, tmp_path, detection())
+    browser.run(f"const f = {SCORE}; Bokeh.index.find_one(f).el.scrollIntoView({{block: 'center'}});")
+    tools = f"{SCORE}.toolbar.tools"
+    before = browser.run(f"return {IN_VIEW}")
+    place = (SPANS[3][0] + SPANS[3][1]) / 2 / 3000
+    browser.run(f"{tools}.find(t => t.type === 'BoxSelectTool').active = true")
+    drag(browser, SCORE, 0.60, 0.65)
+    chosen = browser.until(f"(i => i.length && [...i])({GIVEN}('windows').selected.indices)")
+    assert all(1790 <= detection().latent_rows[index] <= 1960 for index in chosen)
+    assert browser.run(f"return {IN_VIEW}") == before
+    drag(browser, SCORE, place, place)
+    assert browser.until("document.querySelector('tr[aria-current]')?.dataset.event") == "3"
+
+
+def test_a_finger_scrolls_the_page_over_a_figure(browser: Browser, tmp_path: Path) -> None:
+    opened(browser, tmp_path, detection(), width=420)
+    found = browser.run(
+        "const of = root => [...root.querySelectorAll('*')].flatMap(e => [...(e.classList.contains('bk-events') ? "
+        "[e.style.touchAction] : []), ...(e.shadowRoot ? of(e.shadowRoot) : [])]); return of(document)"
+    )
+    assert len(found) >= 5
+    assert set(found) == {"pan-y"}
+
+
+def test_a_mark_stays_with_an_event_whose_ends_move(browser: Browser, tmp_path: Path) -> None:
+    wider = replace(detection().events[1], start=1150, end=1280)
+    shown = detection()
+    levels = [replace_level(shown.levels[0], (0, 4, 2, 3)), *shown.levels[1:]]
+    opened(browser, tmp_path, detection(events=[*shown.events, wider], levels=levels))
+    choose = (
+        "const s = document.querySelector(`tr[data-event='${arguments[0]}'] select`); s.value = arguments[1];"
+        "s.dispatchEvent(new Event('change')); return 0"
+    )
+    chosen = "return document.querySelector(`tr[data-event='${arguments[0]}'] select`).value"
+    browser.run(choose, 1, "real")
+    slide(browser, 0)
+    assert browser.run(chosen, 4) == "real"
+    browser.run(choose, 4, "expected")
+    slide(browser, 1)
+    assert browser.run(chosen, 1) == "expected"
+    assert browser.texts("#marked") == ["1 marks"]
+
+
+def replace_level(level: Level, events: tuple[int, ...]) -> Level:
+    return level._replace(events=events)
+
+
+def test_a_strip_ends_half_a_step_after_its_event_where_rows_are_absent(browser: Browser, tmp_path: Path) -> None:
+    hours = np.arange(3000) + 240 * (np.arange(3000) >= 400)
+    instants = np.datetime64("2026-01-01", "us") + hours * np.timedelta64(1, "h")
+    shown = detection(stamps=[str(one) for one in instants], instants=instants, absent=[399])
+    opened(browser, tmp_path, shown)
+    left, right = browser.run(f"const d = {GIVEN}('events').data; return [d.left[0], d.right[0]]")
+    assert [left, right] == list(clock_of(shown.series).edges(*SPANS[0]))
+    assert (right - left) / 3.6e6 == 10
+
+
+def test_the_score_of_a_point_is_that_of_its_row_also_where_not_all_are_kept(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "MOST_VALUES", 0)
+    shown = detection(rows=30_000)
+    noise = np.random.default_rng(0).normal(size=(30_000, 2))
+    shown.series.values[:] += noise
+    shown.scores[:] += np.abs(noise[::-1, 0])
+    opened(browser, tmp_path, shown)
+    first = f"(p => p instanceof Map ? Object.fromEntries(p) : p)({GIVEN}('panels')[0]).shown.data"
+    rows, scores = browser.until(f"(d => d.row.length > 100 && [[...d.row], [...d.score]])({first})")
+    assert len(rows) < 10_000
+    assert scores == pytest.approx(shown.scores[rows].astype(np.float32).tolist())
 
 
 def test_times_are_those_of_the_local_clock_on_both_sides_of_a_change(browser: Browser, tmp_path: Path) -> None:
@@ -169,7 +269,7 @@ def test_no_name_becomes_markup_and_words_are_japanese_where_asked(browser: Brow
 def test_no_event_is_said(browser: Browser, tmp_path: Path) -> None:
     levels = detection().levels[3:]
     opened(browser, tmp_path, detection(levels=levels, level=0))
-    assert browser.texts(".answer") == ["No event in 3,000 rows."]
+    assert [one.text for one in browser.all(".answer")] == ["No event in 3,000 rows."]
     assert browser.run("return document.getElementById('none').hidden") is False
 
 

@@ -1,12 +1,17 @@
 """Of a long series the rows are kept that hold an extreme, whatever the series; and a clock says when rows are."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.pages.conftest import detection
 from twinvae.pages import thinning
 from twinvae.pages.clock import clock_of
+from twinvae.pages.lines import near_events, plain
 from twinvae.pages.thinning import bins, kept_rows
 from twinvae.series.series import Series
 
@@ -29,15 +34,11 @@ def test_the_least_and_the_largest_value_are_kept_and_the_rows_that_are_named(
         assert np.nanmin(series[rows]) == np.nanmin(series)
 
 
-def test_pieces_of_a_long_series_keep_the_same_rows(monkeypatch: object) -> None:
+def test_pieces_of_a_long_series_keep_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     series = np.random.default_rng(0).normal(size=(5000, 2))
     whole = kept_rows(series, 400)
-    thinning_at = thinning.AT_ONCE
-    try:
-        thinning.AT_ONCE = 700
-        assert kept_rows(series, 400).tolist() == whole.tolist()
-    finally:
-        thinning.AT_ONCE = thinning_at
+    monkeypatch.setattr(thinning, "AT_ONCE", 700)
+    assert kept_rows(series, 400).tolist() == whole.tolist()
 
 
 def test_a_bin_has_the_largest_value_between_its_edges() -> None:
@@ -58,6 +59,35 @@ def test_rows_stand_where_their_time_stamps_are_and_hours_that_come_twice_are_ap
     assert clock.at([0]) == np.datetime64("2026-10-25T02:00", "ms").astype(np.int64)
     first, last = clock.edges(3, 4)
     assert last - first <= 210 * 6e4
+
+
+@pytest.mark.parametrize(
+    ("stamp", "minutes"),
+    [("31-12-2024", None), ("2024-12-31", None), ("12:00-05:30", -330), ("2024-12-31T12:00:00.5+09", 540),
+     ("12:00Z", 0), ("31-12-2024 12:00", None)],
+)  # fmt: skip
+def test_a_day_is_no_offset(stamp: str, minutes: int | None) -> None:
+    utc = np.datetime64("2026-10-25T00:00", "us") + np.arange(3) * np.timedelta64(30, "m")
+    clock = clock_of(Series(np.zeros((3, 1)), ("a",), pl.Series("t", [stamp] * 3), instants=utc))
+    assert [one[1] for one in clock.record["offsets"]] == ([] if minutes is None else [minutes])
+
+
+@pytest.mark.parametrize("level", [0.0, 1e9, 1e300])
+def test_a_ripple_is_kept_at_any_level(level: float) -> None:
+    values = level + 100 * np.sin(np.arange(1000.0)) * max(1.0, level / 1e14)
+    values[7] *= 2.0
+    kept = plain(values)
+    assert np.isfinite(kept).all()
+    assert np.ptp(np.delete(np.asarray(kept, np.float64), 7)) == pytest.approx(np.ptp(np.delete(values, 7)), rel=0.01)
+
+
+def test_near_events_are_kept_within_the_budget_whatever_their_length() -> None:
+    shown = detection(rows=60_000)
+    long = replace(shown.events[1], start=5000, end=55_000, peak=30_000, score=1e6)
+    stretches = near_events(replace(shown, events=[*shown.events, long]), 2000)
+    rows = set().union(*(range(*span) for span in stretches))
+    assert len(rows) <= 2000
+    assert {29_950, 30_050, *range(1200, 1230)} <= rows
 
 
 def test_a_series_without_time_counts_its_rows() -> None:

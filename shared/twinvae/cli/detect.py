@@ -111,7 +111,8 @@ def _series(options: argparse.Namespace) -> tuple[Series, Series, int, str]:
         dataset = load_dataset(options.dataset)
         table, train_rows, name = dataset.table, options.train_rows or dataset.train_rows, dataset.source
     else:
-        table, train_rows, name = read_series(options.file, options), options.train_rows or 0, writable(options.file.name)
+        table, train_rows = read_series(options.file, options), options.train_rows or 0
+        name = writable(options.file.name)
     if train_rows > len(table):
         raise ValueError(f"--train-rows is {train_rows}, the file has {len(table)} rows")
     if options.train:

@@ -93,7 +93,8 @@
       for (const panel of [...page.panels, page.score]) if (panel.figure.visible) thin(panel);
       const start = inside(Math.ceil(rowAt(page.x.start))), end = inside(Math.floor(rowAt(page.x.end)));
       by("view").textContent = fill(said.view, { first: stamp(start), last: stamp(Math.max(start, end)) });
-      page.middle.data = { x: [(page.x.start + page.x.end) / 2] };
+      const seen = page.x.end - page.x.start, [low, high] = page.x.bounds;
+      page.middle.data = { x: seen < (high - low) / 50 ? [(page.x.start + page.x.end) / 2] : [] };
     });
   }
   function show(start, end) {  // rows
