@@ -14,6 +14,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 import tests.helpers.typechecking  # noqa: F401  (the hook finds it as an attribute)
+from tests.helpers.browser import NO_BROWSER, Browser, driven, has_browser
 from tests.helpers.closeness import assert_all_close, assert_close, assert_close_in_range, rounding
 
 install_import_hook(["twinvae", "vae_jax", "vae_torch"], "tests.helpers.typechecking.checked")  # before any is imported
@@ -98,12 +99,30 @@ def in_a_fresh_process(code: str, **environment: str) -> str:
     return done.stdout
 
 
-# Skips. A test that cannot run here for another reason than a missing GPU or missing data is a failure.
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The driver of one browser for all tests of a process."""
+    if not has_browser():
+        pytest.skip(NO_BROWSER)
+    with driven(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def browser(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser that opens pages from files; afterwards there must be no error on its console, and no request."""
+    opened = Browser(chromium, tmp_path_factory.mktemp("saved"))
+    yield opened
+    assert opened.complaints() == []
+
+
+# Skips. A test that cannot run here for another reason than a missing GPU, browser or data is a failure.
 
 
 def _refused(longrepr: object) -> str | None:
     reason = str(longrepr[2] if isinstance(longrepr, tuple) else longrepr).removeprefix("Skipped: ")
-    return None if reason in (NO_GPU, NO_DATA) else f"skipped, which only a missing GPU or data may do: {reason}"
+    allowed = reason in (NO_GPU, NO_BROWSER, NO_DATA)
+    return None if allowed else f"skipped, which only a missing GPU, browser or data may do: {reason}"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,6 +15,7 @@ from tests.helpers import typechecking
 ROOT = Path(__file__).parent.parent
 ALLOWED = {
     "gpu": "def test(): pytest.skip('no GPU here')",
+    "browser": "def test(): pytest.skip('no Chromium with chromedriver and Selenium here')",
     "data": "def test(): pytest.skip('no ../shared/data here')",
     "mark": "@pytest.mark.skipif(True, reason='no GPU here')\ndef test(): pass",
     "xfail": "@pytest.mark.xfail(strict=True)\ndef test(): assert False",
@@ -49,10 +50,10 @@ def run(folder: Path, files: dict[str, str]) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_a_missing_gpu_and_missing_data_may_skip(tmp_path: Path) -> None:
+def test_a_missing_gpu_browser_or_data_may_skip(tmp_path: Path) -> None:
     status, output = run(tmp_path, ALLOWED)
     assert status == 0, output
-    assert "3 skipped, 1 xfailed" in output
+    assert "4 skipped, 1 xfailed" in output
 
 
 def test_nothing_else_may_skip(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_nothing_else_may_skip(tmp_path: Path) -> None:
     for name in REFUSED:
         assert f"FAILED test_{name}.py" in output or f"ERROR test_{name}.py" in output, (name, output)
     assert "skipped" not in output.splitlines()[-1]
-    assert output.count("only a missing GPU or data may do") >= len(REFUSED)
+    assert output.count("only a missing GPU, browser or data may do") >= len(REFUSED)
 
 
 def test_two_threads_do_not_decorate_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

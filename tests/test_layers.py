@@ -16,11 +16,12 @@ FLOOR = {
     "scoring": 3,
     "model": 4,
     "stream": 5, "plots": 5,
-    "detector": 6,
-    "data": 7, "adapters": 7,
-    "fleet": 8,
-    "cli": 9,
-    "__main__": 10,
+    "pages": 6,
+    "detector": 7,
+    "data": 8, "adapters": 8,
+    "fleet": 9,
+    "cli": 10,
+    "__main__": 11,
 }  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def rooms() -> list[str]:
 def test_every_room_and_file_has_its_floor() -> None:
     found = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"}
     assert found - {"__init__", "__pycache__"} == set(FLOOR)
-    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 20
+    assert len([path for path in PACKAGE.iterdir() if path.name != "__pycache__"]) <= 21
 
 
 @pytest.mark.parametrize("room", rooms())

@@ -36,7 +36,7 @@ def test_a_wheel_from_an_sdist_holds_every_file_of_the_three_packages_and_nothin
         f"{package}/{path.relative_to(folder).as_posix()}"
         for package, folder in sources.items()
         for path in folder.rglob("*")
-        if path.suffix in (".py", ".typed")
+        if path.suffix in (".py", ".typed", ".css", ".js")
     }
     assert files == wanted
     assert {name.split("/")[0] for name in files} == OWN

@@ -1,7 +1,7 @@
 """The file of a decisions run: a record for each series, situation and method, with the counts that are added up."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +42,22 @@ class Rated:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """What alarms are worth on a series as the threshold moves: counts for each of so many times the usual one."""
+
+    times: tuple[float, ...]
+    labelled: int
+    normal: int  # steps
+    found: tuple[int, ...]
+    alarms: tuple[int, ...]
+    true: tuple[int, ...]
+    covered: tuple[int, ...]  # normal steps within an alarm
+
+
+Values = Judged | Rated | Moved
+
+
+@dataclass(frozen=True)
 class Decision:
     """What one method decided in one situation on one series.
 
@@ -55,7 +71,7 @@ class Decision:
     method: str
     digest: str
     code: str
-    values: Judged | Rated
+    values: Values
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -89,6 +105,14 @@ def judged(labels: np.ndarray, alarms: Spans) -> Judged:
     return Judged(len(events), len(overlaps), len(alarms), true, normal, shares, tuple(delays))
 
 
+def moved(labels: np.ndarray, alarms: Mapping[float, Spans]) -> Moved:
+    """Holds the alarms of each of some thresholds against labels; they are keyed by their times the usual threshold."""
+    each = [judged(labels, spans) for spans in alarms.values()]
+    covered = [sum(int(np.count_nonzero(labels[a:b] == 0)) for a, b in spans) for spans in alarms.values()]
+    found, hits, true = zip(*((one.found, one.alarms, one.true) for one in each), strict=True)
+    return Moved(tuple(alarms), each[0].labelled, each[0].normal, found, hits, true, tuple(covered))
+
+
 def write(path: Path, run: Decisions) -> None:
     """Writes the results file, a record on each line. It is there as a whole or not at all."""
     write_run(path, FORMAT, SCHEMA, run)
@@ -119,7 +143,6 @@ def read(path: Path) -> Decisions:
 
 def _record(record: dict[str, Any]) -> Decision:
     values = record.pop("values")
-    if "refused" in values:
-        return Decision(values=Rated(**values), **record)
-    values |= {name: tuple(values[name]) for name in ("overlaps", "delays")}
-    return Decision(values=Judged(**values), **record)
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    kind = Rated if "refused" in values else Moved if "times" in values else Judged
+    return Decision(values=kind(**values), **record)

@@ -1,16 +1,20 @@
 """The tables of a decisions run: one for each situation and half, and one of the rates."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.accuracy.decision_records import Decision, Decisions, Judged, Rated
-from benchmarks.accuracy.sets import HALVES
+from benchmarks.accuracy.decision_records import Decision, Decisions, Judged, Moved, Rated
+from benchmarks.accuracy.sets import DEV, HALVES
 from benchmarks.accuracy.tables import Rows
+from twinvae.scoring.expected_rate import SEARCH as SEARCHED
+from twinvae.scoring.expected_rate import TIMES, measured
 
 ALL = "all sets"
 CLEAN, SPOILT, SEARCH, QUIET = "a normal part", "anomalies in that part", "nothing known", "nothing there"
 STREAM = "a stream"
+MOVED = "moved "  # and the score whose threshold moved, or the situation
 RATE = "asked for "  # and how many false events in 10,000 steps
 TITLES = {
     CLEAN: "A part that is normal",
@@ -19,6 +23,14 @@ TITLES = {
     STREAM: "A part that is normal, and the rest judged point by point",
     QUIET: "Nothing known of rows without an anomaly, where every event is a false one",
 }
+MOVED_TITLES = {
+    "ensemble": "A part that is normal, at so many times the threshold of `ensemble`, whose margin is 3",
+    "multiscale": "The same of `multiscale`",
+    "causal": "The same of `causal`, the score of a stream",
+    SEARCH: "Nothing known, at so many times the threshold of a search",
+    QUIET: "Nothing known of rows without an anomaly, at so many times the threshold of a search",
+}
+FEW = 3  # false events: with fewer, what was counted is no measure
 Table = tuple[list[str], Rows]
 
 
@@ -30,6 +42,9 @@ def all_tables(run: Decisions) -> list[tuple[str, Table]]:
             some = [one for one in run.records if (one.situation, one.half) == (situation, half)]
             if some:
                 found.append((f"{title}, {half} half", _by_set(some)))
+    for situation in dict.fromkeys(one.situation for one in run.records if one.situation.startswith(MOVED)):
+        some, what = [one for one in run.records if one.situation == situation], situation.removeprefix(MOVED)
+        found.append((MOVED_TITLES[what], _moved(what, some)))
     rates = [one for one in run.records if one.situation.startswith(RATE)]
     return [*found, *([("False events in 10,000 normal steps, asked for and found", _rates(rates))] if rates else [])]
 
@@ -84,7 +99,62 @@ def _rates(records: Sequence[Decision]) -> Table:
     return ["method", "asked for", *columns], table
 
 
-def found_rate(each: Sequence[Rated]) -> str:
+def _moved(what: str, records: Sequence[Decision]) -> Table:
+    """A row for each of the times the threshold; for each half what was found, and the false events beside those that
+    are said to be expected."""
+    counts = {half: _sums(records, half) for half in reversed(HALVES)}
+    table = []
+    for times in dict.fromkeys(time for each in counts.values() for time in each):
+        said = measured(SEARCHED if what in (SEARCH, QUIET) else what, times)
+        row = [f"{times:g}", said.words.partition(" in ")[0]]
+        for each in counts.values():
+            one = each[times]
+            false, share = one.alarms - one.true, f"{100 * one.covered / one.normal:.1f} %"
+            worth = f"{one.found / one.labelled:.2f} / {one.true / max(one.alarms, 1):.2f}" if one.labelled else "-"
+            row += [worth, found_rate([Rated(false, one.normal)], 2), share]
+        table.append(row)
+    of_half = ("found / precision", "false events (95 % interval)", "normal rows in events")
+    return ["times", "said", *(f"{name}, {half}" for half in counts for name in of_half)], table
+
+
+class Sums(NamedTuple):
+    """What alarms at one threshold are worth on many series."""
+
+    found: int
+    labelled: int
+    alarms: int
+    true: int
+    covered: int
+    normal: int
+
+
+def _sums(records: Sequence[Decision], half: str) -> dict[float, Sums]:
+    """The sums over the series of a half, by the times the threshold."""
+    each = [one.values for one in records if one.half == half and isinstance(one.values, Moved)]
+    rows: dict[float, list[Sums]] = {}
+    for one in each:
+        for times, found, alarms, true, covered in zip(
+            one.times, one.found, one.alarms, one.true, one.covered, strict=True
+        ):
+            rows.setdefault(times, []).append(Sums(found, one.labelled, alarms, true, covered, one.normal))
+    return {times: Sums._make(map(sum, zip(*some, strict=True))) for times, some in rows.items()}
+
+
+def reading(records: Sequence[Decision], half: str = DEV) -> tuple[float, ...]:
+    """The false events in 10,000 normal steps at each of `TIMES` the threshold, made to fall with it, to two digits.
+
+    It ends where fewer than three events were counted: it is what the product says."""
+    from scipy.optimize import isotonic_regression
+
+    sums = _sums(records, half)
+    counts = [sums[times] for times in TIMES]
+    false = [one.alarms - one.true for one in counts]
+    found = [1e4 * events / one.normal for events, one in zip(false, counts, strict=True)]
+    few = next((place for place, events in enumerate(false) if events < FEW), len(false))
+    return tuple(float(f"{rate:.2g}") for rate in isotonic_regression(found, increasing=False).x[:few])
+
+
+def found_rate(each: Sequence[Rated], digits: int = 1) -> str:
     """The false events in 10,000 steps of the series that the rate was not refused for, with the interval of Garwood
     (1936) for a Poisson count."""
     from scipy.special import gammaincinv
@@ -94,4 +164,5 @@ def found_rate(each: Sequence[Rated]) -> str:
         return "-"
     low = float(gammaincinv(events, 0.025)) if events else 0.0
     high = float(gammaincinv(events + 1.0, 0.975))
-    return f"{1e4 * events / steps:.1f} ({1e4 * low / steps:.1f} to {1e4 * high / steps:.1f}; {events} in {steps})"
+    found, least, most = (f"{1e4 * count / steps:.{digits}f}" for count in (events, low, high))
+    return f"{found} ({least} to {most}; {events} in {steps})"

@@ -5,7 +5,7 @@ Of each set, the halves are apart: what was chosen on one is judged on the other
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,15 +13,27 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.accuracy.baselines import BASELINES
-from benchmarks.accuracy.decision_records import Decision, Decisions, Judged, Rated, Spans, judged, read, write
-from benchmarks.accuracy.decision_tables import CLEAN, QUIET, RATE, SEARCH, SPOILT, STREAM, all_tables
+from benchmarks.accuracy.decision_records import (
+    Decision,
+    Decisions,
+    Rated,
+    Spans,
+    Values,
+    judged,
+    moved,
+    read,
+    write,
+)
+from benchmarks.accuracy.decision_tables import CLEAN, MOVED, QUIET, RATE, SEARCH, SPOILT, STREAM, all_tables
 from benchmarks.accuracy.method import unavailable
 from benchmarks.accuracy.methods import sources_digest
 from benchmarks.accuracy.run import processes
 from benchmarks.accuracy.sets import LONG, Case, default_sources, named, opened
 from benchmarks.accuracy.tables import as_lines
 from benchmarks.errors import RunError, complain
+from twinvae.config import Kind
 from twinvae.data.datasets import BadFile, Dataset
+from twinvae.detector.detection import Detection
 from twinvae.detector.detector import load_detector
 from twinvae.detector.preparation import prepare
 from twinvae.detector.search import trained_apart
@@ -29,14 +41,22 @@ from twinvae.metrics.ranking import check_labels
 from twinvae.network.backend import load_backend
 from twinvae.network.training import train
 from twinvae.process.notices import one_line
+from twinvae.scoring.expected_rate import TIMES
 from twinvae.series.series import Series
+from twinvae.windowing.intervals import intervals
 from twinvae.windowing.period import period
 
 RATES = (30.0, 10.0, 3.0)  # false events in 10,000 steps that are asked for
 FITTED = 0.7  # of the training rows, where a rate is asked for; the rest is normal data that was not fitted on
 PEERS = ("sub-pca", "isolation-forest", "pyod-vae")
-SITUATIONS = (CLEAN, SPOILT, SEARCH, STREAM, RATE.strip(), QUIET)  # the order in which they are measured
-OURS = (STREAM, RATE.strip())  # peers have no such thing
+AT_TIMES = (0.125, 0.177, *TIMES)  # the usual threshold
+MOVED_KINDS: tuple[Kind, ...] = ("ensemble", "multiscale", "causal")  # of a normal part: the scores that decide
+OURS = (STREAM, RATE.strip(), MOVED.strip(), MOVED + SEARCH, MOVED + QUIET)  # peers have no such thing
+SITUATIONS = (CLEAN, SPOILT, SEARCH, QUIET, *OURS)  # the order in which they are measured
+PARTS: Mapping[str, Sequence[str]] = {  # of a situation that is measured at once
+    RATE.strip(): [f"{RATE}{rate:g}" for rate in RATES],
+    MOVED.strip(): [MOVED + kind for kind in MOVED_KINDS],
+}
 
 
 class Task(NamedTuple):
@@ -120,13 +140,13 @@ def measure(task: Task) -> Outcome:
         content = values.tobytes() + np.ascontiguousarray(dataset.labels).tobytes()
         digest = hashlib.sha256(content).hexdigest()[:8]
 
-        def record(situation: str, found: Judged | Rated) -> Decision:
+        def record(situation: str, found: Values) -> Decision:
             return Decision(
                 task.dataset, series.name, task.case.half, situation, task.method, digest, code, found
             )  # fmt: skip
 
-        asked = [f"{RATE}{rate:g}" for rate in RATES] if task.situation == RATE.strip() else [task.situation]
-        if all(record(situation, Rated()).key in task.known for situation in asked):
+        parts = PARTS.get(task.situation, [task.situation])
+        if all(record(situation, Rated()).key in task.known for situation in parts):
             return Outcome()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are about constant channels and gaps
@@ -135,7 +155,7 @@ def measure(task: Task) -> Outcome:
         return Outcome(failure=f"{series.name}: {task.method}, {task.situation}: {one_line(error)}")
 
 
-def _decided(task: Task, values: np.ndarray, dataset: Dataset) -> Iterator[tuple[str, Judged | Rated]]:
+def _decided(task: Task, values: np.ndarray, dataset: Dataset) -> Iterator[tuple[str, Values]]:
     """What was decided, by the name of the situation; nothing if the series is none for it."""
     rows, labels, situation = dataset.train_rows, dataset.labels, task.situation
     has_part = not dataset.unlabelled_fit and 0 < rows < len(values)
@@ -154,6 +174,24 @@ def _decided(task: Task, values: np.ndarray, dataset: Dataset) -> Iterator[tuple
         yield situation, judged(labels[:rows], _searched(task.method)(values[:rows]))
     elif situation == RATE.strip() and has_part and not is_spoilt:
         yield from _rates(values[:rows], task.method.removeprefix("vae_"))
+    elif situation == MOVED.strip() and has_part and not is_spoilt:
+        detector = load_detector(task.method.removeprefix("vae_"))().fit(values[:rows])
+        for kind in MOVED_KINDS:
+            yield MOVED + kind, moved(labels[rows:], _at_times(detector.detect(values, kind=kind), rows))
+    elif situation == MOVED + SEARCH and labels.any():
+        yield situation, moved(labels, _at_times(load_detector(task.method.removeprefix("vae_"))().search(values)))
+    elif situation == MOVED + QUIET and has_part and not is_spoilt:
+        found = load_detector(task.method.removeprefix("vae_"))().search(values[:rows])
+        yield situation, moved(labels[:rows], _at_times(found))
+
+
+def _at_times(found: Detection, first: int = 0) -> dict[float, Spans]:
+    """The events of a detection that touch the rows from the first on, counted from there, at each of the times."""
+    spans = {times: intervals(found.at(times).labels) for times in AT_TIMES}
+    return {
+        times: [(max(start - first, 0), end - first) for start, end in each if end > first]
+        for times, each in spans.items()
+    }
 
 
 def _fitted(method: str) -> Callable[[np.ndarray, np.ndarray], Spans]:

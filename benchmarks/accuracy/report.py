@@ -10,13 +10,13 @@ from benchmarks.accuracy.baselines import MERGED, QUANTILE
 from benchmarks.accuracy.method import Answer, Method
 from benchmarks.accuracy.published import Published
 from benchmarks.accuracy.records import METRICS, Accuracy
-from benchmarks.markup import Html, as_figure, as_html, as_list, as_table, document
 from twinvae.data.datasets import Dataset
 from twinvae.files.atomic import write_text
+from twinvae.pages.document import document
+from twinvae.pages.markup import Html, as_figure, as_html, as_list, as_table
 from twinvae.plots.pictures import plot_detection
 from twinvae.windowing.intervals import intervals
 
-RIGHT = "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}pre{white-space:pre-wrap}"
 CAPTION = (
     "Above: the series, labelled anomalies shaded, the end of the fitted rows dotted. Middle: the score and its "
     "threshold. Below: what is labelled, and what was detected."
@@ -69,7 +69,7 @@ def write_report(run: Accuracy, methods: Sequence[Method], published: dict[str, 
         f"<h2>Notes</h2>{as_list(run.notes)}" if run.notes else "",
         *(_details(run, dataset, methods, published.get(dataset, []), folder) for dataset in run.datasets),
     ]  # fmt: skip
-    write_text(page, document(title, parts, RIGHT))
+    write_text(page, document(title, parts))
     return page
 
 

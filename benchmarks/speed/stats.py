@@ -37,6 +37,11 @@ class Ratio(NamedTuple):
     low: float | None
     high: float | None
 
+    @property
+    def inverse(self) -> "Ratio":
+        """The ratio the other way round."""
+        return Ratio(1 / self.value, 1 / self.high if self.high else None, 1 / self.low if self.low else None)
+
     def is_beyond(self, floor: float, bar: float = 1.0) -> bool:
         """Returns whether it is shown to be above or below the bar.
 

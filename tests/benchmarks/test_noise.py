@@ -11,10 +11,9 @@ from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.bars import verdicts
 from benchmarks.speed.report.noise import controls, noise_floor
 from benchmarks.speed.report.page import html, write_report
-from benchmarks.speed.report.plots import pictures
 from benchmarks.speed.report.summary import break_evens, compared
 from benchmarks.speed.report.who_wins import EAGER, cells, words
-from benchmarks.speed.results import Results, Table, read
+from benchmarks.speed.results import Results, Table, read, write
 from benchmarks.speed.stats import Ratio, ratio, summarise
 from tests.helpers.speed_results import results_of
 
@@ -57,10 +56,11 @@ def test_no_ratio_inside_the_floor_is_claimed(times: Ratio, floor: float, claime
 def test_a_page_claims_nothing_inside_its_floor() -> None:
     results = results_of(cases=("fit", "score", "window"))
     slow_again(results, 1e4)
-    page = html(results, "results.json", {})
+    page = html(results, "results.json")
     assert "no difference shown" in page
-    assert not re.search(r"times as (fast|slow)", page[: page.index("Bars that")])
-    assert "not shown" in page[page.index("Bars that") :]
+    before, bars = page.split('<h2 id="bars-that')
+    assert not re.search(r"times as (fast|slow)", before)
+    assert "not shown" in bars
 
 
 def test_fewer_than_five_processes_have_no_interval() -> None:
@@ -76,24 +76,19 @@ def test_a_bar_within_its_interval_is_neither_met_nor_missed() -> None:
             run["metrics"][0]["samples"] = [0.9 / 25 * (0.8 + 0.1 * run["job"]["round"])] * (3 + turn % 2)
     first = verdicts(Table(results.records), 1.0)[0]
     assert not first.shown
-    assert "not shown" in html(results, "results.json", {})
+    assert "not shown" in html(results, "results.json")
 
 
-def drawn(results: Results) -> dict[str, bytes]:
-    table = Table(results.records)
-    return pictures(table, noise_floor(table))
+def body(page: str) -> str:
+    """A page but for its head, in which the style and Bokeh's own code stand, and for Bokeh's version."""
+    return re.sub(r'"version":"[^"]*"', "", page[page.index("<body><main>") :])
 
 
-def without_pictures(page: str) -> str:
-    return re.sub(r"base64,[^\"]+", "", page)
-
-
-@pytest.mark.slow
 def test_a_page_can_be_made_again_from_its_file(tmp_path: Path) -> None:
-    results = results_of(cases=("fit", "map"))
-    page = write_report(results, tmp_path / "a.json", tmp_path / "a").read_text()
-    again = html(results, "a.json", drawn(results))
-    assert without_pictures(again) == without_pictures(page)
+    results = results_of(cases=("fit", "map", "window", "cold"))
+    write(tmp_path / "a.json", results)
+    pages = [write_report(read(tmp_path / "a.json"), Path("a.json"), tmp_path / name).read_text() for name in "ab"]
+    assert pages[0] == pages[1] == html(results, "a.json")
 
 
 def test_committed_pages_are_those_of_their_files(tmp_path: Path) -> None:
@@ -102,7 +97,7 @@ def test_committed_pages_are_those_of_their_files(tmp_path: Path) -> None:
         again = write_report(read(source), source, tmp_path / folder.name).parent
         for name in ("report.html", "answer.md"):
             made, kept = ((where / name).read_text(encoding="utf-8") for where in (again, folder))
-            assert without_pictures(made) == without_pictures(kept)
+            assert (body(made) == body(kept)) if name == "report.html" else made == kept
 
 
 def test_times_are_compared_one_way_round() -> None:

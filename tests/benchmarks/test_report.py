@@ -46,11 +46,13 @@ def test_bars_judge() -> None:
 def test_report_of_a_whole_run(tmp_path: Path) -> None:
     write(tmp_path / "results.json", results_of())
     assert main(["report", str(tmp_path / "results.json")]) == 0
-    page = (tmp_path / "results" / "report.html").read_text()
+    whole = (tmp_path / "results" / "report.html").read_text()
+    page = whole[whole.index("<body><main>") :]  # before it stands Bokeh's own code
     names = {path.stem for path in (tmp_path / "results").glob("*.png")}
-    assert names == {"ladder", "time_to_result", "map", "scoring", "training", "threads", "latency"}
-    assert page.count("data:image/png;base64,") == len(names)
+    assert names == {"ladder", "map"}
+    assert "data:image/png;base64," not in page
     assert 'src="http' not in page
+    assert len(whole.encode()) < 3e6
     assert "1,500 steps" in page
     answer = (tmp_path / "results" / "answer.md").read_text().splitlines()
     assert len([line for line in answer if line.startswith("| ")]) == 2 + 5

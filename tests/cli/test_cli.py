@@ -51,7 +51,7 @@ def test_detect_writes_everything_with_the_users_time_stamps(
     assert cli.main([str(argument) for argument in arguments]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        [*PICTURES, "scores.csv", "events.json", "model.safetensors"]
+        [*PICTURES, "report.html", "scores.csv", "events.json", "model.safetensors"]
     )
     assert json.loads((out / "events.json").read_text()) == summary
     given, scores = pl.read_csv(sensors), pl.read_csv(out / "scores.csv")

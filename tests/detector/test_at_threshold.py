@@ -38,3 +38,45 @@ def test_the_series_is_not_scored_again(detector_class: Any, make: str, monkeypa
     assert (len(found.at(1.0).events), counts[1]) == before
     assert counts[0] >= counts[1] >= counts[2] >= counts[3] == 0
     assert found.at(2.0).threshold == 2.0 * found.threshold
+
+
+@pytest.mark.filterwarnings("ignore:20 rows are absent")
+def test_the_false_events_to_expect_move_with_it_and_the_option_makes_it_so(detector_class: Any) -> None:
+    detector = detector_class(**SMALL, kind="ensemble", margin=3.0).fit(NORMAL)
+    for series in (ANOMALOUS, WITH_HOLE):
+        found = detector.detect(series)
+        moved = [found.at(times).expected_false_events for times in (0.5, 1.0, 2.0)]
+        rates = [one.rate for one in moved]
+        assert rates == sorted(rates, reverse=True)
+        assert rates[0] > rates[2]
+        assert [one.option for one in moved] == ["--margin 1.5", "--margin 3", "--margin 6"]
+        for times, one in zip((0.5, 1.0, 2.0), moved, strict=True):
+            assert f"expect {one.words};" in found.at(times).basis
+
+
+def test_of_a_search_they_are_those_of_its_rows(detector_class: Any) -> None:
+    found = detector_class(**SMALL).search(ANOMALOUS)
+    assert "expect about 0.04 false alarms" in found.basis
+    assert "expect about 1 false alarms" in found.at(0.25).basis
+    assert found.at(0.25).expected_false_events.option is None
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_where_a_rate_was_asked_for_the_option_is_the_rate_of_the_threshold(detector_class: Any) -> None:
+    settings: dict[str, Any] = {**SMALL, "epochs": 1, "batch_size": 512, "kind": "point", "folds": 0}
+    normal = np.sin(np.arange(3000) / 3.0) + 0.1 * np.random.default_rng(1).normal(size=3000)
+    found = detector_class(**settings, false_events="30/10000steps").fit(normal).detect(normal)
+    assert found.expected_false_events.rate == pytest.approx(30.0)
+    assert found.false_alarms.events_asked == pytest.approx(30.0)
+    moved = found.at(1.2)
+    asked = str(moved.expected_false_events.option).removeprefix("--false-alarms ")
+    again = detector_class(**settings, false_events=asked).fit(normal)
+    assert again.threshold_ == pytest.approx(moved.threshold, rel=0.01)
+    assert asked in moved.basis
+    assert moved.false_alarms.events_asked is None
+
+
+def test_a_rate_of_steps_is_not_claimed_of_a_threshold_that_has_moved(detector_class: Any) -> None:
+    found = detector_class(**SMALL, kind="point", threshold="quantile", quantile=0.99).fit(NORMAL).detect(NORMAL)
+    assert found.false_alarms.asked == pytest.approx(0.01)
+    assert found.at(2.0).false_alarms.asked is None

@@ -40,7 +40,7 @@ def written(out: Path, *, threshold: float = 0.5, suffix: str = ".csv") -> set[s
 
 
 def test_a_later_detection_leaves_no_file_of_the_one_before(tmp_path: Path) -> None:
-    always = {"events.json", "model.safetensors", *PICTURES}
+    always = {"events.json", "report.html", "model.safetensors", *PICTURES}
     assert written(tmp_path) == always | {"scores.csv", "events.png", "latent.png"}
     assert written(tmp_path, suffix=".parquet") == always | {"scores.parquet", "events.png", "latent.png"}
     assert written(tmp_path, threshold=1e6) == always | {"scores.csv", "latent.png"}

@@ -244,6 +244,39 @@ def test_the_end_of_a_run_removes_models_that_no_table_names_and_nothing_else(tm
     ]  # fmt: skip
 
 
+def test_a_fleet_without_a_page_leaves_none_of_the_one_before_but_one_that_was_changed(tmp_path: Path) -> None:
+    folder, summary = FleetFolder(tmp_path), {"format": "twinvae fleet", "settings": {}}
+    tables = {"fleet.parquet": b"rows", "events.parquet": b"events"}
+    for changed in (False, True):
+        with folder.replaced():
+            folder.finish(tables | {"report.html": b"page"}, summary, [])
+        assert (tmp_path / "report.html").read_bytes() == b"page"
+        if changed:
+            (tmp_path / "report.html").write_bytes(b"notes on the page")
+        with folder.replaced():
+            folder.finish(tables, summary, [])
+        assert (tmp_path / "report.html").exists() == changed
+
+
+def test_a_page_of_somebody_else_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("mine")
+    with pytest.raises(ValueError, match=r"report\.html is in the way"):
+        FleetFolder(tmp_path).check_new()
+
+
+def test_pages_of_series_are_files_of_their_part(tmp_path: Path) -> None:
+    folder = FleetFolder(tmp_path)
+    with folder.lock():
+        folder.write_plan(PLAN)
+        folder.write_part(PLAN, 0, (RESULTS[0]._replace(page=b"<p>"), RESULTS[1]), STEMS)
+        part = folder.read_part(PLAN, 0)
+        assert part is not None
+        assert set(part.files) == {"models/a.safetensors", "reports/a.html"}
+        (tmp_path / "reports" / "old.html").write_text("")
+        folder.finish({}, {"format": "twinvae fleet", "settings": {}}, part.files)
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["a.html"]
+
+
 def spoil(path: Path, damage: str) -> None:
     text = path.read_text()
     if damage == "flipped":

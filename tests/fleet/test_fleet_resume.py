@@ -76,7 +76,7 @@ def test_wherever_it_is_killed_a_resumed_run_ends_as_one_that_was_not(
             assert files(tmp_path / out) == expected
         if not killed:
             break
-    assert at == 1 + 2 + 3 + 3 + 1, "a plan, 2 parts, 3 models, 3 tables, and none"
+    assert at == 1 + 2 + 3 + 4 + 1, "a plan, 2 parts, 3 models, 3 tables, a page, and none"
 
 
 def interrupt_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:

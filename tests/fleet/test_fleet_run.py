@@ -19,7 +19,8 @@ def test_a_run_makes_the_tables_and_a_model_for_each_series(fleet: Fleet, tmp_pa
     assert fleet("out") == 0
     names = [f"s{index}" for index in range(7)]
     models = [f"models/{name}.safetensors" for name in names]
-    assert sorted(files(tmp_path / "out")) == sorted(["events.parquet", "fleet.json", "fleet.parquet", *models])
+    tables = ["events.parquet", "fleet.json", "fleet.parquet", "report.html"]
+    assert sorted(files(tmp_path / "out")) == sorted([*tables, *models])
     table = pl.read_parquet(tmp_path / "out" / "fleet.parquet")
     assert table["name"].to_list() == ["bad", *names]
     assert table["status"].to_list() == ["failed"] + ["ok"] * 7

@@ -1,97 +1,50 @@
-"""The files and the names that the pages' blocks use."""
+"""Detections to show, made of plain values: no model is fitted for a page."""
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-import pytest
-from matplotlib.figure import Figure
 
-from tests.conftest import unchecked
-from twinvae.config import PRESETS
+from twinvae.pages.shown import Level, Shown
+from twinvae.scoring.events import Event
+from twinvae.series.series import Series
 
-CHANNELS = ("flow",)  # one channel and one period in all: few programs to compile
-SPIKE = slice(1200, 1212)
-
-
-def waves(rows: int, seed: int, *, spike: bool = False) -> np.ndarray:
-    """A noisy wave with a period of 80 rows, of shape (time, channel)."""
-    time = np.arange(rows)[:, None]
-    values = np.sin(2 * np.pi * time / 80) + np.random.default_rng(seed).normal(0, 0.1, (rows, 1))
-    values[SPIKE, 0] += 3.0 * spike
-    return values
+ROWS = 3000
+SPANS = [(400, 410), (1200, 1230), (2100, 2101), (2500, 2600)]
+PEAKS = [2.0, 40.0, 0.6, 9.0]
 
 
-def _frame(values: np.ndarray) -> pl.DataFrame:
-    stamps = [f"2026-01-{1 + row // 1440:02} {row // 60 % 24:02}:{row % 60:02}" for row in range(len(values))]
-    return pl.DataFrame({"time": stamps, **dict(zip(CHANNELS, values.T, strict=True))})
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that each page begins with: a reader's files, and a model of `normal.csv`."""
-    from vae_jax import VAEDetector
-
-    folder = tmp_path_factory.mktemp("page")
-    files = {"sensors": (1500, 0, True), "today": (1500, 1, True), "normal": (1000, 2, False)}
-    for name, (rows, seed, spike) in (files | {"normal-week": (1000, 3, False)}).items():
-        _frame(waves(rows, seed, spike=spike)).write_csv(folder / f"{name}.csv")
-    (folder / "maintenance.csv").write_text("start,end\n2026-01-01 20:00,2026-01-01 22:00\n", encoding="utf-8")
-    pl.DataFrame({"value": waves(10_500, 4)[:, 0]}).write_csv(folder / "long.csv")
-    (folder / "machines").mkdir()
-    parts = {f"pump-{index}": waves(1300, 10 + index, spike=True)[:, 0] for index in range(2)}
-    for name, values in parts.items():
-        pl.DataFrame({"value": values}).write_csv(folder / "machines" / f"{name}.csv")
-    table = [pl.DataFrame({"machine": [name] * len(values), "value": values}) for name, values in parts.items()]
-    pl.concat(table).write_parquet(folder / "all.parquet")
-    for name, rows in (("normal", 1000), ("big", 3000)):
-        np.save(folder / f"{name}.npy", waves(rows, 5)[:, 0])
-    detector = VAEDetector(seed=0).fit(pl.read_csv(folder / "normal.csv").select(CHANNELS))
-    detector.save(folder / "model.safetensors")
-    return folder
-
-
-EPOCHS = 20  # of the presets in place of 100: what a page shows is run as it stands, with less training
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of `made`, which is the working directory; the presets train for fewer epochs, and pictures are empty.
-
-    What a command computes and draws is tested elsewhere.
-    """
-    for name, preset in PRESETS.items():
-        monkeypatch.setitem(PRESETS, name, replace(preset, epochs=EPOCHS))
-    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: Path(path).touch())
-    copy = tmp_path / "page"
-    shutil.copytree(made, copy)
-    monkeypatch.chdir(copy)
-    with unchecked():
-        yield copy
-
-
-@cache
-def _detector() -> Any:
-    from vae_jax import VAEDetector
-
-    return VAEDetector(seed=0).fit(waves(1000, 2))
-
-
-# What a block may use that the page has not defined: the reader's own series.
-NAMES: Mapping[str, Callable[[], Any]] = {
-    "normal": lambda: waves(1000, 2),
-    "more_normal": lambda: waves(1000, 3),
-    "series": lambda: waves(1500, 1, spike=True),
-    "point": lambda: waves(1, 1)[0],
-    "detector": _detector,
-    "series_7": lambda: waves(1000, 7)[:, 0],
-    "series_8": lambda: waves(1000, 8)[:, 0],
-    "today": lambda: {"pump 7": waves(1500, 7, spike=True)[:, 0], "pump 8": waves(1500, 8)[:, 0]},
-    "data_train": lambda: waves(1000, 2),
-    "data_test": lambda: waves(1500, 1, spike=True),
-}
+def detection(
+    rows: int = ROWS, channels: int = 2, stamps: list[str] | None = None, instants: Any = None, **other: Any
+) -> Shown:
+    """What a page shows of a series of waves with four events, of which the threshold 1 finds three."""
+    values = np.sin(np.arange(rows)[:, None] / 20 + np.arange(channels))
+    expected = values.copy()
+    contributions = np.full((rows, channels), 0.01)
+    events = []
+    names = tuple(f"sensor {index}" for index in range(channels))
+    for number, ((start, end), peak) in enumerate(zip(SPANS, PEAKS, strict=True)):
+        channel = number % channels
+        values[start:end, channel] += 5.0
+        contributions[start:end, channel] = peak * channels
+        shares = {names[channel]: 1.0} | {name: 0.0 for name in names if name != names[channel]}
+        events.append(
+            Event(start, end, start, peak, shares, value=float(values[start, channel]),
+                  expected=float(expected[start, channel]))
+        )  # fmt: skip
+    levels = [
+        Level(limit, tuple(place for place, peak in enumerate(PEAKS) if peak > limit), rate, "measured", option)
+        for limit, rate, option in ((0.5, 4.0, "--margin 1.5"), (1.0, 0.5, "--margin 3"), (10.0, 0.1, "--margin 30"),
+                                    (50.0, 0.1, "--margin 150"))
+    ]  # fmt: skip
+    index = None if stamps is None else pl.Series("time", stamps)
+    known: dict[str, Any] = {
+        "title": "pump 3.csv", "series": Series(values, names, index, instants=instants),
+        "scores": contributions.mean(axis=1), "expected": expected, "contributions": contributions,
+        "latent": np.random.default_rng(0).normal(size=(100, 3)),
+        "latent_rows": np.linspace(0, rows - 1, 100).astype(int).tolist(), "absent": [], "kind": "ensemble",
+        "unit": "squared error", "window": 50, "train_rows": 300, "basis": "the threshold 1 is a threshold",
+        "events": events, "levels": levels, "level": 1,
+        "source": {"name": "pump 3.csv", "file": "/data/pump 3.csv", "sha256": "0" * 64, "rows": rows},
+    }  # fmt: skip
+    return Shown(**(known | other))

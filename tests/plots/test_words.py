@@ -27,9 +27,9 @@ PACKAGE = ROOT / "shared" / "twinvae"
 
 def said_in_pictures() -> Iterator[str]:
     """The English words of each call of `words` in the sources, and the units of the scores."""
-    for path in [*PACKAGE.glob("plots/*.py"), *PACKAGE.glob("cli/*.py"), PACKAGE / "detector" / "report.py"]:
+    for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "words":
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("words", "self.words", "drawing.words"):
                 given = ast.walk(node.args[0])
                 yield from (n.value for n in given if isinstance(n, ast.Constant) and isinstance(n.value, str))
     scalings: tuple[Scaling, ...] = ("none", "standard")

@@ -7,8 +7,12 @@ import pytest
 
 from twinvae.config import Config
 from twinvae.process.settings import Rate
-from twinvae.scoring.event_rate import LEAST_PEAKS, Tail, how_sure, tail, threshold_of, too_rare, why_not
+from twinvae.scoring.event_rate import LEAST_PEAKS, Tail, chosen, how_sure, tails, threshold_of, too_rare, why_not
 from twinvae.windowing.intervals import intervals
+
+
+def tail(scores: np.ndarray, apart: int, rate: float = 0.0) -> Tail:
+    return chosen(tails(scores, apart), rate)
 
 
 @pytest.mark.parametrize(

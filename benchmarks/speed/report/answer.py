@@ -1,12 +1,12 @@
 """What a page opens with: the answer in a table and in three sentences, and the controls of the same code."""
 
-from benchmarks.markup import as_table
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.noise import controls, noise_floor
 from benchmarks.speed.report.summary import break_evens, compared, interval, number, seconds
 from benchmarks.speed.report.who_wins import COMPILED, EAGER, Cell, cells
 from benchmarks.speed.results import Record, Results, Table
 from benchmarks.speed.stats import ratio
+from twinvae.pages.markup import as_table
 
 ANSWERS = (
     ("Train a step: eager PyTorch, JAX", "fit", "step", "torch-eager"),
@@ -84,7 +84,7 @@ def lead(table: Table, floor: float) -> list[str]:
 
 def _score(sizes: list[Cell]) -> str:
     times = [cell.times for cell in sizes]
-    jax, torch = sum(t is not None and t > 1 for t in times), sum(t is not None and t < 1 for t in times)
+    jax, torch = (sum(t is not None and (t.value > 1) is ahead for t in times) for ahead in (True, False))
     return f"JAX is ahead at {jax}, PyTorch at {torch}, neither beyond the noise at {len(times) - jax - torch}"
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks.markup import NOT_MEASURED
 from benchmarks.speed import arithmetic
 from benchmarks.speed.implementations import IMPLEMENTATIONS, PRODUCT
 from benchmarks.speed.report.summary import fastest, interval, seconds
 from benchmarks.speed.results import Table
 from benchmarks.speed.stats import Ratio, ratio
 from twinvae.config import Config
+from twinvae.pages.markup import NOT_MEASURED
 
 GROWTH = 400e6  # bytes over the series itself
 FLAT = 1.25  # a point of a long series may take this many times as long as one of a short series

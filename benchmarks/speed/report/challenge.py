@@ -1,11 +1,12 @@
 """The page for a doubter: how the comparison could be wrong, how each was excluded, and how to see for oneself."""
 
-from benchmarks.markup import as_html, as_table, document
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report import answer
 from benchmarks.speed.report.noise import controls, noise_floor
 from benchmarks.speed.report.summary import seconds
 from benchmarks.speed.results import Results, Table
+from twinvae.pages.document import document
+from twinvae.pages.markup import as_html, as_table
 
 RUN = "python -m benchmarks run"
 

@@ -1,32 +1,21 @@
-"""The page of a results file, which needs no other file, and its pictures beside it."""
+"""The page of a results file, which needs no other file, and two pictures for pages of text beside it."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from benchmarks.markup import NOT_MEASURED, as_figure, as_list, document, missing
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.report import answer, tables, who_wins
+from benchmarks.speed.report import answer, size_tables, tables, who_wins
+from benchmarks.speed.report.charts import Picture, charts
 from benchmarks.speed.report.noise import noise_floor
 from benchmarks.speed.report.plots import pictures
 from benchmarks.speed.results import Results, Table
 from twinvae.files.atomic import replacing, write_text
+from twinvae.pages.document import bokeh, document, figures
+from twinvae.pages.markup import NOT_MEASURED, as_details, as_list, as_plots, as_sections, missing
 
-CAPTIONS = {
-    "ladder": "Why, not only who. From a careful eager loop to vae_torch: the bookkeeping of the optimizer. To "
-    "compile=True: no dispatch of single operations, and no return to Python between steps. From a jitted step to "
-    "vae_jax: no return either. Dotted and dashed: what the arithmetic alone would take at the rate of large matrix "
-    "products that each framework reaches here. Last come those that compute something else, the tutorial's beginner's "
-    "loop among them.",
-    "map": "A training step, the fastest rung of each framework at each size. White cells are level within the noise; "
-    "hatched ones were not measured.",
-    "time_to_result": "What a user waits for. Compile and first use is what a first fit and score cost beyond a second "
-    "one in the same process, by one definition for all.",
-    "latency": "A sensor's next point: one window in, one score out, parameters bound once.",
-    "scoring": "Time of a scored point by length of the series; the floors count 7,680 operations a point.",
-    "training": "Time of a training step, one thread, as each size grows alone; bands are bootstrap intervals.",
-    "threads": "What more threads give.",
-}
+SCRIPT = Path(__file__).with_name("implementations.js")
 METHOD = (
     "Every case and implementation ran in fresh processes of its own, one framework a process, in turns (A B A B), "
     "pinned to as many cores as threads, with thread counts set in the environment and in the framework.",
@@ -50,54 +39,61 @@ METHOD = (
 
 
 def write_report(results: Results, source: Path, folder: Path) -> Path:
-    """Writes `report.html`, a PNG for each picture and the answer as `answer.md` into the folder; returns the page."""
+    """Writes `report.html`, the answer as `answer.md` and two pictures for text into the folder; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
     table = Table(results.records)
     floor = noise_floor(table)
-    drawn = pictures(table, floor)
-    for name, content in drawn.items():
+    for name, content in pictures(table, floor).items():
         with replacing(folder / f"{name}.png") as temporary:
             temporary.write_bytes(content)
     page = folder / "report.html"
     write_text(
         folder / "answer.md", answer.markdown(results, table, floor, f"benchmarks/results/{folder.name}/{page.name}")
     )
-    write_text(page, html(results, source.name, drawn))
+    write_text(page, html(results, source.name))
     return page
 
 
-def html(results: Results, source: str, drawn: dict[str, bytes]) -> str:
-    """Returns the page. `drawn` holds the pictures by name."""
+def html(results: Results, source: str) -> str:
+    """Returns the page, which holds all that it shows."""
     table = Table(results.records)
     floor = noise_floor(table)
-    parts = [
-        "<h2>The answer</h2>", answer.answer(table, floor),
-        as_list(answer.lead(table, floor)) or f"<p>{NOT_MEASURED}</p>",
-        "<h2>Who wins at which size</h2>", _picture("map", drawn), who_wins.words(table, floor),
-        who_wins.details(table, floor),
-        "<h2>The same code twice</h2>", answer.control(table),
-        "<h2>The ladder: training the tutorial's job, warm</h2>", _picture("ladder", drawn),
-        tables.ladder(results, table, floor),
-        "<h2>Time to a quality</h2>", tables.quality(table, floor),
-        "<h2>Time to result: a fresh process</h2>", _picture("time_to_result", drawn),
-        tables.cold(table), tables.breakeven(table, floor),
-        "<h2>Compilation</h2>", tables.compilation(table),
-        "<h2>Scoring</h2>", *_if_measured(table, ("points",), _picture("scoring", drawn)), tables.scoring(table),
-        "<h2>One window at a time</h2>", _picture("latency", drawn), tables.latency(table),
-        "<h2>Streams</h2>", tables.streams(table),
-        *_if_measured(table, ("fleet", "fleet-size"), "<h2>Fleets</h2>", tables.fleets(table)),
-        *_if_measured(
-            table, ("batch", "hidden", "window-length", "channels"), "<h2>Training as sizes grow</h2>",
-            _picture("training", drawn), tables.sizes(table),
-        ),
-        *_if_measured(table, ("threads",), "<h2>Threads</h2>", _picture("threads", drawn)),
-        "<h2>The machine's limits</h2>", tables.machine(table),
-        "<h2>Bars that this project set itself before it measured</h2>", tables.bars(table, floor),
-        "<h2>The machine</h2>", _head(results),
-        "<h2>Not measured</h2>", _missing(results, table),
-        "<h2>How it was measured, and how to repeat it</h2>", as_list(METHOD), _reproduce(results, source),
-    ]  # fmt: skip
-    return document("twinvae: PyTorch and JAX, measured", parts)
+    drawn = charts(table, floor)
+    places, script = figures({name: plot for picture in drawn.values() for name, plot in picture.plots.items()})
+    shown = {name: _shown(picture, [places[plot] for plot in picture.plots]) for name, picture in drawn.items()}
+    unknown = f"<p>{missing()}</p>"
+    sections = {
+        "The answer": answer.answer(table, floor) + (as_list(answer.lead(table, floor)) or f"<p>{NOT_MEASURED}</p>"),
+        "Who wins at which size": shown.get("map", unknown) + who_wins.words(table, floor)
+        + who_wins.details(table, floor),
+        "The same code twice": answer.control(table),
+        "The ladder: training the tutorial's job, warm": shown.get("ladder", unknown)
+        + tables.ladder(results, table, floor),
+        "Time to a quality": tables.quality(table, floor),
+        "Time to result: a fresh process": shown.get("time_to_result", unknown) + tables.cold(table)
+        + tables.breakeven(table, floor),
+        "Compilation": tables.compilation(table),
+        "Scoring": shown.get("scoring", unknown) + tables.scoring(table),
+        "Scoring by length of the series": _with_table(shown, "points", size_tables.points(table)),
+        "One window at a time": shown.get("latency", unknown) + tables.latency(table),
+        "Streams": tables.streams(table),
+        "Fleets": tables.fleets(table) if any(one.case in ("fleet", "fleet-size") for one in table.records) else "",
+        "Training as sizes grow": _with_table(shown, "training", size_tables.sizes(table)),
+        "Threads": _with_table(shown, "threads", size_tables.threads(table)),
+        "The machine's limits": tables.machine(table),
+        "Bars that this project set itself before it measured": tables.bars(table, floor),
+        "The machine": _head(results),
+        "Not measured": _missing(results, table),
+        "How it was measured, and how to repeat it": as_list(METHOD) + _reproduce(results, source),
+    }  # fmt: skip
+    parts = as_sections({title: content for title, content in sections.items() if content})
+    code = f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>"
+    return document("twinvae: PyTorch and JAX, measured", [*parts, script, code], head=bokeh())
+
+
+def _shown(picture: Picture, places: Sequence[str]) -> str:
+    samples = as_details("The samples behind each bar", picture.samples) if picture.samples else ""
+    return picture.key + as_plots(places, picture.words, picture.caption) + samples
 
 
 def _head(results: Results) -> str:
@@ -141,9 +137,9 @@ def _missing(results: Results, table: Table) -> str:
     return as_list(lines) or "<p>Nothing is missing.</p>"
 
 
-def _if_measured(table: Table, cases: tuple[str, ...], *parts: str) -> tuple[str, ...]:
-    """The parts, where one of these cases was measured; others are named at the end of the page."""
-    return parts if any(record.case in cases for record in table.records) else ()
+def _with_table(shown: dict[str, str], name: str, table: str) -> str:
+    """The figure and its table, where there is something to draw."""
+    return shown[name] + table if name in shown else ""
 
 
 def _reproduce(results: Results, source: str) -> str:
@@ -157,7 +153,3 @@ def _reproduce(results: Results, source: str) -> str:
         f"<pre>{escape(text)}</pre><p>Raw samples, versions, flags ({escape(names)}) and cores of every process are in "
         f"{escape(source)}.</p>"
     )
-
-
-def _picture(name: str, drawn: dict[str, bytes]) -> str:
-    return as_figure(drawn[name], CAPTIONS[name], CAPTIONS[name]) if name in drawn else f"<p>{missing()}</p>"

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.results import Record, Table
+from benchmarks.speed.results import LIBRARIES, Record, Table
 from benchmarks.speed.stats import Ratio, ratio
 
 STEPS = 1500
+UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 STAGES = ("start", "import", "first_use", "train", "score", "total")
 PAIRS = (
     ("torch-compiled", "cold", "torch-eager"), ("torch-compiled", "warm", "torch-eager"),
@@ -39,7 +40,36 @@ def step_record(table: Table, name: str) -> Record | None:
 def step_time(table: Table, name: str) -> float | None:
     """Returns the seconds of a warm training step."""
     record = step_record(table, name)
-    return None if record is None else record.value / (STEPS if record.metric == "fit" else 1)
+    return None if record is None else record.value * step_scale(record)
+
+
+def step_scale(record: Record) -> float:
+    """Returns the training steps in one unit of a record that `step_record` gave, inverted."""
+    return 1 / STEPS if record.metric == "fit" else 1.0
+
+
+def rungs(table: Table) -> list[tuple[str, Record]]:
+    """Returns who trains the tutorial's job and its record: PyTorch, JAX, then those that compute something else."""
+    rows = [(name, record) for name in IMPLEMENTATIONS if (record := step_record(table, name)) is not None]
+    return sorted(
+        (row for row in rows if not IMPLEMENTATIONS[row[0]].same_as),
+        key=lambda row: (IMPLEMENTATIONS[row[0]].difference is not None, IMPLEMENTATIONS[row[0]].backend == "jax"),
+    )
+
+
+def rung_floors(table: Table) -> dict[str, float]:
+    """Returns the seconds that the arithmetic of the ladder's step takes in each framework's own library."""
+    steps = {name: table.one("fit", "step", implementation=name) for name in LIBRARIES.values()}
+    return {name: floor for name, step in steps.items() if step and (floor := table.floor(step))}
+
+
+def beside_eager(table: Table, record: Record, floor: float) -> str:
+    """Returns how many times the speed of vae_torch's step a step has; "level" within the noise; "" if it is unlike."""
+    reference = table.one("fit", "step", implementation="torch-eager")
+    if reference is None or record is reference or record.metric != reference.metric:
+        return ""
+    times = ratio(reference.samples, record.samples)
+    return f"{number(times.value)} x" if times.is_beyond(floor) else "level"
 
 
 def fixed_time(table: Table, name: str, cache: str) -> float | None:
@@ -106,10 +136,19 @@ def fastest(table: Table, case: str, metric: str, names: Iterable[str], **wanted
 
 def seconds(value: float) -> str:
     """Returns a duration as text, in a unit that suits it, with three digits."""
-    for unit, factor in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
+    for unit, factor in UNITS:
         if abs(value) >= factor:
             return f"{number(value / factor)} {unit}"
     return f"{number(value)} s"
+
+
+def measured(record: Record, scale: float = 1.0) -> str:
+    """Returns the median of a record in seconds times a scale, with its interval in the same unit where it has one."""
+    said = seconds(record.value * scale)
+    if record.low is None or record.high is None:
+        return said
+    factor = next((factor for unit, factor in UNITS if said.endswith(f" {unit}")), 1.0)
+    return f"{said} [{number(record.low * scale / factor)}, {number(record.high * scale / factor)}]"
 
 
 def number(value: float) -> str:

@@ -1,11 +1,29 @@
 """The tables of the report as HTML. Their cells say so if something was not measured."""
 
-from benchmarks.markup import NOT_MEASURED, Html, as_list, as_table, as_text, missing
+from collections.abc import Sequence
+
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
 from benchmarks.speed.report.bars import verdicts
-from benchmarks.speed.report.summary import STAGES, break_evens, cold_stages, compared, seconds, step_time
+from benchmarks.speed.report.summary import (
+    STAGES,
+    break_evens,
+    cold_stages,
+    compared,
+    measured,
+    seconds,
+    step_record,
+    step_scale,
+)
 from benchmarks.speed.results import Record, Results, Table
+from twinvae.pages.markup import NOT_MEASURED, Html, as_list, as_table, as_text, missing
+
+NUMBERS = frozenset({
+    "warm fit", "step", "CPU seconds a step", "final loss a window", "start", "import", "compile, first use",
+    "train 1,500 steps", "score", "total", "epochs", "time", "CPU-seconds", "points", "threads", "a point",
+    "million points a second", "of its own library's sgemm rate", "growth of the process", "median", "99%", "window",
+    "channels", "cores", "points a second", "series", "a model", "models a second", "GFLOP/s", "peak", "rate",
+})  # fmt: skip
 
 
 def bars(table: Table, floor: float) -> str:
@@ -14,7 +32,7 @@ def bars(table: Table, floor: float) -> str:
         (v.bar, as_text(v.measured), words[v.met] if v.shown else Html('<span class="none">not shown</span>'))
         for v in verdicts(table, floor)
     ]
-    return as_table(("bar", "measured", "met?"), rows)
+    return _table(("bar", "measured", "met?"), rows)
 
 
 def ladder(results: Results, table: Table, floor: float) -> str:
@@ -24,7 +42,7 @@ def ladder(results: Results, table: Table, floor: float) -> str:
     for name in sorted(IMPLEMENTATIONS, key=lambda name: IMPLEMENTATIONS[name].difference is not None):
         implementation = IMPLEMENTATIONS[name]
         fit, step = table.one("fit", "fit", implementation=name), table.one("fit", "step", implementation=name)
-        per_step = step_time(table, name)
+        rung = step_record(table, name)
         notes = results.notes_of("fit", name)
         loss = table.one("fit", "final_loss", implementation=name)
         if implementation.device not in (None, results.device):
@@ -37,8 +55,9 @@ def ladder(results: Results, table: Table, floor: float) -> str:
         rows.append(
             (
                 implementation.label,
-                *((seconds(fit.value), _quartiles(fit), fit.counts) if fit else [missing()] * 3),
-                seconds(per_step) if per_step else missing(),
+                *((seconds(fit.value), _quartiles(fit)) if fit else [missing()] * 2),
+                " and ".join(dict.fromkeys(one.counts for one in (fit, rung) if one)) or missing(),
+                measured(rung, step_scale(rung)) if rung else missing(),
                 _time(table.one("fit", "cpu_step", implementation=name)),
                 against,
                 f"{loss.value:.4f}" if loss else "its own",
@@ -51,25 +70,28 @@ def ladder(results: Results, table: Table, floor: float) -> str:
         "its step beside vae_torch's", "final loss a window", "events found (true: 300 to 320)", "computation",
     )  # fmt: skip
     others = (f"{one.label}: {one.difference}" for one in IMPLEMENTATIONS.values() if one.difference)
-    return as_table(columns, rows) + as_list(others)
+    return _table(columns, rows) + as_list(others)
 
 
 def cold(table: Table) -> str:
     rows = [
-        (label, *(seconds(values[stage]) if stage in values else missing() for stage in STAGES), total.counts)
+        (
+            label, *(seconds(values[stage]) if stage in values else missing() for stage in STAGES[:-1]),
+            measured(total), total.counts,
+        )
         for label, values, total in cold_stages(table)
-    ]
+    ]  # fmt: skip
     columns = (
         "implementation", "start", "import", "compile, first use", "train 1,500 steps", "score", "total",
         "processes x calls",
     )  # fmt: skip
-    return as_table(columns, rows)
+    return _table(columns, rows)
 
 
 def breakeven(table: Table, floor: float) -> str:
     programs = {"cold": "none", "warm": "its own"}
     rows = [(_label(e.first), programs[e.cache], _label(e.second), e.text) for e in break_evens(table, floor)]
-    return "<h3>Break-even, from the start of a process</h3>" + as_table(
+    return "<h3>Break-even, from the start of a process</h3>" + _table(
         ("this", "programs on disk", "is done before this", "if it trains"), rows
     )
 
@@ -100,7 +122,7 @@ def quality(table: Table, floor: float) -> str:
         "<p><small>The fit alone, warm. Each process has a seed of its own, the same for all implementations; epochs "
         "are the median of the shortest fits, of those tried, that got there.</small></p>"
     )
-    return as_table(heads, rows) + (note if rows else "")
+    return _table(heads, rows) + (note if rows else "")
 
 
 def compilation(table: Table) -> str:
@@ -123,7 +145,7 @@ def compilation(table: Table) -> str:
         "compiled again by a second fit and score", "processes x calls",
     )  # fmt: skip
     note = "<p><small>What the first training call and fit take beyond the second: one definition for all.</small></p>"
-    return as_table(columns, rows) + note
+    return _table(columns, rows) + note
 
 
 def scoring(table: Table) -> str:
@@ -135,45 +157,27 @@ def scoring(table: Table) -> str:
         rows.append(
             (
                 _label(record.implementation),
-                f"{record.parameters['points']:,}", str(record.threads),
+                f"{record.parameters['points']:,}", str(record.threads), measured(record),
                 Html(f"{1 / record.value / 1e6:.3g} <small>{_rates(record)}</small>"),
                 Html((f"{floor / record.value:.0%}" if floor else missing()) + different),
                 f"{growth.value / 1e6:.0f} MB" if growth else missing(), record.counts,
             )
         )  # fmt: skip
     columns = (
-        "implementation", "points", "threads", "million points a second", "of its own library's sgemm rate",
+        "implementation", "points", "threads", "a point", "million points a second", "of its own library's sgemm rate",
         "growth of the process", "processes x calls",
     )  # fmt: skip
-    return as_table(columns, rows) + "<p><small>* as if it did our arithmetic; its own model differs</small></p>"
-
-
-def sizes(table: Table) -> str:
-    """The time of a training step at every size, and its share of its own library's sgemm rate."""
-    rows = []
-    for case in ("batch", "hidden", "window-length", "channels"):
-        axis = CASES[case].options["axis"]
-        for value in sorted({record.parameters[axis] for record in table.all(case, "step")}):
-            cells = []
-            for name in CASES[case].implementations:
-                found = table.one(case, "step", implementation=name, **{axis: value})
-                floor = table.floor(found) if found else None
-                share = f" ({floor / found.value:.0%})" if found and floor else ""
-                cells.append(f"{seconds(found.value)}{share}" if found else missing())
-            rows.append((f"{case} {value}", *cells))
-    labels = [IMPLEMENTATIONS[name].label for name in CASES["batch"].implementations]
-    note = "<p><small>In brackets the share of its own library's measured sgemm rate.</small></p>"
-    return as_table(("size", *labels), rows) + note
+    return _table(columns, rows) + "<p><small>* as if it did our arithmetic; its own model differs</small></p>"
 
 
 def latency(table: Table) -> str:
     rows = [
         (
-            _label(r.implementation), seconds(r.value), _quartiles(r), _p99(r), r.counts,
+            _label(r.implementation), measured(r), _quartiles(r), _p99(r), r.counts,
         )
         for r in table.all("window", "latency")
     ]  # fmt: skip
-    return as_table(("implementation", "median", "quartiles", "99%", "processes x calls"), rows)
+    return _table(("implementation", "median", "quartiles", "99%", "processes x calls"), rows)
 
 
 def streams(table: Table) -> str:
@@ -195,9 +199,9 @@ def streams(table: Table) -> str:
         for r in table.all("watch", "point")
     ]  # fmt: skip
     return (
-        as_table(("a point", "window", "channels", "median", "quartiles", "99%", "processes x calls"), points)
+        _table(("a point", "window", "channels", "median", "quartiles", "99%", "processes x calls"), points)
         + "<h3>twinvae watch, from a pipe to a pipe</h3><p>Its cores also serve who sends and who reads.</p>"
-        + as_table(("lines", "cores", "points a second", "a point", "quartiles", "processes x calls"), lines)
+        + _table(("lines", "cores", "points a second", "a point", "quartiles", "processes x calls"), lines)
     )
 
 
@@ -223,7 +227,7 @@ def fleets(table: Table) -> str:
         "models a second",
         "processes x calls",
     )
-    return as_table(heads, rows)
+    return _table(heads, rows)
 
 
 def machine(table: Table) -> str:
@@ -254,10 +258,14 @@ def machine(table: Table) -> str:
     ways = "implementation", "way", "time", "rate"
     heads = "library", "threads", "precision", "GFLOP/s", "processes x calls"
     return (
-        "<h3>Large matrix products</h3>" + as_table(heads, rows)
-        + ("<h3>Transfers to a GPU and back</h3>" + as_table(ways, transfers) if transfers else "")
-        + "<h3>Peak memory of a process</h3>" + as_table(("case", "implementation", "device", "peak"), peaks)
+        "<h3>Large matrix products</h3>" + _table(heads, rows)
+        + ("<h3>Transfers to a GPU and back</h3>" + _table(ways, transfers) if transfers else "")
+        + "<h3>Peak memory of a process</h3>" + _table(("case", "implementation", "device", "peak"), peaks)
     )  # fmt: skip
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return as_table(columns, rows, numbers=NUMBERS)
 
 
 def _time(record: Record | None) -> str:

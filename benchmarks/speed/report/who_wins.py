@@ -1,19 +1,19 @@
 """Who wins at which size: for each batch and model the fastest of each framework, and by how much one is ahead."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from benchmarks.markup import as_list, as_table, missing
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.implementations import IMPLEMENTATIONS
-from benchmarks.speed.report.summary import fastest, number, seconds
+from benchmarks.speed.report.summary import fastest, interval, measured, number
 from benchmarks.speed.results import Record, Table
-from benchmarks.speed.stats import ratio
+from benchmarks.speed.stats import Ratio, ratio
+from twinvae.pages.markup import NOT_MEASURED, as_list, as_table, missing
 
 EAGER, COMPILED = ("torch-loop", "torch-eager"), ("torch-step", "torch-whole", "torch-compiled")
 JAX = ("jax-step", "jax-run")
 MATCHES = {
-    "eager PyTorch against JAX": EAGER,
+    "Eager PyTorch against JAX": EAGER,
     "PyTorch, eager or compiled, against JAX": (*EAGER, *COMPILED),
 }
 SEVERAL = 6  # more places than these are counted in words, not named: the map shows them
@@ -26,16 +26,29 @@ class Cell(NamedTuple):
     model: str
     torch: Record | None
     jax: Record | None
-    times: float | None
+    times: Ratio | None
+
+    @property
+    def lead(self) -> Ratio | None:
+        """How many times as fast the one that is ahead is; None if neither is."""
+        return self.times.inverse if self.times and self.times.value < 1 else self.times
 
     @property
     def text(self) -> str:
         """Who is ahead and by how much."""
+        return self._said(lambda lead: number(lead.value))
+
+    @property
+    def ahead(self) -> str:
+        """The same with the interval of the factor."""
+        return self._said(interval)
+
+    def _said(self, factor: Callable[[Ratio], str]) -> str:
         if self.torch is None or self.jax is None:
-            return "not measured"
-        if self.times is None:
+            return NOT_MEASURED
+        if self.times is None or self.lead is None:
             return "level"
-        return f"JAX {number(self.times)} x" if self.times > 1 else f"PyTorch {number(1 / self.times)} x"
+        return f"{'JAX' if self.times.value > 1 else 'PyTorch'} {factor(self.lead)} x"
 
 
 def cells(table: Table, torch: Sequence[str], floor: float) -> list[Cell]:
@@ -44,7 +57,7 @@ def cells(table: Table, torch: Sequence[str], floor: float) -> list[Cell]:
     for size in CASES["map"].options["values"]:
         one, two = (fastest(table, "map", "step", names, size=size) for names in (torch, JAX))
         times = ratio(one.samples, two.samples) if one and two else None
-        shown = times.value if times and times.is_beyond(floor) else None
+        shown = times if times and times.is_beyond(floor) else None
         batch, hidden, channels = size
         model = f"{hidden:,} hidden" + (f", {channels} channels" if channels > 1 else "")
         found.append(Cell(batch, model, one, two, shown))
@@ -55,18 +68,18 @@ def words(table: Table, floor: float) -> str:
     """Returns where each framework is the better choice, as a list."""
     lines = []
     for title, torch in MATCHES.items():
-        measured = [cell for cell in cells(table, torch, floor) if cell.torch and cell.jax]
-        if not measured:
+        known = [cell for cell in cells(table, torch, floor) if cell.torch and cell.jax]
+        if not known:
             continue
-        jax = [cell for cell in measured if cell.times and cell.times > 1]
-        pytorch = [cell for cell in measured if cell.times and cell.times < 1]
-        level = [cell for cell in measured if cell.times is None]
+        jax = [cell for cell in known if cell.times and cell.times.value > 1]
+        pytorch = [cell for cell in known if cell.times and cell.times.value < 1]
+        level = [cell for cell in known if cell.times is None]
         said = (
             f"JAX is the faster choice{_at(jax)}",
             f"PyTorch{_at(pytorch)}",
             f"neither, within the noise,{_at(level)}",
         )
-        lines.append(f"{title}, {len(measured)} sizes: {'; '.join(said)}.")
+        lines.append(f"{title}, {len(known)} sizes: {'; '.join(said)}.")
     return as_list(lines) or f"<p>{missing()}</p>"
 
 
@@ -74,7 +87,7 @@ def _at(places: Sequence[Cell]) -> str:
     """Where these cells lie, and the factors."""
     if not places:
         return " at none"
-    factors = [max(cell.times, 1 / cell.times) for cell in places if cell.times]
+    factors = [cell.lead.value for cell in places if cell.lead]
     if len(places) > SEVERAL:
         return f" at {len(places)}" + (
             f", by {number(min(factors))} to {number(max(factors))} times" if factors else ""
@@ -85,15 +98,22 @@ def _at(places: Sequence[Cell]) -> str:
 
 def details(table: Table, floor: float) -> str:
     """Returns the table behind the map."""
+    eager, best = (cells(table, torch, floor) for torch in MATCHES.values())
+    eager = eager or [cell._replace(torch=None, times=None) for cell in best]
     rows = [
         (
-            f"{cell.batch:,}", cell.model, *(_fastest(record) for record in (cell.torch, cell.jax)), cell.text,
-            " and ".join(record.counts for record in (cell.torch, cell.jax) if record),
+            f"{one.batch:,}", one.model, *(_fastest(record) for record in (one.torch, two.torch, two.jax)),
+            one.ahead, two.ahead,
+            " and ".join(dict.fromkeys(record.counts for record in (one.torch, two.torch, two.jax) if record)),
         )
-        for cell in cells(table, (*EAGER, *COMPILED), floor)
+        for one, two in zip(eager, best, strict=True)
     ]  # fmt: skip
-    return as_table(("batch", "model", "fastest PyTorch", "fastest JAX", "ahead", "processes x calls"), rows)
+    heads = (
+        "batch", "model", "fastest eager PyTorch", "fastest PyTorch", "fastest JAX", "ahead, eager PyTorch against JAX",
+        "ahead, any PyTorch against JAX", "processes x calls",
+    )  # fmt: skip
+    return as_table(heads, rows)
 
 
 def _fastest(record: Record | None) -> str:
-    return f"{seconds(record.value)}, {IMPLEMENTATIONS[record.implementation].label}" if record else missing()
+    return f"{measured(record)}, {IMPLEMENTATIONS[record.implementation].label}" if record else missing()

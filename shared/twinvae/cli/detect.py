@@ -13,13 +13,14 @@ from twinvae.cli.options import (
     count,
     read_series,
     reading,
+    source_of,
     spans_of,
 )
 from twinvae.cli.text import events_text, print_result, quality_text, unusual_text
 from twinvae.data.datasets import DATASETS, load_dataset
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.preparation import gap_warnings, hole_warnings
-from twinvae.detector.report import DETECTION_FILES, write_detection
+from twinvae.detector.report import DETECTION_FILES, PAGE, write_detection
 from twinvae.detector.search import is_asked_for
 from twinvae.files.atomic import check_outputs, new_folder
 from twinvae.process.notices import collected, warn
@@ -77,14 +78,14 @@ def run(options: argparse.Namespace) -> None:
         found = detector.detect(table, ignore=ignore) if found is None else found
         summary = write_detection(
             options.out, table, detector, found=found, train_rows=train_rows, name=name, scores_suffix=suffix,
-            words=words,
+            words=words, source=source_of(options, table, name=name, train_rows=train_rows),
         )  # fmt: skip
     events = events_text(summary["events"], summary["threshold"])
     print_result(
         options,
         summary,
         f"{events}{unusual_text(summary['most_unusual'])}{quality_text(summary)}{summary['basis']}\n"
-        f"scores, events.json, pictures and model are in {options.out}",
+        f"look at {options.out / PAGE}; scores, events.json, pictures and model are beside it",
     )
 
 

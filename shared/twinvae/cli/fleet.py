@@ -13,7 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twinvae.cli.options import add_detector, add_ignore, chosen_backend, count, ignored_spans, reading
+from twinvae.cli.options import (
+    add_detector,
+    add_ignore,
+    add_language,
+    chosen_backend,
+    chosen_language,
+    count,
+    reading,
+    recorded_spans,
+)
 from twinvae.cli.text import complain, fleet_record, fleet_text, print_result
 from twinvae.config import HYPERPARAMETERS, resolve
 from twinvae.detector.search import is_asked_for
@@ -37,7 +46,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     add = parser.add_argument
     add("input", type=Path, metavar="INPUT", help="a folder of CSV or Parquet files, or with --key one long table")
-    add("--out", type=Path, required=True, metavar="DIR", help="folder for the tables and models")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the page, the tables and the models")
     add(
         "--train-rows",
         type=count,
@@ -57,6 +66,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--engine", choices=("local", "ray"), default="local", help="default: local")
     add("--address", metavar="ADDRESS", help="of a Ray cluster, HOST:PORT or auto; default: Ray on this machine")
     add_ignore(parser)
+    add_language(parser)
     add_detector(parser)
 
 
@@ -80,7 +90,7 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
     """
     warn = partial(complain, "warning")
     given = {name: getattr(options, name) for name in HYPERPARAMETERS if getattr(options, name) is not None}
-    ignore = [[_as_json(end) for end in span] for span in ignored_spans(options)] or None
+    ignore = recorded_spans(options) or None
     settings = Settings(backend, options.preset, options.seed, given, options.train_rows, options.scores, ignore)
     recorded = _recorded(options, settings)
     engine = _engine(options, settings)
@@ -110,12 +120,7 @@ def run_fleet(options: argparse.Namespace, backend: str) -> Tables:
             source = _as_planned(plan, source, leave_changed=options.leave_changed, warn=warn)
         with fleet_progress("done", len(plan.names)) as report:
             FleetRun(plan, source, settings, folder, report, warn).go(engine)
-        return write_tables(plan, folder)
-
-
-def _as_json(end: Any) -> Any:
-    """A moment as a plan can hold it."""
-    return end if isinstance(end, float) else end.isoformat()
+        return write_tables(plan, folder, chosen_language(options))
 
 
 # What a run is begun with, and whether it is the same when it goes on.

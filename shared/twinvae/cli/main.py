@@ -22,7 +22,7 @@ from twinvae.cli.text import any_encoding, complain
 from twinvae.files.cache import cache_folder
 from twinvae.process.notices import one_line, printable
 
-SCORING = ("score", "watch", "export")  # with a model that is fitted
+SCORING = ("score", "feedback", "watch", "export")  # with a model that is fitted
 FAILED, WRONG_USE, FAULT, INTERRUPTED, TERMINATED = 1, 2, 70, 130, 143
 
 # Each is a file of this folder, imported only when it is asked for: what it does, and an example.
@@ -37,6 +37,7 @@ COMMANDS = {
         "fit on the normal part of a series, score all of it, draw it",
         "twinvae detect sensors.csv --train-rows 1000 --out out",
     ),
+    "report": ("write a detection anew, by the model in its folder, in another language say", "twinvae report out"),
     "fleet": (
         "fit and score many series, each with a detector of its own",
         "twinvae fleet sensors/ --train-rows 1000 --out out",
@@ -46,6 +47,10 @@ COMMANDS = {
         "twinvae synthesize --kind spike flatline --channels 4 --out out",
     ),
     "download": ("fetch a public data set, held to its checksums", "twinvae download nab"),
+    "feedback": (
+        "move the threshold of a model until what was marked in a report is right",
+        "twinvae feedback out/model.safetensors labels.json",
+    ),
     "watch": (
         "score points as they come, line by line, on standard input",
         "tail -n +1 -F sensors.csv | twinvae watch --model model.safetensors --state watch.state --replay",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, RULES, Config, check_seed, resolve
+from twinvae.files.checksum import file_checksum
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
 from twinvae.plots.fonts import drawable
 from twinvae.plots.words import LANGUAGES, Words, language_of
@@ -137,8 +138,9 @@ def add_cells(parser: argparse.ArgumentParser, group: "argparse._ArgumentGroup |
 
 
 def add_language(parser: argparse.ArgumentParser) -> None:
-    """Which language the words in pictures are of."""
-    parser.add_argument("--lang", choices=tuple(LANGUAGES), help="of the words in pictures; default: the locale's")
+    """Which language the words in pictures and pages are of."""
+    text = "of the words in pictures and pages; default: the locale's"
+    parser.add_argument("--lang", choices=tuple(LANGUAGES), help=text)
 
 
 def reading(options: argparse.Namespace) -> dict[str, Any]:
@@ -212,9 +214,14 @@ def chosen_detector(options: argparse.Namespace) -> "VAEDetector":
     return load_detector(chosen_backend(options))(preset=options.preset, seed=options.seed, **given)
 
 
+def chosen_language(options: argparse.Namespace) -> Words:
+    """The words of the chosen language, or of the locale's: for pages, whose fonts are those of their reader."""
+    return LANGUAGES[options.lang or language_of(os.environ)]
+
+
 def chosen_words(options: argparse.Namespace) -> Words:
-    """The words of the chosen language, or of the locale's, if a font here draws them; else English ones."""
-    return drawable(LANGUAGES[options.lang or language_of(os.environ)])
+    """The words of the chosen language for pictures, if a font here draws them; else English ones."""
+    return drawable(chosen_language(options))
 
 
 def chosen_rules(options: argparse.Namespace) -> dict[str, Any]:
@@ -237,6 +244,26 @@ def ignored_spans(options: argparse.Namespace) -> tuple[tuple[Any, Any], ...]:
     spans = read_spans(options.ignore, **how)
     with _naming(options.ignore):
         return moments(spans)
+
+
+def recorded_spans(options: argparse.Namespace) -> list[list[Any]]:
+    """The spans of `ignored_spans` as JSON can hold them."""
+    return [[end if isinstance(end, float) else end.isoformat() for end in span] for span in ignored_spans(options)]
+
+
+def source_of(options: argparse.Namespace, series: "Series", *, name: str, train_rows: int) -> dict[str, Any]:
+    """Where a series was read from and how, so that it can be read again: what `labels.json` names it by."""
+    how = reading(options) | {name: getattr(options, name) for name in ("columns", "time", "labels")}
+    file = options.file
+    return {
+        "name": name,
+        "file": None if file is None else str(file.resolve()),
+        "sha256": None if file is None else file_checksum(file),
+        "rows": len(series),
+        "reading": {name: list(value) if isinstance(value, tuple) else value for name, value in how.items() if value},
+        "train_rows": train_rows,
+        "ignore": recorded_spans(options),
+    }
 
 
 @contextmanager

@@ -137,7 +137,10 @@ def fleet_text(tables: "Tables", out: Path) -> str:
         lines += [f"  {row['name']}: {row['error']}" for row in failures]
         more = summary["failed"] - len(failures)
         lines += [f"  and {more} more"] if more else []
-    lines.append(f"fleet.parquet (a row for each series), events.parquet (for each event) and models are in {out}")
+    lines.append(
+        "report.html (a page to look at), fleet.parquet (a row for each series), events.parquet (for each event) and "
+        f"models are in {out}"
+    )
     return "\n".join(lines)
 
 

@@ -1,35 +1,34 @@
 """What a fitted model says of a series: scores, labels, events, and what the model expected."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Int8
+from jaxtyping import Float, Int, Int8
 
-from twinvae.config import Config, Kind
+from twinvae.config import RULES, Config
 from twinvae.detector.asked import asked_events
+from twinvae.detector.labels import labels_of
 from twinvae.detector.scored import Scored
-from twinvae.files.out_of_core import TimeByChannel, by_rows, first_row, kept
-from twinvae.model.model import Model
+from twinvae.files.out_of_core import by_rows, kept
 from twinvae.scoring import rules as alarm_rules
-from twinvae.scoring.events import Alarms, Event, event_labels, find_events, with_expectation
+from twinvae.scoring.events import Event, find_events, with_expectation
+from twinvae.scoring.expected_rate import ExpectedEvents
 from twinvae.scoring.false_alarms import FalseAlarms, asked_rate, false_alarms
-from twinvae.scoring.formulas import Statistics
-from twinvae.scoring.kinds import SCORES, averages_over_time, unaveraged
+from twinvae.scoring.kinds import SCORES, averages_over_time
 from twinvae.scoring.neighbours import most_similar
-from twinvae.scoring.overflow import highest
 from twinvae.scoring.rules import Kept
 from twinvae.scoring.severity import MOST_UNUSUAL, Stretch, nearest_to_events, severity
-from twinvae.scoring.threshold import in_words
 from twinvae.windowing.intervals import intervals
 
-# What a detection has computed that is the same whatever its threshold is.
+JUDGE_ALONE = frozenset(RULES) - {"valid_range"}  # the rules that change no score
+# What a detection has computed that is the same whatever its threshold is, and what those rules are.
 WITHOUT_THRESHOLDS = frozenset({
-    "scaled", "too_large", "outside", "rules", "contributions", "scores", "expected", "latent", "usual",
+    "scaled", "too_large", "outside", "contributions", "scores", "expected", "latent", "usual",
     "gap_warnings", "warnings", "_left_out", "_standardised", "_distances_of_shapes", "_own_starts", "_statistics",
-    "_net",
+    "_net", "_similar",
 })  # fmt: skip
 
 
@@ -47,9 +46,13 @@ class Detection(Scored):
 
     ignored: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)  # steps [start, end) that have no event
 
-    def at(self, times: float) -> Self:
-        """The same detection with so many times its threshold, and that of every other score. The series is not scored
-        again: what does not depend on thresholds is shared.
+    def at(self, times: float, **rules: Any) -> Self:
+        """The same detection with so many times its threshold, and that of every other score, and with other rules of
+        events where some are named: `direction`, `min_deviation`, `min_length`, `at_least`. The series is not scored
+        again: what does not depend on them is shared.
+
+        Raises:
+            TypeError, ValueError: if a rule or the factor is not fit for use.
 
         >>> import numpy as np
         >>> from vae_jax import VAEDetector
@@ -58,12 +61,47 @@ class Detection(Scored):
         >>> [len(found.at(times).events) for times in (1.0, 1e9)], found.at(2.0).threshold == 2.0 * found.threshold
         ([1, 0], True)
         """
-        other = self._at(times)
+        if unknown := rules.keys() - JUDGE_ALONE:
+            raise TypeError(f"{min(unknown)} cannot be chosen again once a series is scored")
+        other = self._at(times, rules)
         vars(other).update((name, value) for name, value in vars(self).items() if name in WITHOUT_THRESHOLDS)
         return other
 
-    def _at(self, times: float) -> Self:
-        return replace(self, model=self.model.at(times))
+    def _at(self, times: float, rules: Mapping[str, Any]) -> Self:
+        return replace(self, model=self.model.at(times, **rules))
+
+    def to_html(self, title: str = "series", *, train_rows: int = 0, language: str = "en") -> str:
+        """A page to look at: one file of HTML, which needs no other and no network.
+
+        It shows the events and why each is one, the series with what was expected of it, other thresholds, and has
+        labels to mark. `train_rows` says how many of the first rows were fitted on; `language` is "en" or "ja".
+
+        Raises:
+            ValueError: if there are no words of that language.
+
+        >>> import numpy as np
+        >>> from vae_jax import VAEDetector
+        >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+        >>> found = VAEDetector(window=24, epochs=5).fit(normal).detect(normal + 5.0 * (np.arange(500) == 250))
+        >>> found.to_html("pump").startswith("<!doctype html>")
+        True
+        """
+        from twinvae.detector.shown import shown
+        from twinvae.pages.detection import detection_page
+        from twinvae.plots.words import LANGUAGES
+
+        if language not in LANGUAGES:
+            raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}")
+        return detection_page(shown(self, title=title, train_rows=train_rows), LANGUAGES[language])
+
+    @property
+    def absent(self) -> list[int]:
+        """After which rows the time stamps say that some are absent."""
+        return []
+
+    def rows_at(self, steps: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """The rows at some steps of the windows, which go on where rows are absent; or the next rows after them."""
+        return steps
 
     @property
     def basis(self) -> str:
@@ -73,7 +111,20 @@ class Detection(Scored):
 
     @property
     def _rests_on(self) -> str:
-        return in_words(self.model.config, self.threshold, self.kind)
+        return self.model.threshold_of(self.kind).in_words
+
+    @property
+    def expected_false_events(self) -> ExpectedEvents:
+        """How many false events to expect of the threshold, how sure that is, and the option that makes it so.
+
+        >>> import numpy as np
+        >>> from vae_jax import VAEDetector
+        >>> normal = np.sin(np.arange(500) / 6) + np.random.default_rng(0).normal(0, 0.05, 500)
+        >>> found = VAEDetector(window=24, epochs=5).fit(normal).detect(normal)
+        >>> found.expected_false_events.words, found.at(2.0).expected_false_events.option
+        ('about 0.5 in 10,000 normal rows to begin a false alarm', '--margin 6')
+        """
+        return self.model.threshold_of(self.kind).expected
 
     @property
     def highest(self) -> float | None:
@@ -89,7 +140,7 @@ class Detection(Scored):
         if share is None or share > 1 or self.labels.any():
             return ""
         config = self.model.config
-        unreachable = self._is_all_own and config.threshold == "maximum" and config.margin >= 1
+        unreachable = self.is_all_own and config.threshold == "maximum" and config.margin >= 1
         own = ", which no row can exceed, since all of them were fitted on" if unreachable else ""
         return f"the highest score is {share:.2g} of the threshold{own}"
 
@@ -184,13 +235,21 @@ class Detection(Scored):
             replace(e, start_time=stamp[e.start], last_time=stamp[e.end - 1], peak_time=stamp[e.peak]) for e in found
         ]
 
+    @cached_property
+    def _similar(self) -> dict[int, tuple[int, float, Float[np.ndarray, "step channel"]]]:
+        """What is known by now of the training window that is most like the one at a step."""
+        return {}
+
     def _with_similar(self, event: Event) -> Event:
         """The event with the training window that is most like the window around its peak."""
         window, memory = self.model.config.window, self.model.calibration.memory
         if memory is None:  # a model of an earlier release
             return event
         start = min(max(event.peak - window // 2, 0), len(self.scaled) - window)
-        row, distance, drawing = most_similar(self.scaled, start, window, memory, own=self._own_starts is not None)
+        if start not in self._similar:  # at another threshold
+            own = self._own_starts is not None
+            self._similar[start] = most_similar(self.scaled, start, window, memory, own=own)
+        row, distance, drawing = self._similar[start]
         if np.isnan(distance):
             return event
         shift, scale = self.model.scaler
@@ -207,36 +266,9 @@ class Detection(Scored):
         judged = SCORES[self.kind].counted(len(self.scores), self.model.config.window)
         known = by_rows(lambda part: ~np.isnan(part), self.scores[judged])
         alarms, config = kept(self.alarms[judged], known) == 1, self.model.config
-        events, asked = len(intervals(self.labels[judged])), asked_events(config, self.series)
+        rule, events = self.model.threshold_of(self.kind), len(intervals(self.labels[judged]))
+        asked = asked_events(config, self.series) if rule.is_rated and rule.keeps_rate else None
         scores = kept(self.scores[judged], known)
-        rate = None if averages_over_time(self.kind) else asked_rate(config)  # which was never kept
+        never_kept = averages_over_time(self.kind) or not rule.keeps_rate
+        rate = None if never_kept else asked_rate(config)
         return false_alarms(scores, alarms, rate, events, None if asked is None else 1e4 * asked)
-
-
-def labels_of(
-    model: Model,
-    kind: Kind,
-    scores: Float[np.ndarray, " time"],
-    scaled: TimeByChannel,
-    statistics: Callable[[], Statistics],
-    too_large: Bool[np.ndarray, "time channel"] | None = None,
-) -> Int8[np.ndarray, " time"]:
-    """1 where an event covers a step of a series with these scores, else 0.
-
-    `statistics`, of the scaled series from the posterior mean, are asked for only where the error of each step alone
-    matters: if the score averages it over time, and alarms.
-    """
-    config, score = model.config, SCORES[kind]
-    alarms = Alarms(model.alarms(scores, kind), scores, score.smear(config.window, model.calibration))
-    sharp = None
-    if score.ends_by_steps and config.least_height and first_row(np.asarray, alarms.labels) is not None:
-        with np.errstate(over="ignore"):
-            narrow = unaveraged(scaled, statistics(), config.window, model.calibration)
-        if too_large is not None:
-            most = narrow.dtype.type(highest(config.dtype))
-            narrow = by_rows(lambda part, place: np.where(place.any(axis=1), most, part), narrow, too_large)
-        both = by_rows(
-            np.minimum, alarms.labels, model.alarms(narrow, "multiscale")
-        )  # no event without an alarm of the score
-        sharp = Alarms(both, narrow, config.window)
-    return event_labels(alarms, config, only_past=score.only_past, sharp=sharp)

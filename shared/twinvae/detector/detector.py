@@ -1,7 +1,7 @@
 """VAEDetector: the parts in order. `vae_jax` and `vae_torch` bind it to a backend."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from jaxtyping import Float, Int8
 
-from twinvae.config import HYPERPARAMETERS, Device, Kind, Missing, check_kind, chosen_anew
+from twinvae.config import Device, Kind, Missing, check_kind, chosen_anew
 from twinvae.detector.detection import Detection
+from twinvae.detector.feedback import Feedback, fed_back
 from twinvae.detector.fitted import Fitted
 from twinvae.detector.outcome import calibrated, scores_and_labels
 from twinvae.detector.preparation import Prepared, prepare
@@ -55,12 +56,6 @@ class VAEDetector(Fitted):
     history_: History
     decision_scores_: Float[np.ndarray, " time"]
     labels_: Int8[np.ndarray, " time"]
-
-    def __sklearn_tags__(self) -> Any:
-        """What scikit-learn's pipelines and searches want to know; nobody else calls it."""
-        from sklearn.utils import Tags, TargetTags
-
-        return Tags(estimator_type="outlier_detector", target_tags=TargetTags(required=False))
 
     # Training.
 
@@ -125,13 +120,22 @@ class VAEDetector(Fitted):
         found = calibrated(self.backend, prepared, parameters, self.seed, apart)
         model = Model(
             self.preset, self._overrides(), self.seed, prepared.config, prepared.channels, parameters, prepared.scaler,
-            found.thresholds, found.calibration,
+            found.thresholds, found.calibration, event_rate=found.event_rate,
         )  # fmt: skip
         scores, labels = scores_and_labels(self.backend, model, prepared, found.statistics, found.scores)
         self.model_, self.history_, self.decision_scores_, self.labels_ = model, history, scores, labels
 
-    def _overrides(self) -> dict[str, Any]:
-        return {name: value for name in HYPERPARAMETERS if (value := getattr(self, name)) is not None}
+    def feedback(self, series: Any, marks: Iterable[Sequence[Any]], *, ignore: Ignore = ()) -> Feedback:
+        """Moves the thresholds, and one rule of events if it must, until what was marked in a series is right.
+
+        `marks` are (mark, start, end) of rows [start, end): "real" and "missed" ask for an event, "expected" for none.
+
+        Raises:
+            TypeError, ValueError: as `detect`, or if nothing makes all of them right. The detector is then as it was.
+        """
+        changed = fed_back(self._detection(series, explained=True, ignore=ignore), marks)
+        vars(self).update(model_=changed.model, **changed.rules)
+        return changed
 
     # Scoring.
 
@@ -154,9 +158,7 @@ class VAEDetector(Fitted):
         divergence are in nats. See `twinvae.scoring.kinds`.
 
         With `missing="mask"`, a missing step has a score from its neighbours. Where there is no value within a window,
-        the score is NaN, which is no alarm; a warning says so.
-
-        The scores of a series on disk, `np.load(..., mmap_mode="r")`, lie in a temporary file.
+        the score is NaN, which is no alarm; a warning says so. The scores of a series on disk lie in a temporary file.
 
         Raises:
             TypeError, ValueError: if the series is not fit for use, shorter than a window, or has other channels.

@@ -41,6 +41,15 @@ class Fitted(Estimator):
     n_features_in_: int = _of_model(lambda model: len(model.channels), "The number of channels, as scikit-learn asks.")
     threshold_: float = _of_model(lambda model: model.thresholds[model.config.kind], "That of the score that decides.")
 
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn's pipelines and searches want to know; nobody else calls it."""
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type="outlier_detector", target_tags=TargetTags(required=False))
+
+    def _overrides(self) -> dict[str, Any]:
+        return {name: value for name in HYPERPARAMETERS if (value := getattr(self, name)) is not None}
+
     @property
     def arguments_(self) -> dict[str, Any]:
         """The constructor's arguments of the fit."""

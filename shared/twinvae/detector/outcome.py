@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int8
 
 from twinvae.config import KINDS
-from twinvae.detector.detection import Detection, labels_of
+from twinvae.detector.detection import Detection
+from twinvae.detector.labels import labels_of
 from twinvae.detector.preparation import Prepared, to_score
 from twinvae.detector.rates import rated
 from twinvae.detector.search import trained_apart
@@ -20,6 +21,7 @@ from twinvae.network.failure import check_learned
 from twinvae.network.parameters import Parameters
 from twinvae.network.training import held_out_steps
 from twinvae.scoring.calibration import calibrate
+from twinvae.scoring.event_rate import EventRate
 from twinvae.scoring.formulas import Calibration, Statistics
 from twinvae.scoring.kinds import statistics_of
 from twinvae.scoring.statistics import latent_draws
@@ -32,6 +34,7 @@ class Outcome(NamedTuple):
     thresholds: dict[str, float]
     statistics: Statistics
     scores: Float[np.ndarray, " time"]
+    event_rate: EventRate | None  # if a rate of false events was asked for
 
 
 def calibrated(
@@ -54,11 +57,12 @@ def calibrated(
 
     drawn = map(run, latent_draws(config, seed))
     calibration, thresholds, scores = calibrate(scaled, statistics := run(), drawn, config, beside_gaps, prepared.rows)
+    event_rate = None
     if prepared.rate is not None:
         apart = trained_apart(backend, prepared, seed) if apart is None else apart
         held_out = [run(by=each) for each in apart]
-        thresholds = rated(prepared, calibration, thresholds, statistics, held_out)
-    return Outcome(calibration, thresholds, statistics, scores)
+        thresholds, event_rate = rated(prepared, calibration, thresholds, statistics, held_out)
+    return Outcome(calibration, thresholds, statistics, scores, event_rate)
 
 
 def scores_and_labels(

@@ -1,7 +1,7 @@
 """The files that `twinvae detect` writes: scores, events, pictures and the model; and how good the scores are."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from twinvae.detector.detection import Detection
 from twinvae.detector.detector import VAEDetector
 from twinvae.detector.rows import DetectionOfRows
 from twinvae.detector.score_files import write_scores
+from twinvae.detector.shown import shown
 from twinvae.files.atomic import as_json, write_text
 from twinvae.files.checksum import file_checksum
 from twinvae.files.out_of_core import on_disk
 from twinvae.metrics.ranking import average_precision, roc_auc
 from twinvae.model.record import event_record
+from twinvae.pages.detection import detection_page
 from twinvae.plots import pictures as plots
 from twinvae.plots.events import plot_events
 from twinvae.plots.words import ENGLISH, Words
@@ -25,10 +27,10 @@ from twinvae.process.notices import warn
 from twinvae.scoring.severity import Stretch
 from twinvae.series.series import Series
 
-SUMMARY = "events.json"
+SUMMARY, PAGE = "events.json", "report.html"
 # All that `write_detection` writes beside the scores.
 DETECTION_FILES = (
-    SUMMARY, "model.safetensors", "signal.png", "reconstruction.png", "score.png", "events.png", "latent.png"
+    SUMMARY, PAGE, "model.safetensors", "signal.png", "reconstruction.png", "score.png", "events.png", "latent.png"
 )  # fmt: skip
 OTHER_FILES = ("scores.csv", "scores.parquet", *DETECTION_FILES[1:])  # than the summary, which names them
 
@@ -57,11 +59,13 @@ def write_detection(
     scores_suffix: str,
     found: Detection | None = None,
     words: Words = ENGLISH,
+    source: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Writes what was found in a table: scores, pictures, the model, and last events.json; returns what that holds.
+    """Writes what was found in a table: scores, page, pictures, model, and last events.json; returns what that holds.
 
     `found` is the detection of the table; None stands for that of the detector. `train_rows` says how many of the first
-    rows the detector was fitted on; 0 if it was fitted on another series, or has searched this one.
+    rows the detector was fitted on; 0 if it was fitted on another series, or has searched this one. `source` says where
+    the table was read from: `twinvae.cli.options.source_of`.
     `files` in events.json are the names of the other files and their SHA-256. Those that an earlier run has written
     so, and this one has not (a picture without events, scores of another suffix), are removed.
 
@@ -80,15 +84,20 @@ def write_detection(
         "train_rows": train_rows,
         "kind": found.name,
         "threshold": found.threshold,
-        "loss": detector.history_["loss"][-1],
         "basis": found.basis,
         "events": [event_record(event, table) for event in events],
         "most_unusual": [_stretch_record(stretch, table) for stretch in found.most_unusual],
     }
+    if hasattr(detector, "history_"):  # a model that was loaded has none
+        summary["loss"] = detector.history_["loss"][-1]
+    if source is not None:
+        summary["source"] = dict(source)
     if found.dropped:
         summary["dropped"] = dict(found.dropped)
     summary |= quality(table, scores)
     detector.save(out / "model.safetensors")
+    page = detection_page(shown(found, title=name, train_rows=train_rows, source=source), words)
+    write_text(out / PAGE, page)
 
     totals = [sum(event.channels[name] for event in events) for name in names]
     order = sorted(range(len(names)), key=lambda index: -totals[index])  # the first few channels tell the most

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Int, Int8
 
 from twinvae.config import Kind
 from twinvae.detector.detection import Detection
@@ -15,6 +15,7 @@ from twinvae.files.out_of_core import TimeByChannel
 from twinvae.model.model import Model
 from twinvae.network.backend import Backend
 from twinvae.scoring.events import Event
+from twinvae.scoring.expected_rate import ExpectedEvents
 from twinvae.series.holes import Grid
 from twinvae.series.series import Series
 from twinvae.series.spans import rows_within
@@ -29,8 +30,18 @@ class DetectionOfRows(Detection):
     whole: Detection  # on the grid
     grid: Grid
 
-    def _at(self, times: float) -> Self:
-        return replace(self, whole=self.whole.at(times))
+    def _at(self, times: float, rules: Mapping[str, Any]) -> Self:
+        whole = self.whole.at(times, **rules)
+        return replace(self, model=whole.model, whole=whole)
+
+    @property
+    def absent(self) -> list[int]:
+        """After which rows the time stamps say that some are absent."""
+        return [int(row) for row in np.flatnonzero(np.diff(self.grid.place) > 1)]
+
+    def rows_at(self, steps: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """The rows at some steps of the windows, which go on where rows are absent; or the next rows after them."""
+        return np.searchsorted(self.grid.place, steps)
 
     @property
     def threshold(self) -> float:
@@ -56,6 +67,11 @@ class DetectionOfRows(Detection):
     def basis(self) -> str:
         """What the events rest on, how many false alarms to expect, and what would change it: one sentence."""
         return self.whole.basis
+
+    @property
+    def expected_false_events(self) -> ExpectedEvents:
+        """How many false events to expect of the threshold, how sure that is, and the option that makes it so."""
+        return self.whole.expected_false_events
 
     @property
     def dropped(self) -> Mapping[str, int]:

@@ -149,7 +149,7 @@ class Scored:
         return None if memory is None else own_starts(memory, self.scaled, self.model.config.window)
 
     @property
-    def _is_all_own(self) -> bool:
+    def is_all_own(self) -> bool:
         """Whether it was fitted on all of the series."""
         memory = self.model.calibration.memory
         return memory is not None and len(self.scaled) <= memory.length and self._own_starts is not None

@@ -1,8 +1,9 @@
 """The search of a series of which nothing is known: models that have not seen a part of it judge that part."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -20,11 +21,12 @@ from twinvae.network.parameters import Parameters
 from twinvae.network.training import train_together
 from twinvae.scoring.cross_fit import blocks, elsewhere, held_out, least_length
 from twinvae.scoring.events import Alarms, event_labels
+from twinvae.scoring.expected_rate import SEARCH, ExpectedEvents, measured
 from twinvae.scoring.extent import excess, within
 from twinvae.scoring.formulas import Statistics
 from twinvae.scoring.kinds import Score, contributions_of, mean_over_channels
 from twinvae.scoring.overflow import highest
-from twinvae.scoring.search import FALSE_EVENTS, FEW, HELD_OUT, SEEN, Usual, score_of, unusual, usual
+from twinvae.scoring.search import FEW, HELD_OUT, SEEN, Usual, score_of, unusual, usual
 from twinvae.series.series import Series
 
 # What names another rule than that of a search.
@@ -44,8 +46,8 @@ class Searched(Detection):
     together: str = ""  # why there are none
     times: float = 1.0  # the threshold of a search
 
-    def _at(self, times: float) -> Self:
-        return replace(super()._at(times), times=self.times * times)
+    def _at(self, times: float, rules: Mapping[str, Any]) -> Self:
+        return replace(super()._at(times, rules), times=self.times * times)
 
     @property
     def _rests_on(self) -> str:
@@ -55,10 +57,15 @@ class Searched(Detection):
             how = f"by one model that has learned from all of them, since {self.together}: what it knows scores less"
         few = f" {known.stretches} stretches are few to say what is usual: trust the order more than the events;"
         return (
-            f"{rows} rows were searched {how};{few if known.stretches < FEW else ''} expect about "
-            f"{FALSE_EVENTS * rows / 1e4:.1g} false alarms; a part known to be normal (train_rows, --train-rows) "
-            "would make it surer"
+            f"{rows} rows were searched {how};{few if known.stretches < FEW else ''} expect "
+            f"{self.expected_false_events.among(rows)}; a part known to be normal (train_rows, --train-rows) would "
+            "make it surer"
         )
+
+    @property
+    def expected_false_events(self) -> ExpectedEvents:
+        """How many false events to expect of the threshold of the search; no option of the command sets it."""
+        return measured(SEARCH, self.times)
 
     @property
     def threshold(self) -> float:

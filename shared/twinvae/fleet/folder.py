@@ -2,8 +2,8 @@
 
     DIR/.progress/plan.json      which series are in which batch, of which settings and versions of the files
     DIR/.progress/part-N.json    the rows of batch N's series, once its models are on the disk
-    DIR/models, DIR/scores       a file for each series
-    DIR/events.parquet, fleet.parquet, and last fleet.json
+    DIR/models, scores, reports  a file for each series
+    DIR/events.parquet, fleet.parquet, report.html, and last fleet.json
 
 Every file is written whole and renamed, so what is there is finished, whatever ended the process.
 """
@@ -25,8 +25,10 @@ from twinvae.fleet.plan import FORMAT, DamagedError, Plan, content_sum, read_che
 from twinvae.fleet.rows import EventRow, Row
 from twinvae.fleet.work import Result
 
-PROGRESS, MODELS, SCORES = ".progress", "models", "scores"
+PROGRESS, MODELS, SCORES, REPORTS = ".progress", "models", "scores", "reports"
+SUFFIXES = {MODELS: "safetensors", SCORES: "parquet", REPORTS: "html"}  # of the files of the series, by their folder
 TABLES = ("fleet.parquet", "events.parquet")
+PAGE = "report.html"
 SUMMARY = "fleet.json"
 
 
@@ -35,7 +37,7 @@ class Part(NamedTuple):
 
     rows: list[Row]
     events: list[EventRow]
-    files: list[str]  # models and scores, in the folder of the fleet
+    files: list[str]  # models, scores and pages of its series, in the folder of the fleet
 
 
 class FleetFolder:
@@ -64,7 +66,7 @@ class FleetFolder:
             raise ValueError(f"{self.path}: holds a finished fleet: remove it, or choose another --out")
         if self.is_begun:
             raise ValueError(f"{self.path}: holds an unfinished run: go on with --resume, or choose another --out")
-        for name in (*TABLES, MODELS, SCORES):
+        for name in (*TABLES, PAGE, *SUFFIXES):
             if (self.path / name).exists():
                 raise ValueError(f"{self.path}: {name} is in the way: choose another --out")
 
@@ -82,8 +84,8 @@ class FleetFolder:
         try:
             with locked(self.progress / "lock", f"{self.path}: another process is at work in this folder"):
                 try:
-                    for folder in (self.path, self.path / MODELS, self.path / SCORES):
-                        remove_abandoned(folder)
+                    for name in ("", *SUFFIXES):
+                        remove_abandoned(self.path / name)
                     yield
                 finally:
                     if not self.is_begun:  # nothing to go on with: leave no trace
@@ -96,10 +98,10 @@ class FleetFolder:
 
     def _check_places(self) -> None:
         """Raises OSError if what will be written at the end has no place: said before the work."""
-        for name in (MODELS, SCORES):
+        for name in SUFFIXES:
             if os.path.lexists(folder := self.path / name) and not folder.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "a file, where a folder is to be written", str(folder))
-        check_outputs(self.path / name for name in (*TABLES, SUMMARY))
+        check_outputs(self.path / name for name in (*TABLES, PAGE, SUMMARY))
 
     @contextmanager
     def replaced(self) -> Iterator[None]:
@@ -136,7 +138,8 @@ class FleetFolder:
         """Writes the files of a batch's series, and then its part, which says that they are all there."""
         models = {f"{MODELS}/{stems[one.row.name]}.safetensors": one.model for one in results}
         scores = {f"{SCORES}/{stems[one.row.name]}.parquet": one.scores for one in results}
-        files = {name: content for name, content in (models | scores).items() if content is not None}
+        pages = {page_name(stems[one.row.name]): one.page for one in results}
+        files = {name: content for name, content in (models | scores | pages).items() if content is not None}
         for name, content in files.items():
             path = self.path / name
             path.parent.mkdir(exist_ok=True)
@@ -185,16 +188,19 @@ class FleetFolder:
     # The end.
 
     def finish(self, tables: Mapping[str, bytes], summary: Mapping[str, Any], kept: Iterable[str]) -> dict[str, Any]:
-        """Writes the tables and the summary, then removes the progress and files that no table names.
+        """Writes the tables, the page and the summary, then removes the progress and files that no table names.
 
-        Returns the summary as it was written, with checksums of the tables and of itself.
+        A page of the fleet that was here before goes, if none takes its place. Returns the summary as it was written,
+        with checksums of the tables and of itself.
         """
         whole = {**summary, "tables": {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}}
         whole["sum"] = content_sum(whole)
+        if PAGE not in tables:
+            self._remove_former_page()
         for name, content in tables.items():
             write_bytes(self.path / name, content)
         wanted = set(kept)
-        for folder, suffix in ((MODELS, "safetensors"), (SCORES, "parquet")):
+        for folder, suffix in SUFFIXES.items():
             for path in self.path.glob(f"{folder}/*.{suffix}"):
                 if f"{folder}/{path.name}" not in wanted and path.is_file():
                     path.unlink()
@@ -202,6 +208,13 @@ class FleetFolder:
         _sync(self.path)
         self.clear()
         return whole
+
+    def _remove_former_page(self) -> None:
+        """Removes the page that the summary here names, if it is as it says."""
+        if self.is_finished and (wanted := self.read_summary().get("tables", {}).get(PAGE)):
+            path = self.path / PAGE
+            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == wanted:
+                path.unlink()
 
     def clear(self) -> None:
         """Removes the progress, which a finished fleet needs no more."""
@@ -241,6 +254,11 @@ class FleetFolder:
             if "tables" in summary and hashlib.sha256(content).hexdigest() != summary["tables"][name]:
                 raise ValueError(f"{self.path / name}: damaged: it has not the checksum that {SUMMARY} says")
         return found
+
+
+def page_name(stem: str) -> str:
+    """The file of the page of a series, in the folder of the fleet."""
+    return f"{REPORTS}/{stem}.html"
 
 
 def _sync(folder: Path) -> None:

@@ -32,6 +32,10 @@ class Row(NamedTuple):
     roc_auc: float | None = None
     average_precision: float | None = None
     model: str | None = None  # the path of its file in the folder of the fleet
+    now: float | None = None  # score of an event that reaches into its last window, as a share of the threshold
+    drift: float | None = None  # the share of the last rows that scores higher than nine in ten of the first
+    last_time: str | None = None  # the time stamp of its last row
+    sketch: str | None = None  # what report.html draws of it: see `twinvae.fleet.sketch`
 
 
 class EventRow(NamedTuple):
@@ -50,6 +54,16 @@ class EventRow(NamedTuple):
     channels: tuple[str, ...]
     shares: tuple[float, ...]  # of the channels in the score
     why: tuple[str, ...] = ()  # what rules say of it, where some are on
+
+
+def foremost(events: Iterable[EventRow], row: Row) -> EventRow | None:
+    """The event of a series to look at first: the highest of those that reach into its last window, or else of all."""
+    return max(events, key=lambda event: (is_now(event, row), event.score), default=None)
+
+
+def is_now(event: EventRow, row: Row) -> bool:
+    """Whether an event reaches into the last window of its series."""
+    return event.end > (row.rows or 0) - (row.window or 0)
 
 
 def fitted_row(name: str, detector: VAEDetector, warnings: tuple[str, ...]) -> Row:

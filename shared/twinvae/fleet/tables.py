@@ -1,4 +1,4 @@
-"""The tables of a fleet: one row for each series, one for each event, and the summary."""
+"""The tables of a fleet: one row for each series, one for each event, the page that shows them, and the summary."""
 
 import hashlib
 import json
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twinvae.detector.detector import VAEDetector
 from twinvae.files.atomic import as_json
-from twinvae.fleet.folder import MODELS, TABLES, FleetFolder
+from twinvae.fleet.folder import MODELS, PAGE, TABLES, FleetFolder, page_name
 from twinvae.fleet.input import Version
+from twinvae.fleet.page import page_of
 from twinvae.fleet.plan import FORMAT, VERSION, DamagedError, Plan
 from twinvae.fleet.rows import EventRow, Row, as_parquet, failed_row, fitted_row, table_of
 from twinvae.fleet.stems import file_stems
+from twinvae.plots.words import ENGLISH, Words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,8 +28,8 @@ class Tables(NamedTuple):
     summary: dict[str, Any]
 
 
-def write_tables(plan: Plan, folder: FleetFolder) -> Tables:
-    """Puts the tables together from the parts of all batches, and removes the progress.
+def write_tables(plan: Plan, folder: FleetFolder, words: Words = ENGLISH) -> Tables:
+    """Puts the tables and the page together from the parts of all batches, and removes the progress.
 
     Raises:
         DamagedError: if a part is not there.
@@ -56,7 +58,10 @@ def write_tables(plan: Plan, folder: FleetFolder) -> Tables:
         "anomalous_steps": int(fleet["anomalous_steps"].sum()), "settings": dict(plan.settings),
         "input": input_digest(plan.files),
     }  # fmt: skip
-    tables = {"events.parquet": as_parquet(found), "fleet.parquet": as_parquet(fleet)}
+    stems, there = file_stems(plan.names), set(files)
+    paged = {name for name in plan.names if page_name(stems[name]) in there}
+    page = page_of(fleet, found, plan.settings, words, paged)
+    tables = {"events.parquet": as_parquet(found), "fleet.parquet": as_parquet(fleet), PAGE: page.encode()}
     return Tables(fleet, found, folder.finish(tables, summary, files))
 
 

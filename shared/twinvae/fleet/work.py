@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 from twinvae.detector.detector import VAEDetector, load_detector
 from twinvae.detector.search import is_asked_for, searched
-from twinvae.fleet.rows import EventRow, Row, as_parquet, failed_row, fitted_row
+from twinvae.fleet.rows import EventRow, Row, as_parquet, failed_row, fitted_row, foremost, is_now
+from twinvae.fleet.sketch import drift, sketch
 from twinvae.fleet.training import Member, fit_batch
 from twinvae.model.record import event_record
 from twinvae.process.notices import collected
@@ -63,6 +64,7 @@ class Result(NamedTuple):
     events: tuple[EventRow, ...] = ()
     model: bytes | None = None  # the model file, if the series was trained
     scores: bytes | None = None  # a Parquet file, if it is wanted
+    page: bytes | None = None  # an HTML file, if it is wanted
 
 
 def work(settings: Settings, task: Task) -> list[Result]:
@@ -91,7 +93,7 @@ def _scored(settings: Settings, member: Member, table: Series) -> Result:
             events = detection.events
     except (TypeError, ValueError) as error:
         return Result(failed_row(name, error, len(table), (*member.warnings, *found)))
-    measured = quality(table, detection.scores)
+    measured, scores, labels = quality(table, detection.scores), detection.scores, detection.labels
     row = fitted_row(name, detector, tuple(dict.fromkeys((*member.warnings, *found))))._replace(
         rows=len(table),
         kind=detection.name,
@@ -102,10 +104,18 @@ def _scored(settings: Settings, member: Member, table: Series) -> Result:
         anomalous_steps=sum(event.end - event.start for event in events),
         roc_auc=measured.get("roc_auc"),
         average_precision=measured.get("average_precision"),
+        drift=drift(scores, labels, settings.train_rows or len(table) // 2),
+        last_time=table.stamp(len(table) - 1),
     )
-    scores = as_parquet(scores_frame(detection)) if settings.scores else None
     records = tuple(_event_row(name, event_record(event, table)) for event in events)
-    return Result(row, records, detector.as_bytes(), scores)
+    first = foremost(records, row)
+    drawn = table.names.index(first.channels[0]) if first else 0
+    row = row._replace(
+        now=first.score / detection.threshold if first and is_now(first, row) else None,
+        sketch=sketch(table.values[:, drawn], scores, detection.threshold),
+    )
+    written = as_parquet(scores_frame(detection)) if settings.scores else None
+    return Result(row, records, detector.as_bytes(), written)
 
 
 def _event_row(name: str, record: dict[str, Any]) -> EventRow:

@@ -10,7 +10,7 @@ import numpy as np
 
 from twinvae.config import HYPERPARAMETERS, Config, check_channels, check_seed, plain, recorded, resolve
 from twinvae.files.checksum import checksum
-from twinvae.model import calibration_record
+from twinvae.model import calibration_record, rate_record
 from twinvae.model.model import Model
 from twinvae.network import parameters as network_parameters
 from twinvae.network.memory import check_draws
@@ -52,6 +52,10 @@ def as_bytes(model: Model) -> bytes:
         "thresholds": dict(model.thresholds),
         "calibration": calibrated,
     }
+    if model.event_rate is not None:
+        settings["event_rate"] = rate_record.record(model.event_rate)
+    if model.times != 1.0:
+        settings["times"] = model.times
     tensors = {f"model.{name}": np.ascontiguousarray(array) for name, array in model.parameters.items()}
     tensors |= {
         "scaler.shift": np.asarray(model.scaler.shift, dtype=np.float64),
@@ -130,6 +134,8 @@ def _checked(settings: Mapping[str, Any], tensors: dict[str, np.ndarray], *, ear
     model = Model(
         settings["preset"], settings["overrides"], settings["seed"], Config(**settings["config"]), tuple(channels),
         parameters, scaler, {kind: float(settings["thresholds"][kind]) for kind in kinds}, calibration,
+        times=float(settings.get("times", 1.0)),
+        event_rate=rate_record.of_record(settings["event_rate"]) if "event_rate" in settings else None,
     )  # fmt: skip
     check(model)
     return model
@@ -152,6 +158,12 @@ def check(model: Model) -> None:
     for kind in (*known, SINGLE_WINDOW, *model.thresholds):
         if not 0 <= model.thresholds[kind] < np.inf:
             raise ValueError(f"the threshold of {kind} is not finite and at least 0")
+    if not 0 < model.times < np.inf:
+        raise ValueError("the times of the thresholds are not finite and above 0")
+    if model.event_rate is not None:
+        rate_record.check(model.event_rate)
+        if not model.config.false_events:
+            raise ValueError("it keeps what is known of a rate that was not asked for")
     if not channels:
         raise ValueError("it has no channels")
     if not isinstance(model.overrides, Mapping) or not model.overrides.keys() <= set(HYPERPARAMETERS):

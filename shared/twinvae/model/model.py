@@ -7,9 +7,11 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Float, Int8
 
-from twinvae.config import Config, Kind
+from twinvae.config import Config, Kind, chosen_anew
 from twinvae.files.out_of_core import by_rows
 from twinvae.network.parameters import Parameters
+from twinvae.scoring.event_rate import EventRate
+from twinvae.scoring.expected_rate import Threshold
 from twinvae.scoring.formulas import Calibration
 from twinvae.scoring.kinds import SCORES
 from twinvae.series.scaling import Scaler
@@ -36,14 +38,26 @@ class Model:
     scaler: Scaler
     thresholds: dict[str, float]  # of each kind of score, and of a single window
     calibration: Calibration
+    times: float = 1.0  # the thresholds that the fit has set, but for what the margin says
+    event_rate: EventRate | None = None  # if a rate of false events was asked for, of a release that keeps it
 
-    def at(self, times: float) -> Self:
-        """The same model with so many times its thresholds and, where one sets them, so many times its margin."""
-        thresholds = {kind: times * value for kind, value in self.thresholds.items()}
-        config = self.config
+    def at(self, times: float, **rules: Any) -> Self:
+        """The same model with so many times its thresholds, and other rules of events where some are named.
+
+        Where a margin sets the thresholds, it is so many times itself; else `times` is.
+
+        Raises:
+            TypeError, ValueError: if a rule or the factor is not fit for use.
+        """
+        thresholds, chosen = {kind: times * value for kind, value in self.thresholds.items()}, chosen_anew(**rules)
+        config, overrides = replace(self.config, **chosen), {**self.overrides, **chosen}
         if config.threshold in ("maximum", "fenced") and not config.false_events:
-            config = replace(config, margin=times * config.margin)
-        return replace(self, config=config, thresholds=thresholds)
+            config, times = replace(config, margin=times * config.margin), 1.0
+        return replace(self, config=config, overrides=overrides, times=times * self.times, thresholds=thresholds)
+
+    def threshold_of(self, kind: Kind) -> Threshold:
+        """The threshold of a score, with what is known of it."""
+        return Threshold(self.config, kind, self.thresholds[kind], self.times, self.event_rate)
 
     def alarms(self, scores: Float[np.ndarray, " time"], kind: Kind) -> Int8[np.ndarray, " time"]:
         """1 where a score of this kind is strictly above its threshold, else 0."""

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
 EVERY = ""  # in place of the name of a channel: all of them
@@ -48,6 +49,12 @@ class Rate(NamedTuple):
         if not self.seconds:
             return self.events / self.per
         return None if seconds is None else self.events * seconds / self.per
+
+    @staticmethod
+    def scaled(text: str, times: float) -> str:
+        """The text of so many times a rate: 0.5/week for half of 1/week, to three digits."""
+        events, slash, per = text.partition("/")
+        return f"{Decimal(f'{times * float(events):.3g}'):f}{slash}{per}"
 
 
 UNITS: Mapping[str, float | None] = {

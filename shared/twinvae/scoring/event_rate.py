@@ -1,6 +1,7 @@
 """A threshold that lets normal data begin so many events, and what a training series can say of such a rate."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,25 +25,29 @@ class Tail(NamedTuple):
     steps: int  # of how many steps
 
 
-def tail(scores: Float[np.ndarray, " n"], apart: int, rate: float = 0.0) -> Tail:
-    """The tail of some scores: the highest start that leaves 20 peaks at least `apart` steps from each other, and as
-    many as such a rate of events a step asks for, else the one that leaves most. NaN parts its neighbours as any low
-    score does.
+def tails(scores: Float[np.ndarray, " n"], apart: int) -> tuple[Tail, ...]:
+    """The tails of some scores by their starts, the highest first, each with more peaks than those before it; peaks lie
+    at least `apart` steps from each other. NaN parts its neighbours as any low score does. One tail without peaks says
+    that there is none.
 
     Stretches of `apart` steps whose highest score lies beyond the fence of the logarithms (`fenced_maximum`) are left
     out: they may hold anomalies.
     """
     logarithms = np.log(np.maximum(np.nan_to_num(scores.astype(np.float64), nan=0.0), np.finfo(np.float64).tiny))
     kept = _unspoilt(logarithms, apart)
-    best = Tail(float(kept.max()) if len(kept) else 0.0, 0, 0.0, len(kept))
+    found: list[Tail] = []
     for start in np.quantile(kept, STARTS) if len(kept) else ():
         runs = intervals((kept > start).astype(np.int8), merge_gap=apart)
-        if len(runs) > best.peaks:
+        if len(runs) > (found[-1].peaks if found else 0):
             excess = sum(float(kept[begin:end].max()) - float(start) for begin, end in runs)
-            best = Tail(float(start), len(runs), excess, len(kept))
-        if best.peaks >= max(LEAST_PEAKS, rate * len(kept)):
-            break
-    return best
+            found.append(Tail(float(start), len(runs), excess, len(kept)))
+    return tuple(found) or (Tail(float(kept.max()) if len(kept) else 0.0, 0, 0.0, len(kept)),)
+
+
+def chosen(known: Sequence[Tail], rate: float) -> Tail:
+    """The tail that says most of such a rate of events a step: the first with 20 peaks, and as many as are asked for,
+    else the last."""
+    return next((one for one in known if one.peaks >= max(LEAST_PEAKS, rate * one.steps)), known[-1])
 
 
 def _unspoilt(logarithms: Float[np.ndarray, " n"], apart: int) -> Float[np.ndarray, " m"]:
@@ -67,6 +72,46 @@ def threshold_of(known: Tail, rate: float) -> float:
     if share >= 1 or not known.peaks:
         return math.exp(known.start)
     return math.exp(min(known.start + known.excess * (share ** (-1 / known.peaks) - 1), 700.0))
+
+
+def rate_of(known: Sequence[Tail], value: float) -> float:
+    """The least rate of events a step for which `threshold_of` the tail that is chosen is at most this score.
+
+    It inverts `threshold_of`: (1 + (log value - start) / S)^-k peaks of k. Below the start of every tail it is the rate
+    of all peaks of the last one, and at least so many events are borne there.
+    """
+    height, rate = math.log(value) if value > 0 else -math.inf, 0.0
+    for one in known:
+        if one.peaks < LEAST_PEAKS:  # which no rate chooses
+            continue
+        if height >= one.start:
+            share = (1.0 + (height - one.start) / one.excess) ** -one.peaks
+            return max(share * one.peaks / one.steps, rate)
+        rate = one.peaks / one.steps
+    return rate
+
+
+class EventRate(NamedTuple):
+    """What a model that was asked for a rate of false events knows of the rates of thresholds."""
+
+    asked: float  # events a step
+    tails: Mapping[str, tuple[tuple[Tail, ...], ...]]  # of each score that keeps it: in training, and held out
+
+    def threshold(self, kind: str, rate: float) -> float:
+        """The threshold of a score that lets so many events a step begin: the largest of those of its tails."""
+        return max(threshold_of(chosen(each, rate), rate) for each in self.tails[kind])
+
+    def rate(self, kind: str, value: float) -> float:
+        """The events a step that a threshold of a score lets begin: the inverse of `threshold`."""
+        return max(rate_of(each, value) for each in self.tails[kind])
+
+    def is_below(self, kind: str, value: float) -> bool:
+        """Whether a threshold is so low that no tail says how many events it lets begin, but that they are more."""
+        return any(value < math.exp(each[-1].start) for each in self.tails[kind])
+
+    def steps(self, kind: str) -> int:
+        """The training steps that the tails of a score are read from."""
+        return min(one.steps for each in self.tails[kind] for one in each)
 
 
 def why_not(known: Tail, rate: float, unit: str) -> str | None:

@@ -21,7 +21,6 @@ SHORTEST = 64  # time steps of a stretch, where a window has fewer
 LEAST_SPREAD = 0.15  # of the logarithms of the largest errors: series that are all alike differ by no less elsewhere
 HELD_OUT = 3.5  # deviations above what is usual: an alarm, where the model has not seen the step; chosen by measurement
 SEEN = 4.0  # likewise, where it has learned from it
-FALSE_EVENTS = 1.0  # in 10,000 steps without anomalies (10 in 113,555): `docs/thresholds.md`
 FEW = 20  # stretches: with fewer, what is usual is hardly known
 
 

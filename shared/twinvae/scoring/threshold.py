@@ -1,14 +1,12 @@
 """Thresholds from the scores of normal data. A step is an anomaly if its score is strictly above the threshold."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
 
-from twinvae.config import Config, Kind
+from twinvae.config import Config
 from twinvae.files.out_of_core import by_rows, kept, median, quantiles
-from twinvae.scoring.kinds import averages_over_time
 
 MAD_TO_DEVIATION = 1.482602218505602  # 1 / the 0.75 quantile of N(0, 1): makes a MAD estimate sigma
 TAIL = 0.98  # peaks over threshold: the quantile where the tail begins, as Siffer et al. 2017
@@ -94,34 +92,4 @@ def peaks_over_threshold(scores: Float[np.ndarray, " n"], rate: float) -> float:
     return start + unit * scale / shape * (ratio**-shape - 1.0)
 
 
-MEASURED_MARGIN = 3.0  # `docs/thresholds.md` has the false alarms of this margin
-MEASURED: Mapping[str, float] = {  # false events in 10,000 normal steps
-    "ensemble": 0.5, "multiscale": 0.5, "causal": 1.0, "trailing": 1.3,
-}  # fmt: skip
 NOT_KEPT = "a rate of steps, which scores that average over time do not keep"
-
-
-def in_words(config: Config, value: float, kind: Kind) -> str:
-    """What the threshold of a score is, how many false alarms to expect of it, and what would change it."""
-    rule, change = {
-        "maximum": (f"{config.margin:g} times the largest score fitted on", "a lower margin finds more"),
-        "fenced": (f"{config.margin:g} times the largest score fitted on, outliers aside", "a lower margin finds more"),
-        "quantile": (f"the {config.quantile:g} quantile of the scores fitted on", "another quantile changes that"),
-        "robust": (
-            f"{config.mad_factor:g} robust deviations above the median score fitted on", "mad_factor changes that",
-        ),
-        "pot": (
-            f"what {config.false_alarm_rate:g} of normal steps should exceed", "false_alarm_rate changes that",
-        ),
-    }[config.threshold]  # fmt: skip
-    if config.false_events:
-        return (
-            f"the threshold {value:.4g} lets normal rows like those fitted on begin {config.false_events} false "
-            "alarms, within a factor of 3 to 10; another rate changes that"
-        )
-    if config.threshold in ("quantile", "pot") and averages_over_time(kind):
-        rule = NOT_KEPT
-    is_largest = config.threshold in ("maximum", "fenced") and config.margin >= MEASURED_MARGIN
-    measured = is_largest and kind in MEASURED
-    expected = f"about {MEASURED[kind]:g} in 10,000" if measured else "an unknown number in 10,000"
-    return f"the threshold {value:.4g} is {rule}; expect {expected} normal rows to begin a false alarm; {change}"

@@ -20,7 +20,6 @@ from twinvae.scoring.kinds import SCORES
 from twinvae.scoring.overflow import highest, limits
 from twinvae.scoring.rules import Rules
 from twinvae.scoring.statistics import latent_draws
-from twinvae.scoring.threshold import in_words
 from twinvae.stream import state as state_file
 from twinvae.stream.event_tracker import Change, EventTracker
 from twinvae.stream.numpy_model import StreamModel, windows_of
@@ -75,7 +74,8 @@ class Stream:
         config = model.config
         self.config, self.channels = config, model.channels
         self.kind = kind_of(model)
-        self.threshold = float(model.thresholds[self.kind])
+        self._rule = model.threshold_of(self.kind)
+        self.threshold = float(self._rule.value)
         self._averages = TrailingAverages(model.calibration, config.draws) if self.kind == "trailing" else None
         usual = model.calibration.warm_up.astype(config.dtype)
         self._warm_up = usual if self._averages is None else self._averages.scores()
@@ -110,7 +110,7 @@ class Stream:
     @property
     def basis(self) -> str:
         """What its events rest on: one sentence."""
-        return in_words(self.config, self.threshold, self.kind)
+        return self._rule.in_words
 
     def reset(self) -> None:
         """Starts again: no points, no events."""

@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks.__main__ import _parser as benchmarks_parser
 from tests.conftest import PATH, ROOT
+from tests.docs.conftest import NAMES
 from tests.helpers.blocks import Block, Command, blocks, blocks_of, commands, shape
-from tests.pages.conftest import NAMES
 from twinvae.cli.main import _parser, main
 
 PAGES = [path for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))) if blocks_of(path)]
