@@ -24,7 +24,6 @@ MEASURED: Mapping[str, Sequence[float]] = {  # false events in 10,000 normal ste
     "ensemble": (14.0, 4.7, 1.6, 0.54, 0.48, 0.43, 0.25, 0.25, 0.25, 0.16),
     "multiscale": (22.0, 5.3, 1.3, 0.59, 0.43, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25),
     "causal": (33.0, 7.1, 2.5, 1.5, 1.0, 0.43, 0.43, 0.38, 0.22),
-    "trailing": (24.0, 6.6, 3.4, 2.0, 1.3, 1.3, 1.0, 0.75, 0.7, 0.53, 0.53, 0.49, 0.41),
     SEARCH: (34.0, 18.0, 6.0, 1.7, 1.0),  # the last: 10 in 113,555 without the synthetic series, 0.6 with them
 }
 UNKNOWN = "an unknown number in 10,000 normal rows to begin a false alarm"
