@@ -50,7 +50,12 @@ RATES = (30.0, 10.0, 3.0)  # false events in 10,000 steps that are asked for
 FITTED = 0.7  # of the training rows, where a rate is asked for; the rest is normal data that was not fitted on
 PEERS = ("sub-pca", "isolation-forest", "pyod-vae")
 AT_TIMES = (0.125, 0.177, *TIMES)  # the usual threshold
-MOVED_KINDS: tuple[Kind, ...] = ("ensemble", "multiscale", "causal")  # of a normal part: the scores that decide
+MOVED_KINDS: tuple[Kind, ...] = (
+    "ensemble",
+    "multiscale",
+    "trailing",
+    "causal",
+)  # of a normal part: the scores that decide
 OURS = (STREAM, RATE.strip(), MOVED.strip(), MOVED + SEARCH, MOVED + QUIET)  # peers have no such thing
 SITUATIONS = (CLEAN, SPOILT, SEARCH, QUIET, *OURS)  # the order in which they are measured
 PARTS: Mapping[str, Sequence[str]] = {  # of a situation that is measured at once
