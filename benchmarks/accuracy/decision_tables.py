@@ -26,8 +26,8 @@ TITLES = {
 MOVED_TITLES = {
     "ensemble": "A part that is normal, at so many times the threshold of `ensemble`, whose margin is 3",
     "multiscale": "The same of `multiscale`",
-    "causal": "The same of `causal`, the score of a stream whose model averages over no time",
-    "trailing": "The same of `trailing`, the score of other streams",
+    "trailing": "The same of `trailing`, the score of a stream",
+    "causal": "The same of `causal`",
     SEARCH: "Nothing known, at so many times the threshold of a search",
     QUIET: "Nothing known of rows without an anomaly, at so many times the threshold of a search",
 }
