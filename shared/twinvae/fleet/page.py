@@ -146,7 +146,8 @@ def _why(row: Row, event: EventRow | None, words: Words) -> str:
         return words("its scores have risen, but no event has come of it: does the model still fit?")
     numbered = event.start_time == str(event.start)
     begin = words("row {row}", row=event.start_time) if numbered else short_stamp(event.start_time)
-    text = words("{begin}, for {rows:,} rows", begin=begin, rows=event.end - event.start)
+    rows = event.end - event.start
+    text = begin if rows == 1 else words("{begin}, for {rows:,} rows", begin=begin, rows=rows)
     if row.threshold and (times := _finite(event.score / row.threshold)) is not None:
         many = f"{times:,.0f}" if times >= 100 else f"{times:.2g}"
         text += words(", {times} times the threshold", times=many)

@@ -146,7 +146,8 @@ def _page(settings: Settings, detection: "Detection", name: str) -> str:
         "ignore": settings.ignore or [],
     }  # fmt: skip
     seen = shown(detection, title=name, train_rows=train_rows, source=source)
-    return detection_page(seen, LANGUAGES[settings.language], head=bokeh_beside(BOKEH))
+    words, head = LANGUAGES[settings.language], bokeh_beside(BOKEH)
+    return detection_page(seen, words, head=head, model="models/NAME.safetensors", back="../report.html")
 
 
 def _event_row(name: str, record: dict[str, Any]) -> EventRow:

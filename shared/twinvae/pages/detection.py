@@ -37,10 +37,13 @@ input[type=number] { width: 8rem; }
 """
 
 
-def detection_page(shown: Shown, words: Words = ENGLISH, *, head: Html | None = None) -> str:
+def detection_page(
+    shown: Shown, words: Words = ENGLISH, *, head: Html | None = None, model: str = "model.safetensors", back: str = ""
+) -> str:
     """Returns the page of a detection: one file of HTML, which needs no other and no network.
 
-    `head` takes the place of Bokeh's own JavaScript, where that lies beside the pages of many series.
+    `head` takes the place of Bokeh's own JavaScript, where that lies beside the pages of many series; `model` is the
+    file that `twinvae feedback` changes; `back` is the page that lists the series.
     """
     from bokeh.models import ColumnDataSource
 
@@ -63,11 +66,12 @@ def detection_page(shown: Shown, words: Words = ENGLISH, *, head: Html | None = 
     )
     without = {"hatched": [hatched(shown, clock, channel) for channel in order]}
     parts = [
+        f'<p><a href="{escape(back)}">{escape(words("All series"))}</a></p>' if back else "",
         events.answer(shown, words),
         _heading(words("Events")), _threshold(shown, words), events.table(shown, clock, words),
         _heading(words("The series"), "series"), _view(shown, order, words), *over_time,
         _heading(windows), _note(_about_windows(shown, words)), plane,
-        _heading(words("Labels")), _labels(shown, words),
+        _heading(words("Labels")), _labels(shown, model, words),
         data("facts", _facts(shown, clock, order, words) | without), data("words", _said(words)),
         scripts, script("page.js"),
     ]  # fmt: skip
@@ -140,13 +144,14 @@ def _about_windows(shown: Shown, words: Words) -> str:
     )
 
 
-def _labels(shown: Shown, words: Words) -> str:
+def _labels(shown: Shown, model: str, words: Words) -> str:
     """The form of labels; the marks of events are in their table."""
     how = words(
         "Mark events above as real or as expected. What was missed: select a stretch in the score, or take what is in "
         "view, or type its rows."
     )
     then = words("Then this moves the threshold so that what is marked is right, and says what that costs:")
+    where = "" if shown.source.get("file") else " --series FILE"
     rows = "".join(
         f'<label>{escape(text)} <input type="number" id="{name}" min="0" max="{len(shown.series) - 1}"></label>'
         for name, text in (("first", words("first row")), ("last", words("last row")))
@@ -156,7 +161,7 @@ def _labels(shown: Shown, words: Words) -> str:
         f"{_button('use', words('take what is in view'))}{_button('add', words('it was missed'))}</div>"
         f'<ul id="marks"></ul><div class="controls">{_button("save", words("save labels.json"), disabled=True)}'
         f'<span id="marked" role="status"></span></div>'
-        f'<p class="note">{escape(then)} <code>twinvae feedback model.safetensors labels.json</code></p>'
+        f'<p class="note">{escape(then)} <code>twinvae feedback {escape(model)} labels.json{where}</code></p>'
     )
 
 

@@ -130,6 +130,7 @@ JAPANESE = Words("ja", {
         "図をドラッグすると移動、Ctrl を押しながらホイールで拡大・縮小します。いちばん上の図の枠もドラッグできます。"
         "色つきはイベント、灰色は学習区間、斜線は値のない区間です。異常度は異常の前後 1 窓分でも高くなります。"
         "色つきの区間は、値そのものが外れているところです。",
+    "All series": "全系列",
     "As it was detected:": "検知時の結果：",
     "show an event": "イベントを表示",
     "Choose among {all} channels, at most {most} at once": "全 {all} チャネルから選ぶ（同時に {most} まで）",
