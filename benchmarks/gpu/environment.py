@@ -6,7 +6,9 @@ import platform
 import subprocess
 import sys
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "torch", "triton", "numpy", "safetensors", "jaxtyping", "filelock")
+PACKAGES = (  # without bokeh the results are measured all the same, and their page is made elsewhere
+    *("jax", "jaxlib", "flax", "optax", "torch", "triton", "numpy", "safetensors", "jaxtyping", "filelock", "bokeh"),
+)
 NEEDED = (
     "array_api_compat",
     "filelock",

@@ -1,6 +1,7 @@
 """Files that are broken, or that nobody would write, are refused in one line, which names the file."""
 
 import contextlib
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -102,3 +103,10 @@ def test_a_column_of_a_type_that_is_no_text_is_no_part_of_a_time_stamp(tmp_path:
     pl.DataFrame({"date": values, "time": ["00:00", "00:01", "00:02"], "a": [1.0, 2.0, 3.0]}).write_parquet(path)
     with contextlib.suppress(ValueError):
         read_table(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_name_that_is_no_text_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "\udcff.csv"
+    path.write_text("a\n1\n2\n")
+    assert "rename it" in refused(path)

@@ -27,6 +27,15 @@ _KINDS = (
 _PARQUET = b"PAR1"
 
 
+def is_text(path: Path) -> bool:
+    """Whether the name of a file can be written as UTF-8; on Linux it may be any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def check_kind(path: Path) -> None:
     """Raises ValueError if a file begins as one of another kind than its name says; says which.
 

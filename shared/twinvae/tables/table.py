@@ -27,7 +27,7 @@ from twinvae.tables.dialect import (
     is_number_or_missing,
 )
 from twinvae.tables.edges import without_footer, without_rows_on_top
-from twinvae.tables.file_kinds import TEXTS, bad_bytes, check_kind
+from twinvae.tables.file_kinds import TEXTS, bad_bytes, check_kind, is_text
 from twinvae.tables.long_parquet import LongParquet, is_long, reading, spooled_labels, spooled_stamps, spooled_values
 from twinvae.tables.npy import read_npy
 from twinvae.tables.roles import Columns, choose_columns, time_names, with_joined_time
@@ -170,6 +170,8 @@ def _read_whole(path: Path, dialect: Dialect) -> "tuple[pl.DataFrame, str | None
 
     if path.is_dir():
         raise ValueError(f"{path}: a folder, not a file")
+    if not is_text(path):
+        raise ValueError(f"{path}: the name of the file is no text in UTF-8, which its reader needs: rename it")
     check_kind(path)
     if path.suffix.lower() not in (*TEXTS, ".parquet"):
         raise ValueError(f"{path}: not a .csv, .parquet or .npy file")
