@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure  # noqa: N812
 
 BLUE, RED, ORANGE, GREY, GREEN = "#2a7fc0", "#d55e00", "#e69f00", "#8a8f98", "#009e73"
-HEIGHT, SCORE_HEIGHT, OVERVIEW_HEIGHT = 150, 190, 80  # pixels
+HEIGHT, SCORE_HEIGHT, OVERVIEW_HEIGHT = 150, 250, 80  # pixels
 LEFT = 94  # pixels for the labels of the vertical axes, so that all figures align
 FLOOR = 1e-5  # of the threshold: what is lower is drawn there
 MOST_CLOSE = 10  # rows in view, at least
