@@ -42,7 +42,7 @@ def test_detect_keeps_rules_in_the_model_and_says_what_each_has_done(
     said = capsys.readouterr().out
     assert "by the rules" in said
     assert "above what was expected (asked for: up, at least 0.5)" in said
-    assert "rules have left out 1 more events (1 by direction)" in said
+    assert "rules have left out 1 more event (1 by direction)" in said
     summary = json.loads((out / "events.json").read_text())
     assert summary["dropped"] == {"direction": 1}
     (event,) = summary["events"]

@@ -58,7 +58,7 @@ def test_a_direction_keeps_its_side_and_says_what_it_has_left_out(saved: tuple[A
     up = found(saved, direction="up")
     holds(up.events, UP)
     assert up.dropped == {"direction": 1}
-    assert up.basis.endswith("rules have left out 1 more events (1 by direction)")
+    assert up.basis.endswith("rules have left out 1 more event (1 by direction)")
     (why,) = up.events[0].why or ()
     assert "above what was expected (asked for: up)" in why
     holds(found(saved, direction="down").events, DOWN)

@@ -200,4 +200,5 @@ def in_words(dropped: Mapping[str, int]) -> str:
     if not dropped:
         return ""
     each = ", ".join(f"{number} by {rule}" for rule, number in sorted(dropped.items()))
-    return f"rules have left out {sum(dropped.values())} more events ({each})"
+    number = sum(dropped.values())
+    return f"rules have left out {number} more event{'' if number == 1 else 's'} ({each})"
