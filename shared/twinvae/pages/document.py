@@ -12,19 +12,17 @@ if TYPE_CHECKING:
     from bokeh.model import Model
 
 
-def document(
-    title: str, parts: Iterable[str], *, language: str = "en", head: str = "", style: str = "", shown: str | None = None
-) -> str:
+def document(title: str, parts: Iterable[str], *, language: str = "en", head: str = "", style: str = "") -> str:
     """Returns a whole page. The parts are HTML already and follow the title, which is plain text, in their order.
 
-    `head` is HTML for the head, such as `bokeh()`; `style` is more CSS; `shown` is a longer title for the page itself.
+    `head` is HTML for the head, such as `bokeh()`; `style` is more CSS.
     """
     return (
         f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<link rel="icon" href="data:,">'  # else browsers ask for one
         f"<style>{_file('style.css')}{style}</style>{head}</head>"
-        f"<body><main><h1>{escape(shown or title)}</h1>{''.join(parts)}</main></body></html>\n"
+        f"<body><main><h1>{escape(title)}</h1>{''.join(parts)}</main></body></html>\n"
     )
 
 
