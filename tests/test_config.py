@@ -29,6 +29,7 @@ REAL = (
     "beta",
     "learning_rate",
     "margin",
+    "search_margin",
     "mad_factor",
     "quantile",
     "false_alarm_rate",

@@ -95,6 +95,9 @@ class Config:
         least=0,
         most=MOST_FOLDS,
     )
+    search_margin: float = hyperparameter(
+        1.0, "of a series that is searched itself: times the threshold of a search; lower finds more", above=0
+    )
     scaling: Scaling = hyperparameter(
         "none", "standard: each channel to mean 0 and deviation 1 of the training series; robust: by its quartiles"
     )
@@ -256,12 +259,12 @@ def chosen_anew(**settings: Any) -> dict[str, Any]:
 
 
 def recorded(config: Config) -> dict[str, Any]:
-    """The configuration as a file keeps it: without the rules that are off, which earlier releases did not know."""
+    """The configuration as a file keeps it: without what is off, and earlier releases did not know."""
     off = Config()
     return {
         name: value
         for name, value in asdict(config).items()
-        if name not in RULES or name == "min_length" or value != getattr(off, name)
+        if name not in (*RULES, "search_margin") or name == "min_length" or value != getattr(off, name)
     }
 
 

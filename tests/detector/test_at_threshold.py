@@ -61,7 +61,20 @@ def test_of_a_search_they_are_those_of_its_rows(detector_class: Any) -> None:
     found = detector_class(**SMALL).search(ANOMALOUS)
     assert "expect about 0.04 false alarms" in found.basis
     assert "expect about 1 false alarms" in found.at(0.25).basis
-    assert found.at(0.25).expected_false_events.option is None
+    assert found.at(0.25).expected_false_events.option == "--search-margin 0.25"
+    assert "--search-margin 1" in str(found.expected_false_events.option)
+
+
+def test_a_search_with_a_margin_is_the_search_at_that_threshold(detector_class: Any) -> None:
+    found = detector_class(**SMALL).search(ANOMALOUS)
+    lower = detector_class(**SMALL, search_margin=0.25).search(ANOMALOUS)
+    assert lower.threshold == 0.25 * found.threshold
+    assert lower.events == found.at(0.25).events
+    assert lower.basis == found.at(0.25).basis
+    assert (
+        detector_class(**SMALL, search_margin=0.25).fit(NORMAL).threshold_
+        == detector_class(**SMALL).fit(NORMAL).threshold_
+    )
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -55,6 +55,7 @@ class Estimator:
         patience: int | None = None,
         trim: float | None = None,
         folds: int | None = None,
+        search_margin: float | None = None,
         scaling: Scaling | None = None,
         centring: Centring | None = None,
         missing: Missing | None = None,

@@ -44,7 +44,7 @@ class Searched(Detection):
 
     held_out: tuple[Model, ...] = ()
     together: str = ""  # why there are none
-    times: float = 1.0  # the threshold of a search
+    times: float = 1.0  # the usual threshold of a search
 
     def _at(self, times: float, rules: Mapping[str, Any]) -> Self:
         return replace(super()._at(times, rules), times=self.times * times)
@@ -55,6 +55,7 @@ class Searched(Detection):
         how = f"by {number} models, each of a part that it has not learned from"
         if not number:
             how = f"by one model that has learned from all of them, since {self.together}: what it knows scores less"
+        how += "" if self.times == 1 else f", at {self.times:.3g} times the usual threshold"
         few = f" {known.stretches} stretches are few to say what is usual: trust the order more than the events;"
         return (
             f"{rows} rows were searched {how};{few if known.stretches < FEW else ''} expect "
@@ -64,8 +65,8 @@ class Searched(Detection):
 
     @property
     def expected_false_events(self) -> ExpectedEvents:
-        """How many false events to expect of the threshold of the search; no option of the command sets it."""
-        return measured(SEARCH, self.times)
+        """How many false events to expect of the threshold of the search, and the option that makes it so."""
+        return measured(SEARCH, self.times)._replace(option=f"--search-margin {self.times:g}")
 
     @property
     def threshold(self) -> float:
@@ -187,7 +188,8 @@ def searched(
     model = replace(model, config=replace(model.config, draws=0))
     models = tuple(replace(model, parameters=parameters) for parameters in apart)
     used, together = to_score(series, model), why_together(prepared) or ""
-    return of_rows(Searched(model, backend, used, model.config.kind, True, models, together), series, ignore)
+    margin = model.config.search_margin
+    return of_rows(Searched(model, backend, used, model.config.kind, True, models, together, margin), series, ignore)
 
 
 def _height(scores: Float[np.ndarray, " step"]) -> Float[np.ndarray, " step"]:

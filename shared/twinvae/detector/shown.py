@@ -68,7 +68,7 @@ def shown(found: "Detection", *, title: str, train_rows: int, source: Mapping[st
 def _round(option: str | None) -> str | None:
     """An option without the last digits of a product of margins."""
     name, _, value = (option or "").partition(" ")
-    return f"{name} {float(value):.6g}" if name == "--margin" else option
+    return f"{name} {float(value):.6g}" if name in ("--margin", "--search-margin") else option
 
 
 def _moved(found: "Detection") -> Iterator["Detection"]:
@@ -78,7 +78,9 @@ def _moved(found: "Detection") -> Iterator["Detection"]:
     """
     config = found.model.config
     option = found.expected_false_events.option or ""
-    own = config.margin if option.startswith("--margin") and 1e-6 < config.margin < 1e6 else 1.0
+    of_search = found.model.config.search_margin if option.startswith("--search-margin") else 1.0
+    own = config.margin if option.startswith("--margin") else of_search
+    own = own if 1e-6 < own < 1e6 else 1.0
     decade = range(math.floor(math.log10(own * LOWEST)), math.ceil(math.log10(own * HIGHEST)) + 1)
     times = [round(step * 10.0**power, 9) / own for power in decade for step in E12]
     if not found.threshold > 0:

@@ -95,7 +95,7 @@ def _threshold(shown: Shown, words: Words) -> str:
     """The slider, and what it finds; where no option sets the threshold, as in a search, it says so."""
     note = ""
     if shown.levels[shown.level].option is None:
-        text = words("No option sets this threshold: name a normal part (--train-rows), and --margin does.")
+        text = words("No option sets this threshold; with --threshold fenced, --margin does.")
         note = f'<span class="note">{escape(text)}</span>'
     return (
         f'<div class="controls"><label for="threshold">{escape(words("lower: more events"))}</label>'

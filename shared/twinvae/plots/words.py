@@ -114,8 +114,8 @@ JAPANESE = Words("ja", {
         "正常な 10,000 行あたり誤検知は {rate} 件以下の見込み。",
     "How many false events to expect is not known.": "誤検知の件数の見込みはわかりません。",
     "To make it so:": "このしきい値にするには：",
-    "No option sets this threshold: name a normal part (--train-rows), and --margin does.":
-        "このしきい値を変えるオプションはありません。正常な部分を指定すると（--train-rows）、--margin で変えられます。",
+    "No option sets this threshold; with --threshold fenced, --margin does.":
+        "このしきい値を変えるオプションはありません。--threshold fenced では --margin で変えられます。",
     # Its figures.
     "The series": "時系列",
     "all of it": "全体",
