@@ -10,6 +10,7 @@ import numpy as np
 from twinvae.pages.shown import Level, Shown
 from twinvae.plots.pictures import windows_with
 from twinvae.scoring.events import Event
+from twinvae.scoring.expected_rate import ExpectedEvents
 
 if TYPE_CHECKING:
     from twinvae.detector.detection import Detection
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 E12 = (1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2)  # steps of a decade that look alike
 LOWEST, HIGHEST = 0.1, 1e4  # of the threshold
 MOST_EVENTS = 500  # below a threshold that finds more there is nothing to see
+LONG = 2**20  # rows: longer series have fewer thresholds
 MOST_ALARMS = 0.2  # of the rows; likewise
 MOST_LATENT, MOST_OF_EVENTS = 2000, 500  # windows in the latent plane, and more of those with an event
 
@@ -24,20 +26,12 @@ MOST_LATENT, MOST_OF_EVENTS = 2000, 500  # windows in the latent plane, and more
 def shown(found: "Detection", *, title: str, train_rows: int, source: Mapping[str, Any] | None = None) -> Shown:
     """What a page shows of a detection. The series is not scored again."""
     events: dict[tuple[int, int], Event] = {}
-    order: list[tuple["Detection", list[tuple[int, int]]]] = []
-    for moved in _moved(found):
-        at_this = {(event.start, event.end): event for event in moved.events}
-        events |= {span: event for span, event in at_this.items() if span not in events}
-        order.append((moved, list(at_this)))
-    spans = sorted(events)
-    place = {span: index for index, span in enumerate(spans)}
+    found_at = list(_at_thresholds(found, events))
+    place = {span: index for index, span in enumerate(sorted(events))}
     levels = [
-        Level(
-            moved.threshold, tuple(place[span] for span in there), (expected := moved.expected_false_events).rate,
-            expected.sure, _round(expected.option),
-        )
-        for moved, there in order
-    ]  # fmt: skip
+        Level(threshold, tuple(place[span] for span in spans), expected.rate, expected.sure, _round(expected.option))
+        for threshold, spans, expected in found_at
+    ]
     latent, window = found.latent, found.model.config.window
     hit = windows_with(found.labels_of_steps, window)
     of_events = np.flatnonzero(hit)
@@ -58,9 +52,9 @@ def shown(found: "Detection", *, title: str, train_rows: int, source: Mapping[st
         window=window,
         train_rows=train_rows,
         basis=found.basis,
-        events=[events[span] for span in spans],
+        events=[events[span] for span in sorted(events)],
         levels=levels,
-        level=next(index for index, (moved, _) in enumerate(order) if moved is found),
+        level=[threshold for threshold, *_ in found_at].index(found.threshold),
         source=source or {},
     )
 
@@ -71,31 +65,42 @@ def _round(option: str | None) -> str | None:
     return f"{name} {float(value):.6g}" if name in ("--margin", "--search-margin") else option
 
 
-def _moved(found: "Detection") -> Iterator["Detection"]:
-    """The detection at thresholds from low to high: as low as there is something to see, as high as there is anything.
+def _at_thresholds(
+    found: "Detection", events: dict[tuple[int, int], Event]
+) -> Iterator[tuple[float, list[tuple[int, int]], ExpectedEvents]]:
+    """Thresholds from low to high, the spans of the events at each, and the false ones to expect: as low as there is
+    something to see, as high as there is anything. The events are put into `events`; no detection is kept, since each
+    has labels as long as the series.
 
     Where a margin sets the threshold, the others are those of round margins.
     """
-    config = found.model.config
+
+    def at(moved: "Detection") -> tuple[float, list[tuple[int, int]], ExpectedEvents]:
+        there = {(event.start, event.end): event for event in moved.events}
+        events.update((span, event) for span, event in there.items() if span not in events)
+        return moved.threshold, list(there), moved.expected_false_events
+
+    used, config = at(found), found.model.config
+    if not found.threshold > 0:
+        yield used
+        return
     option = found.expected_false_events.option or ""
-    of_search = found.model.config.search_margin if option.startswith("--search-margin") else 1.0
+    of_search = config.search_margin if option.startswith("--search-margin") else 1.0
     own = config.margin if option.startswith("--margin") else of_search
     own = own if 1e-6 < own < 1e6 else 1.0
     decade = range(math.floor(math.log10(own * LOWEST)), math.ceil(math.log10(own * HIGHEST)) + 1)
-    times = [round(step * 10.0**power, 9) / own for power in decade for step in E12]
-    if not found.threshold > 0:
-        yield found
-        return
+    steps = E12 if len(found.scores) <= LONG else E12[::3]  # each threshold takes a pass over all rows
+    times = [round(step * 10.0**power, 9) / own for power in decade for step in steps]
     lower, most = [], max(MOST_ALARMS, 1.5 * float(found.alarms.mean()))
     for factor in sorted((one for one in times if LOWEST <= one < 1 - 1e-9), reverse=True):
         moved = found.at(factor)
         if moved.alarms.mean() > most or len(moved.events) > MOST_EVENTS:
             break
-        lower.append(moved)
+        lower.append(at(moved))
     yield from reversed(lower)
-    yield found
+    yield used
     for factor in (one for one in times if 1 + 1e-9 < one <= HIGHEST):
-        moved = found.at(factor)
-        yield moved
-        if not moved.events:
+        higher = at(found.at(factor))
+        yield higher
+        if not higher[1]:
             break

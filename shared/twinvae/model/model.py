@@ -61,7 +61,8 @@ class Model:
 
     def alarms(self, scores: Float[np.ndarray, " time"], kind: Kind) -> Int8[np.ndarray, " time"]:
         """1 where a score of this kind is strictly above its threshold, else 0."""
-        alarms = by_rows(lambda part: (part > self.thresholds[kind]).astype(np.int8), scores)
+        with np.errstate(over="ignore"):  # of a threshold that float32 cannot hold: nothing exceeds it
+            alarms = by_rows(lambda part: (part > self.thresholds[kind]).astype(np.int8), scores)
         if SCORES[kind].only_past:  # no window ends at the first steps
             alarms[: self.config.window - 1] = 0
         return alarms
