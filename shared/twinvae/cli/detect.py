@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from twinvae.cli.options import (
     SERIES_FILE,
@@ -13,9 +14,8 @@ from twinvae.cli.options import (
     count,
     read_series,
     reading,
-    source_of,
+    recorded_spans,
     spans_of,
-    writable,
 )
 from twinvae.cli.text import events_text, print_result, quality_text, unusual_text
 from twinvae.data.datasets import DATASETS, load_dataset
@@ -24,6 +24,7 @@ from twinvae.detector.preparation import gap_warnings, hole_warnings
 from twinvae.detector.report import DETECTION_FILES, PAGE, write_detection
 from twinvae.detector.search import is_asked_for
 from twinvae.files.atomic import check_outputs, new_folder
+from twinvae.files.checksum import file_checksum
 from twinvae.process.notices import collected, warn
 from twinvae.series.series import Series
 from twinvae.tables.table import read_table
@@ -79,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
         found = detector.detect(table, ignore=ignore) if found is None else found
         summary = write_detection(
             options.out, table, detector, found=found, train_rows=train_rows, name=name, scores_suffix=suffix,
-            words=words, source=source_of(options, table, name=name, train_rows=train_rows),
+            words=words, source=_source(options, table, name=name, train_rows=train_rows),
         )  # fmt: skip
     events = events_text(summary["events"], summary["threshold"])
     print_result(
@@ -112,9 +113,29 @@ def _series(options: argparse.Namespace) -> tuple[Series, Series, int, str]:
         table, train_rows, name = dataset.table, options.train_rows or dataset.train_rows, dataset.source
     else:
         table, train_rows = read_series(options.file, options), options.train_rows or 0
-        name = writable(options.file.name)
+        name = _writable(options.file.name)
     if train_rows > len(table):
         raise ValueError(f"--train-rows is {train_rows}, the file has {len(table)} rows")
     if options.train:
         return table, read_table(options.train, columns=table.names, time=options.time, **reading(options)), 0, name
     return table, table.rows(slice(train_rows or None)), train_rows, name
+
+
+def _writable(name: str) -> str:
+    """The name, with a question mark for what no text file can hold: names of files may be any bytes."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _source(options: argparse.Namespace, series: Series, *, name: str, train_rows: int) -> dict[str, Any]:
+    """Where a series was read from and how, so that it can be read again: what `labels.json` names it by."""
+    how = reading(options) | {name: getattr(options, name) for name in ("columns", "time", "labels")}
+    file = options.file
+    return {
+        "name": name,
+        "file": None if file is None else _writable(str(file.resolve())),
+        "sha256": None if file is None else file_checksum(file),
+        "rows": len(series),
+        "reading": {name: list(value) if isinstance(value, tuple) else value for name, value in how.items() if value},
+        "train_rows": train_rows,
+        "ignore": recorded_spans(options),
+    }

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from twinvae.config import DEFAULT_PRESET, HYPERPARAMETERS, PRESETS, RULES, Config, check_seed, resolve
-from twinvae.files.checksum import file_checksum
 from twinvae.network.backend import BACKENDS, installed_backends, require_backend
 from twinvae.plots.fonts import drawable
 from twinvae.plots.words import LANGUAGES, Words, language_of
@@ -249,26 +248,6 @@ def ignored_spans(options: argparse.Namespace) -> tuple[tuple[Any, Any], ...]:
 def recorded_spans(options: argparse.Namespace) -> list[list[Any]]:
     """The spans of `ignored_spans` as JSON can hold them."""
     return [[end if isinstance(end, float) else end.isoformat() for end in span] for span in ignored_spans(options)]
-
-
-def writable(name: str) -> str:
-    """The name, with a question mark for what no text file can hold: names of files may be any bytes."""
-    return name.encode("utf-8", "replace").decode()
-
-
-def source_of(options: argparse.Namespace, series: "Series", *, name: str, train_rows: int) -> dict[str, Any]:
-    """Where a series was read from and how, so that it can be read again: what `labels.json` names it by."""
-    how = reading(options) | {name: getattr(options, name) for name in ("columns", "time", "labels")}
-    file = options.file
-    return {
-        "name": name,
-        "file": None if file is None else writable(str(file.resolve())),
-        "sha256": None if file is None else file_checksum(file),
-        "rows": len(series),
-        "reading": {name: list(value) if isinstance(value, tuple) else value for name, value in how.items() if value},
-        "train_rows": train_rows,
-        "ignore": recorded_spans(options),
-    }
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def write_detection(
 
     `found` is the detection of the table; None stands for that of the detector. `train_rows` says how many of the first
     rows the detector was fitted on; 0 if it was fitted on another series, or has searched this one. `source` says where
-    the table was read from: `twinvae.cli.options.source_of`. `words` are those of the page, and of the pictures if
+    the table was read from: `twinvae.tables.source.Source`. `words` are those of the page, and of the pictures if
     a font here draws them.
     `files` in events.json are the names of the other files and their SHA-256. Those that an earlier run has written
     so, and this one has not (a picture without events, scores of another suffix), are removed.

@@ -10,7 +10,7 @@ from twinvae.pages import events
 from twinvae.pages.clock import Clock, clock_of
 from twinvae.pages.document import bokeh, data, document, figures, script
 from twinvae.pages.figures import BLUE, GREEN, GREY, LONGEST_NAME, ORANGE, Drawing, literal
-from twinvae.pages.lines import channel_line, hatched
+from twinvae.pages.lines import channel_line, hatched, near_in_page, score_line
 from twinvae.pages.maps import added, latent
 from twinvae.pages.markup import Html
 from twinvae.pages.shown import Level, Shown
@@ -49,9 +49,10 @@ def detection_page(
 
     clock, order = clock_of(shown.series), shown.order
     drawing = Drawing(shown, clock, words)
-    details = [ColumnDataSource(channel_line(shown, channel)) for channel in order]
+    near = near_in_page(shown)
+    details = [ColumnDataSource(channel_line(shown, channel, near)) for channel in order]
     channels = [drawing.channel(*one) for one in zip(order[:MOST_PANELS], details, strict=False)]
-    score, overview = drawing.score(), drawing.overview(details[0])
+    score, overview = drawing.score(score_line(shown, near)), drawing.overview(details[0])
     drawing.give_to_script(details, channels, score, overview)
     channel, windows = words("a channel over time, measured and expected"), words("Windows in the latent plane")
     drawn = [(words("the whole series"), overview.figure), *((channel, panel.figure) for panel in channels)]

@@ -5,7 +5,7 @@ points as a screen has. Colours of Okabe and Ito, on white and on black: those o
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinvae.pages.clock import Clock
-from twinvae.pages.lines import score_line
 from twinvae.pages.shown import Shown
 from twinvae.plots.figure import elided
 from twinvae.plots.pictures import principal_components
@@ -117,19 +116,19 @@ class Drawing:
         )
         return panel
 
-    def score(self) -> Panel:
+    def score(self, line: Mapping[str, np.ndarray]) -> Panel:
         """The score, the threshold, and windows that can be selected here and in the latent plane."""
         from bokeh.models import BoxSelectTool, ColumnDataSource
 
         title = self.words("score ({kind}): {unit}", kind=self.shown.kind, unit=self.words(self.shown.unit))
-        panel = self._panel(ColumnDataSource(score_line(self.shown)), title, SCORE_HEIGHT, y_axis_type="log")
+        panel = self._panel(ColumnDataSource(dict(line)), title, SCORE_HEIGHT, y_axis_type="log")
         panel.floor = self.floor
         threshold = self.shown.levels[self.shown.level].threshold
         windows = panel.figure.scatter(
             source=self.windows, x="x", y="score", size=5, color="color", marker="marker", alpha=0.0,
             selection_alpha=1.0, nonselection_alpha=0.0, hover_alpha=0.0,
         )  # fmt: skip
-        line = panel.figure.line(
+        drawn = panel.figure.line(
             source=panel.shown, x="x", y="drawn", color=BLUE, line_width=1.3, legend_label=self.words("score"),
         )  # fmt: skip
         ends = [self.x.start, self.x.end]  # a line, not a span: the axis leaves room for it
@@ -142,7 +141,7 @@ class Drawing:
             BoxSelectTool(dimensions="width", renderers=[windows], description=self.words("select a stretch"))
         )
         panel.figure.toolbar_location, panel.figure.toolbar.logo = "below", None
-        self._finish(panel, line, [(self.words("score"), "@value")])
+        self._finish(panel, drawn, [(self.words("score"), "@value")])
         return panel
 
     def overview(self, detail: "ColumnDataSource") -> Panel:

@@ -13,31 +13,38 @@ MOST_VALUES = 2**20  # of all channels together; above it a page holds extremes,
 LEAST_VALUES = 4000  # of a channel, however many there are
 MOST_NEAR = 0.5  # of the rows that are kept: those near events
 MOST_HATCHED = 400  # stretches without values, the widest of them
+Spans = list[tuple[int, int]]  # rows [start, end)
 UNSEEN = 1e-4  # of the middle half of the values: what nobody could see in a figure
 
 
-def channel_line(shown: Shown, channel: int) -> dict[str, np.ndarray]:
+def channel_line(shown: Shown, channel: int, near: Spans) -> dict[str, np.ndarray]:
     """A channel, what was expected of it and, unless all rows are kept, the score and the number of each row."""
     both = np.stack([shown.series.values[:, channel], shown.expected[:, channel]], axis=1)
-    rows = kept_rows(both, _most(shown), near_events(shown, int(MOST_NEAR * _most(shown))))
+    rows = kept_rows(both, _most(shown), near)
     line = {"value": plain(both[rows, 0]), "expected": plain(both[rows, 1])}
     if len(rows) < len(both):
         line |= {"row": rows.astype(np.int32), "score": np.asarray(shown.scores[rows], np.float32)}
     return line
 
 
-def score_line(shown: Shown) -> dict[str, np.ndarray]:
+def score_line(shown: Shown, near: Spans) -> dict[str, np.ndarray]:
     """The score and, unless all rows are kept, the number of each row."""
-    rows = kept_rows(shown.scores[:, None], _most(shown), near_events(shown, int(MOST_NEAR * _most(shown))))
+    rows = kept_rows(shown.scores[:, None], _most(shown), near)
     line = {"value": np.asarray(shown.scores[rows], np.float32)}
     return line if len(rows) == len(shown.scores) else line | {"row": rows.astype(np.int32)}
+
+
+def near_in_page(shown: Shown) -> Spans:
+    """The stretches near events that all lines keep; none where they keep all rows."""
+    most = _most(shown)
+    return near_events(shown, int(MOST_NEAR * most)) if len(shown.scores) > most else []
 
 
 def _most(shown: Shown) -> int:
     return max(LEAST_VALUES, MOST_VALUES // max(1, shown.series.values.shape[1]))
 
 
-def near_events(shown: Shown, most: int) -> list[tuple[int, int]]:
+def near_events(shown: Shown, most: int) -> Spans:
     """The stretches around the strongest events, at most so many rows in all: of a long event both of its ends."""
     taken = np.zeros(len(shown.series), bool)
     left, margin = most, 2 * shown.window
